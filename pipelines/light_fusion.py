@@ -1,0 +1,122 @@
+"""Relighting for any stock video-to-video pipeline: Light-A-Video as one context manager.
+
+    with light_fusion(pipe, relighter, video=frames, prompt="a bear, red neon light", light="left"):
+        frames = pipe(video=frames, prompt="a bear", strength=0.5).frames[0]
+
+The pipeline is not changed and does not know: its scheduler's predictions are relit on the way
+(`relight.x0`), by the rule of `relight.methods.progressive_light_fusion`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+from torch import Tensor
+
+from relight.codecs import video_codec
+from relight.errors import InputError
+from relight.ic_light import ICLightPipeline, OnStep
+from relight.lights import Light
+from relight.methods.progressive_light_fusion import PAPER, ProgressiveLightFusion, Recipe
+from relight.x0 import edit_x0, step_position
+
+Video = list[Image.Image] | np.ndarray | Tensor
+
+
+@contextmanager
+def light_fusion(
+    pipe: DiffusionPipeline,
+    relighter: ICLightPipeline,
+    *,
+    video: Video,
+    prompt: str,
+    light: Light = "left",
+    gamma: float | None = None,
+    relight_steps: int = 15,
+    recipe: Recipe = PAPER,
+    generator: torch.Generator | None = None,
+    chunk_size: int | None = None,
+    on_step: OnStep | None = None,
+) -> Iterator[ProgressiveLightFusion]:
+    """Within the block, what `pipe` generates is relit while it denoises.
+
+    Args:
+        pipe: a video-to-video pipeline with a `scheduler`, a `vae` and a `video_processor`.
+        relighter: does the relighting; it may share components with `pipe`.
+        video: the source, as given to `pipe`: PIL images, an array (frames, h, w, 3) uint8 or in
+            [0, 1], or a tensor (frames, 3, h, w) in [0, 1].
+        prompt: subject and light for the relighter.
+        light: see `relight.lights`.
+        gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
+        relight_steps: UNet passes of each relight.
+        recipe: weights, thresholds and noise.
+        generator: should be the one given to `pipe`: one generator then seeds everything.
+        chunk_size: frames per UNet pass of the relighter; None takes all at once.
+        on_step: called with (step, steps) of each relight; may raise to stop.
+
+    Yields:
+        The edit, whose `detail` and `steps` can be looked at afterwards.
+    """
+    gamma = recipe.gamma if gamma is None else gamma
+    if not 0 <= gamma <= 1:
+        raise InputError(f"gamma lies in [0, 1], not {gamma}")
+    embeds = relighter.encode_prompt(prompt)
+    light_latents: Tensor | None = None
+    decode, encode = video_codec(pipe.vae, pipe._execution_device)
+
+    def source(height: int, width: int) -> Tensor:
+        nonlocal light_latents
+        light_latents = relighter.light_latents(light, height, width)
+        pixels = pipe.video_processor.preprocess_video(as_stock_video(video), height, width)
+        return pixels[0].transpose(0, 1)  # (frames, 3, h, w) in [-1, 1]
+
+    def relight(pixels: Tensor) -> Tensor:
+        return relighter.relight(
+            pixels,
+            embeds=embeds,
+            light_latents=light_latents,
+            gamma=gamma,
+            steps=relight_steps,
+            share_noise=recipe.share_noise,
+            generator=generator,
+            chunk_size=chunk_size,
+            on_step=on_step,
+        )
+
+    def steps(timestep: Tensor) -> int:
+        return len(pipe.scheduler.timesteps) - step_position(pipe.scheduler, timestep)
+
+    edit = ProgressiveLightFusion(source, relight, decode, encode, steps, recipe)
+    with torch.no_grad(), edit_x0(pipe.scheduler, edit):
+        yield edit
+
+
+def as_stock_video(video: Video) -> Video:
+    """The same video in a form stock pipelines read rightly: uint8 becomes float in [0, 1]."""
+    if isinstance(video, np.ndarray) and video.dtype == np.uint8:
+        return video.astype(np.float32) / 255
+    if isinstance(video, Tensor) and video.dtype == torch.uint8:
+        return video.float() / 255
+    return video
+
+
+def frame_size(video: Video) -> tuple[int, int, int]:
+    """(frames, height, width) of a video in any of the accepted forms."""
+    if isinstance(video, Tensor):
+        frames, _, height, width = video.shape[-4:]
+    elif isinstance(video, np.ndarray):
+        frames, height, width = video.shape[-4:-1]
+    elif video and isinstance(video[0], Image.Image):
+        frames, (width, height) = len(video), video[0].size
+    else:
+        raise InputError(
+            "a video is a list of PIL images, an array (frames, h, w, 3) or a tensor (frames, 3, h, w)"
+        )
+    if not frames:
+        raise InputError("the video has no frames")
+    return frames, height, width

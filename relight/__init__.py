@@ -1,0 +1,1 @@
+"""Training-free video relighting and upscaling with diffusion models."""

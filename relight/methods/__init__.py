@@ -1,0 +1,1 @@
+"""One method, one file, named after its paper: tensors in, tensors out."""

@@ -1,0 +1,181 @@
+"""Edit the predicted clean sample x0 at every step of any stock diffusers pipeline.
+
+Light-A-Video (arXiv:2502.08590, eq. 7) and DiffuseHigh (arXiv:2406.18459, eq. 6) both replace
+the clean sample that the model predicts by an edited one and let the sampler carry on. An edited
+x0 can be turned back into the model output that would have predicted it, so the *stock* step does
+the rest and no pipeline has to be copied:
+
+    with edit_x0(pipe.scheduler, edit):  # edit(x0, step, timestep) -> x0' or None
+        pipe(...)
+
+Every scheduler here is an instance of  c x = a x0 + s eps  (x the sample, c a rescaling that is 1
+but for Euler's unscaled samples), with a model that predicts eps, x0, v = a eps - s x0 or, for
+flow matching (a = 1 - s), eps - x0.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from diffusers import SchedulerMixin
+from torch import Tensor
+
+from relight.errors import ModelError
+
+Edit = Callable[[Tensor, int, Tensor], Tensor | None]
+"""edit(x0, step, timestep): x0 float32 in the latents' shape, step counted from 0."""
+
+# How a family of schedulers parametrises its samples, by class name: the classes share no base
+# that would tell, and a subclass may well compute something else (so names, not isinstance).
+_UNSCALED = {"EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LMSDiscreteScheduler"}
+_VARIANCE_PRESERVING = {
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "DEISMultistepScheduler",
+    "UniPCMultistepScheduler",
+}
+_FLOW = {"FlowMatchEulerDiscreteScheduler"}
+_ALPHAS = {"DDIMScheduler", "DDPMScheduler", "CogVideoXDDIMScheduler", "CogVideoXDPMScheduler"}
+
+
+def predict_x0(
+    scheduler: SchedulerMixin, model_output: Tensor, timestep: Tensor | float, sample: Tensor
+) -> Tensor:
+    """The clean sample that `model_output` stands for.
+
+    Args:
+        scheduler: a supported scheduler on which `set_timesteps` was called.
+        model_output: the (guided) output of the model, any shape and float dtype.
+        timestep: one of `scheduler.timesteps`.
+        sample: the noisy sample x_t, same shape.
+
+    Returns:
+        x0, float32, same shape, neither clipped nor thresholded.
+
+    Raises:
+        ModelError: the scheduler or its prediction type is not supported.
+    """
+    a, s, c = _coefficients(scheduler, timestep, sample.device)
+    x, o = sample.float() * c, model_output.float()
+    match _prediction_type(scheduler):
+        case "epsilon":
+            return (x - s * o) / a
+        case "v_prediction":
+            return a * x - s * o
+        case "flow_prediction":
+            return x - s * o
+        case _:
+            return o.clone()
+
+
+def output_for_x0(
+    scheduler: SchedulerMixin, x0: Tensor, timestep: Tensor | float, sample: Tensor
+) -> Tensor:
+    """The model output that would have predicted `x0`: the inverse of `predict_x0`.
+
+    Same arguments, shapes, dtype (float32) and errors as `predict_x0`.
+    """
+    a, s, c = _coefficients(scheduler, timestep, sample.device)
+    x, x0 = sample.float() * c, x0.float()
+    match _prediction_type(scheduler):
+        case "epsilon":
+            return (x - a * x0) / s
+        case "v_prediction":
+            return (a * x - x0) / s
+        case "flow_prediction":
+            return (x - x0) / s
+        case _:
+            return x0.clone()
+
+
+@contextmanager
+def edit_x0(scheduler: SchedulerMixin, edit: Edit) -> Iterator[SchedulerMixin]:
+    """Within the block, `scheduler.step` sees the model output of the edited x0.
+
+    Args:
+        scheduler: the scheduler object the pipeline steps with (not a copy of it).
+        edit: called once a step with (x0 float32, number of the step from 0, timestep); returns
+            the new x0, or None to leave the step exactly as it is.
+
+    Raises:
+        ModelError: at once, if the scheduler is not supported.
+    """
+    _prediction_type(scheduler)
+    stock = scheduler.step
+    signature = inspect.signature(stock)
+    count = 0
+
+    @functools.wraps(stock)  # pipelines inspect the signature for "generator" and "eta"
+    def step(*args: Any, **kwargs: Any) -> Any:
+        nonlocal count
+        bound = signature.bind(*args, **kwargs)
+        call = bound.arguments
+        output, t, x = call["model_output"], call["timestep"], call["sample"]
+        x0 = predict_x0(scheduler, output, t, x)  # before the stock step, which moves step_index
+        edited = edit(x0, count, t)
+        count += 1
+        if edited is not None:
+            call["model_output"] = output_for_x0(scheduler, edited, t, x).to(output.dtype)
+        return stock(*bound.args, **bound.kwargs)
+
+    had_own_step = "step" in vars(scheduler)
+    scheduler.step = step
+    try:
+        yield scheduler
+    finally:
+        if had_own_step:
+            scheduler.step = stock
+        else:
+            del scheduler.step
+
+
+def step_position(scheduler: SchedulerMixin, timestep: Tensor | float) -> int:
+    """Index of `timestep` in `scheduler.timesteps`.
+
+    Karras spacing may round two steps to one timestep; the scheduler's own counter then decides.
+    """
+    found = (scheduler.timesteps == torch.as_tensor(timestep).to(scheduler.timesteps)).nonzero()
+    places = found.flatten().tolist()
+    for own in (getattr(scheduler, "step_index", None), getattr(scheduler, "begin_index", None)):
+        if own in places:
+            return own
+    return places[0] if places else scheduler.index_for_timestep(timestep)
+
+
+def _prediction_type(scheduler: SchedulerMixin) -> str:
+    name = type(scheduler).__name__
+    if name in _FLOW:
+        return "flow_prediction"
+    if name not in _UNSCALED | _VARIANCE_PRESERVING | _ALPHAS:
+        known = ", ".join(sorted(_UNSCALED | _VARIANCE_PRESERVING | _FLOW | _ALPHAS))
+        raise ModelError(f"x0 can't be edited under {name}: use one of {known}")
+    kind = scheduler.config.prediction_type
+    known_kinds = {"epsilon", "v_prediction", "sample"}
+    if name in _VARIANCE_PRESERVING:
+        known_kinds.add("flow_prediction")
+    if kind not in known_kinds:
+        raise ModelError(f"x0 can't be edited: {name} has prediction_type={kind!r}")
+    return kind
+
+
+def _coefficients(
+    scheduler: SchedulerMixin, timestep: Tensor | float, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor | float]:
+    """(a, s, c) of  c x = a x0 + s eps, as float32 scalars."""
+    name = type(scheduler).__name__
+    if name in _ALPHAS:
+        alpha = scheduler.alphas_cumprod[int(timestep)].to(device).double()
+        return alpha.sqrt().float(), (1 - alpha).sqrt().float(), 1.0
+    sigma = scheduler.sigmas[step_position(scheduler, timestep)].to(device).float()
+    if name in _UNSCALED:
+        a = (1 + sigma.double() ** 2).rsqrt()
+        return a.float(), (a * sigma).float(), a.float()
+    if name in _FLOW:
+        return 1 - sigma, sigma, 1.0
+    a, s = scheduler._sigma_to_alpha_sigma_t(sigma)
+    return a, s, 1.0
