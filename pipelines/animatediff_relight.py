@@ -1,18 +1,20 @@
-"""Light-A-Video on AnimateDiff (arXiv:2502.08590 on arXiv:2307.04725): Stable Diffusion 1.5 video."""
+"""Light-A-Video on AnimateDiff (arXiv:2502.08590 on arXiv:2307.04725): SD 1.5 video."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from diffusers import AnimateDiffVideoToVideoPipeline
 from diffusers.pipelines.animatediff import AnimateDiffPipelineOutput
 
+from relight.codecs import Pictures, as_pictures, picture_size
 from relight.errors import InputError
 from relight.ic_light import ICLightPipeline, OnStep
 from relight.lights import Light
 from relight.methods.progressive_light_fusion import BEST, PAPER, Recipe
-from relight.pipelines.light_fusion import Video, as_stock_video, frame_size, light_fusion
+from relight.pipelines.light_fusion import light_fusion
 
 
 class AnimateDiffRelightPipeline(AnimateDiffVideoToVideoPipeline):
@@ -28,7 +30,7 @@ class AnimateDiffRelightPipeline(AnimateDiffVideoToVideoPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        video: Video,
+        video: Pictures,
         prompt: str,
         negative_prompt: str | None = None,
         *,
@@ -79,11 +81,13 @@ class AnimateDiffRelightPipeline(AnimateDiffVideoToVideoPipeline):
         Raises:
             InputError: a value out of its range, or a size the model can't take.
         """
-        frames, *size = frame_size(video)
-        self._check(frames, strength, num_inference_steps)
+        video = as_pictures(video)
+        self._check(len(video), strength, num_inference_steps, guidance_scale)
         height, width = (
             self._fit(name, asked, own)
-            for name, asked, own in zip(("height", "width"), (height, width), size, strict=True)
+            for name, asked, own in zip(
+                ("height", "width"), (height, width), picture_size(video), strict=True
+            )
         )
         if isinstance(recipe, str):
             if recipe not in self.recipes:
@@ -103,7 +107,7 @@ class AnimateDiffRelightPipeline(AnimateDiffVideoToVideoPipeline):
             on_step=on_relight_step,
         ):
             return super().__call__(
-                video=as_stock_video(video),
+                video=video,
                 prompt=prompt,
                 negative_prompt=negative_prompt,
                 height=height,
@@ -116,7 +120,7 @@ class AnimateDiffRelightPipeline(AnimateDiffVideoToVideoPipeline):
                 **stock,
             )
 
-    def _check(self, frames: int, strength: float, steps: int) -> None:
+    def _check(self, frames: int, strength: float, steps: int, guidance_scale: float) -> None:
         longest = self.motion_adapter.config.motion_max_seq_length
         if frames > longest and not self.free_noise_enabled:
             raise InputError(
@@ -125,7 +129,9 @@ class AnimateDiffRelightPipeline(AnimateDiffVideoToVideoPipeline):
             )
         if not 0 < strength <= 1:
             raise InputError(f"strength lies in (0, 1], not {strength}")
-        if steps < 1 or int(steps * strength) < 1:
+        if not math.isfinite(guidance_scale):
+            raise InputError(f"guidance_scale is a number, not {guidance_scale}")
+        if not 1 <= steps < math.inf or int(steps * strength) < 1:
             raise InputError(f"{steps} steps at strength {strength:g} leave no step to run")
 
     def _fit(self, name: str, asked: int | None, own: int) -> int:

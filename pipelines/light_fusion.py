@@ -12,20 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from PIL import Image
 from torch import Tensor
 
-from relight.codecs import video_codec
+from relight.codecs import Pictures, as_pictures, video_codec
 from relight.errors import InputError
 from relight.ic_light import ICLightPipeline, OnStep
 from relight.lights import Light
 from relight.methods.progressive_light_fusion import PAPER, ProgressiveLightFusion, Recipe
 from relight.x0 import edit_x0, step_position
-
-Video = list[Image.Image] | np.ndarray | Tensor
 
 
 @contextmanager
@@ -33,7 +29,7 @@ def light_fusion(
     pipe: DiffusionPipeline,
     relighter: ICLightPipeline,
     *,
-    video: Video,
+    video: Pictures,
     prompt: str,
     light: Light = "left",
     gamma: float | None = None,
@@ -65,6 +61,9 @@ def light_fusion(
     gamma = recipe.gamma if gamma is None else gamma
     if not 0 <= gamma <= 1:
         raise InputError(f"gamma lies in [0, 1], not {gamma}")
+    if not isinstance(prompt, str):
+        raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
+    video = as_pictures(video)
     embeds = relighter.encode_prompt(prompt)
     light_latents: Tensor | None = None
     decode, encode = video_codec(pipe.vae, pipe._execution_device)
@@ -72,7 +71,7 @@ def light_fusion(
     def source(height: int, width: int) -> Tensor:
         nonlocal light_latents
         light_latents = relighter.light_latents(light, height, width)
-        pixels = pipe.video_processor.preprocess_video(as_stock_video(video), height, width)
+        pixels = pipe.video_processor.preprocess_video(video, height, width)
         return pixels[0].transpose(0, 1)  # (frames, 3, h, w) in [-1, 1]
 
     def relight(pixels: Tensor) -> Tensor:
@@ -94,29 +93,3 @@ def light_fusion(
     edit = ProgressiveLightFusion(source, relight, decode, encode, steps, recipe)
     with torch.no_grad(), edit_x0(pipe.scheduler, edit):
         yield edit
-
-
-def as_stock_video(video: Video) -> Video:
-    """The same video in a form stock pipelines read rightly: uint8 becomes float in [0, 1]."""
-    if isinstance(video, np.ndarray) and video.dtype == np.uint8:
-        return video.astype(np.float32) / 255
-    if isinstance(video, Tensor) and video.dtype == torch.uint8:
-        return video.float() / 255
-    return video
-
-
-def frame_size(video: Video) -> tuple[int, int, int]:
-    """(frames, height, width) of a video in any of the accepted forms."""
-    if isinstance(video, Tensor):
-        frames, _, height, width = video.shape[-4:]
-    elif isinstance(video, np.ndarray):
-        frames, height, width = video.shape[-4:-1]
-    elif video and isinstance(video[0], Image.Image):
-        frames, (width, height) = len(video), video[0].size
-    else:
-        raise InputError(
-            "a video is a list of PIL images, an array (frames, h, w, 3) or a tensor (frames, 3, h, w)"
-        )
-    if not frames:
-        raise InputError("the video has no frames")
-    return frames, height, width

@@ -1,1 +1,59 @@
-"""Training-free video relighting and upscaling with diffusion models."""
+"""Training-free video relighting and upscaling with diffusion models.
+
+    import relight
+
+    relight.relight_video("clip.mp4", "out.mp4", prompt="a bear, red neon light", light="left")
+
+The names below load on first use, so that `import relight` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relight.errors import Cancelled, InputError, MediaError, ModelError, RelightError
+    from relight.ic_light import ic_light_unet
+    from relight.jobs import RelightJob
+    from relight.models import load_model
+    from relight.pipelines import AnimateDiffRelightPipeline, ICLightPipeline, light_fusion
+    from relight.run import Result, relight_video, run_relight
+    from relight.x0 import edit_x0, output_for_x0, predict_x0
+
+_HOME = {
+    "relight.errors": ("Cancelled", "InputError", "MediaError", "ModelError", "RelightError"),
+    "relight.ic_light": ("ic_light_unet",),
+    "relight.jobs": ("RelightJob",),
+    "relight.models": ("load_model",),
+    "relight.pipelines": ("AnimateDiffRelightPipeline", "ICLightPipeline", "light_fusion"),
+    "relight.run": ("Result", "relight_video", "run_relight"),
+    "relight.x0": ("edit_x0", "output_for_x0", "predict_x0"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "AnimateDiffRelightPipeline",
+    "Cancelled",
+    "ICLightPipeline",
+    "InputError",
+    "MediaError",
+    "ModelError",
+    "RelightError",
+    "RelightJob",
+    "Result",
+    "edit_x0",
+    "ic_light_unet",
+    "light_fusion",
+    "load_model",
+    "output_for_x0",
+    "predict_x0",
+    "relight_video",
+    "run_relight",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'relight' has no attribute {name!r}")
+    return getattr(import_module(_MODULE[name]), name)

@@ -8,6 +8,7 @@ of a background (`fbc`, 12 channels). The light comes from the picture the sampl
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,15 @@ from diffusers import (
     SchedulerMixin,
     UNet2DConditionModel,
 )
-from diffusers.image_processor import PipelineImageInput, VaeImageProcessor
+from diffusers.image_processor import VaeImageProcessor
 from diffusers.utils.torch_utils import randn_tensor
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from relight.codecs import FrameCodec
+from relight.codecs import FrameCodec, Pictures, as_pictures, picture_size
 from relight.errors import InputError, ModelError
 from relight.lights import Light, light_map
 from relight.methods.consistent_light_attention import FrameMean, consistent_light_attention
@@ -62,14 +64,12 @@ def ic_light_unet(
         offsets = _read_offsets(Path(offsets))
     base = base_unet.state_dict()
     _check_keys(base, offsets)
-    channels = offsets["conv_in.weight"].shape[1]
+    channels = _channels(base_unet, offsets)
     merged = {}
     for key, weight in base.items():
         offset = offsets[key].to(weight.device)
         if key == "conv_in.weight":
-            widened = weight.new_zeros(offset.shape)
-            widened[:, : weight.shape[1]] = weight
-            weight = widened
+            weight = F.pad(weight, (0, 0, 0, 0, 0, channels - weight.shape[1]))
         if weight.shape != offset.shape:
             raise ModelError(
                 f"IC-Light offset {key} has shape {tuple(offset.shape)}, the base UNet's is "
@@ -77,7 +77,7 @@ def ic_light_unet(
             )
         merged[key] = (weight.float() + offset.float()).to(weight.dtype)
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config({**base_unet.config, "in_channels": channels})
+        unet = UNet2DConditionModel.from_config(base_unet.config, in_channels=channels)
     unet.load_state_dict(merged, assign=True)
     return unet.eval().requires_grad_(False)
 
@@ -129,11 +129,11 @@ class ICLightPipeline(DiffusionPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        image: PipelineImageInput,
+        image: Pictures,
         prompt: str,
         negative_prompt: str = NEGATIVE_PROMPT,
         light: Light = "left",
-        background: PipelineImageInput | None = None,
+        background: Pictures | None = None,
         gamma: float = 0.0,
         num_inference_steps: int = 15,
         strength: float = STRENGTH,
@@ -149,13 +149,15 @@ class ICLightPipeline(DiffusionPipeline):
         """Relight one image, or the frames of a clip (`gamma=0`: each frame by itself).
 
         Args:
-            image: an image or a list of frames: PIL, arrays or tensors (frames, 3, h, w) in [0, 1].
+            image: PIL images, an array (frames, h, w, 3) or a tensor (frames, 3, h, w); uint8, or
+                float in [0, 1]; one picture or several.
             prompt: subject and light, of any length, e.g. "a bear, red neon light".
             negative_prompt: what to move away from, when `guidance_scale` > 1.
             light: see `relight.lights`.
             background: for `fbc` weights: one image, or one a frame.
             gamma: share of Consistent Light Attention over the frames, 0 to 1.
-            num_inference_steps: UNet passes that are run, at least 1.
+            num_inference_steps: UNet passes, at least 1 (the published rounding runs 15 of 15, but
+                3 of 4: `round(n / strength)` are scheduled, `int` of `strength` of them run).
             strength: how far from the light map the sampling starts, in (0, 1].
             guidance_scale: classifier-free guidance; <= 1 runs without it, at half the cost.
             share_noise: one noise for all frames: far steadier.
@@ -168,10 +170,11 @@ class ICLightPipeline(DiffusionPipeline):
         Raises:
             InputError: a value out of its range, or `background` and the weights disagree.
         """
-        height, width = self._size(image, height, width)
+        image = as_pictures(image)
+        height, width = self._size(picture_size(image), height, width)
         pixels = self.image_processor.preprocess(image, height, width)
         if background is not None:
-            background = self.image_processor.preprocess(background, height, width)
+            background = self.image_processor.preprocess(as_pictures(background), height, width)
         relit = self.relight(
             pixels,
             embeds=self.encode_prompt(prompt, negative_prompt, guidance_scale),
@@ -234,6 +237,7 @@ class ICLightPipeline(DiffusionPipeline):
         What `__call__` does once prompt and light are encoded. The start noise is one frame's,
         repeated; the sampler's own noise is drawn for each frame unless `share_noise`.
         """
+        _check_ranges(gamma, steps, strength, guidance_scale, chunk_size)
         condition = self._condition(pixels, background)  # (frames, c or 2c, h, w)
         halves, frames = embeds.shape[0], len(condition)
         embeds = embeds.to(condition).repeat_interleave(frames, dim=0)
@@ -263,6 +267,8 @@ class ICLightPipeline(DiffusionPipeline):
             raise InputError(f"this IC-Light UNet ({kind} weights) {verb} background image")
         latents = self.codec.encode(pixels)
         if background is not None:
+            if len(background) not in (1, len(latents)):
+                raise InputError(f"{len(background)} backgrounds don't fit {len(latents)} frames")
             behind = self.codec.encode(background).expand_as(latents)
             latents = torch.cat([latents, behind], dim=1)
         return latents
@@ -270,18 +276,15 @@ class ICLightPipeline(DiffusionPipeline):
     def _schedule(
         self, steps: int, strength: float, from_noise: bool
     ) -> tuple[SchedulerMixin, Tensor]:
-        if steps < 1:
-            raise InputError(f"relighting needs at least 1 step, not {steps}")
-        if not 0 < strength <= 1:
-            raise InputError(f"the relight strength lies in (0, 1], not {strength:g}")
         # Two pipelines must not share a scheduler's state, and this one runs inside another's step.
         scheduler = type(self.scheduler).from_config(self.scheduler.config)
         if from_noise:
             strength = 1.0
-        total = round(steps / strength)
+        total, run = image_to_image_steps(steps, strength)
         scheduler.set_timesteps(total, device=self._execution_device)
-        begin = max(total - max(int(total * strength), 1), 0)
-        scheduler.set_begin_index(begin)
+        begin = (total - run) * scheduler.order
+        if hasattr(scheduler, "set_begin_index"):  # DDIM and DDPM find their place by the timestep
+            scheduler.set_begin_index(begin)
         return scheduler, scheduler.timesteps[begin:]
 
     def _start(
@@ -296,6 +299,10 @@ class ICLightPipeline(DiffusionPipeline):
         noise = self._shared_noise(condition[:, :c], generator)
         if light_latents is None:
             return noise * scheduler.init_noise_sigma
+        if len(light_latents) not in (1, frames):
+            raise InputError(
+                f"a moving light of {len(light_latents)} maps can't light {frames} frames"
+            )
         light = light_latents.to(noise).expand(frames, -1, -1, -1)
         return scheduler.add_noise(light, noise, timesteps[:1].repeat(frames))
 
@@ -327,18 +334,36 @@ class ICLightPipeline(DiffusionPipeline):
         chunks = [slice(i, i + size) for i in range(0, len(inputs), size)]
         return torch.cat(mean.run([lambda c=c: call(c) for c in chunks]), dim=1).flatten(0, 1)
 
-    def _size(
-        self, image: PipelineImageInput, height: int | None, width: int | None
-    ) -> tuple[int, int]:
+    def _size(self, own: tuple[int, int], height: int | None, width: int | None) -> tuple[int, int]:
         factor = self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
-        first = image[0] if isinstance(image, list) else image
-        own = self.image_processor.get_default_height_width(first)
         size = []
         for name, asked, natural in zip(("height", "width"), (height, width), own, strict=True):
             if asked is not None and (asked < factor or asked % factor):
                 raise InputError(f"{name} is a multiple of {factor}, not {asked}")
             size.append(asked or max(natural // factor, 1) * factor)
         return size[0], size[1]
+
+
+def _check_ranges(
+    gamma: float, steps: int, strength: float, guidance_scale: float, chunk_size: int | None
+) -> None:
+    # Written so that NaN fails them too.
+    if not 0 <= gamma <= 1:
+        raise InputError(f"gamma lies in [0, 1], not {gamma}")
+    if not 1 <= steps < math.inf:
+        raise InputError(f"relighting needs at least 1 step, not {steps}")
+    if not 0 < strength <= 1:
+        raise InputError(f"the relight strength lies in (0, 1], not {strength}")
+    if not math.isfinite(guidance_scale):
+        raise InputError(f"guidance_scale is a number, not {guidance_scale}")
+    if chunk_size is not None and not chunk_size >= 1:
+        raise InputError(f"chunk_size is at least 1 frame, not {chunk_size}")
+
+
+def image_to_image_steps(steps: int, strength: float = STRENGTH) -> tuple[int, int]:
+    """(length of the schedule, UNet passes run) for `steps` asked for, rounded as published."""
+    total = max(round(steps / strength), 1)
+    return total, max(int(total * strength), 1)
 
 
 def _takes(scheduler: SchedulerMixin, argument: str) -> bool:
@@ -352,6 +377,17 @@ def _read_offsets(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"can't read IC-Light offsets {path}: {error}") from error
+
+
+def _channels(base_unet: UNet2DConditionModel, offsets: Mapping[str, Tensor]) -> int:
+    """Input channels of the relighting UNet: noisy latents, picture and (fbc) background."""
+    own, shape = base_unet.config.in_channels, tuple(offsets["conv_in.weight"].shape)
+    if len(shape) != 4 or shape[1] not in (2 * own, 3 * own):
+        raise ModelError(
+            f"IC-Light offset conv_in.weight has shape {shape}: it needs {2 * own} (fc) or "
+            f"{3 * own} (fbc) input channels over a base UNet with {own}"
+        )
+    return shape[1]
 
 
 def _check_keys(base: Mapping[str, Tensor], offsets: Mapping[str, Tensor]) -> None:

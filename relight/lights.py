@@ -48,8 +48,13 @@ def light_map(light: Light, height: int, width: int) -> Tensor | None:
         levels = ramp(light, height, width)
     elif isinstance(light, Tensor):
         levels = _from_tensor(light)
-    else:
+    elif isinstance(light, Image.Image | np.ndarray):
         levels = _from_image(light)
+    else:
+        raise InputError(
+            f"a light is one of {', '.join(NAMES)}, an image, an array or a tensor, "
+            f"not {type(light).__name__}"
+        )
     if levels.shape[-2:] != (height, width):
         levels = F.interpolate(levels, (height, width), mode="bilinear", antialias=True)
     return levels / 127 - 1
@@ -76,16 +81,22 @@ def _from_tensor(light: Tensor) -> Tensor:
         )
     low, high = maps.min().item(), maps.max().item()
     if not (math.isfinite(low) and low >= 0 and high <= 1):
-        raise InputError(f"a light tensor holds values in [0, 1], not {low:g} to {high:g}")
+        raise InputError(f"a light holds values in [0, 1], not {low:g} to {high:g}")
     return maps.float() * 255
 
 
 def _from_image(light: Image.Image | np.ndarray) -> Tensor:
-    if isinstance(light, np.ndarray):
-        if light.dtype != np.uint8:
-            if not (np.isfinite(light).all() and light.min() >= 0 and light.max() <= 1):
-                raise InputError("a light array is uint8, or float with values in [0, 1]")
-            light = (light * 255).round().astype(np.uint8)
-        light = Image.fromarray(light)
-    image = ImageOps.exif_transpose(light).convert("RGB")
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+    if isinstance(light, Image.Image):
+        light = _as_array(ImageOps.exif_transpose(light))
+    if light.ndim == 2:
+        light = light[..., None].repeat(3, axis=-1)
+    if light.ndim != 3 or light.shape[-1] not in (3, 4) or 0 in light.shape:
+        raise InputError(f"a light array is (h, w) or (h, w, 3), not {light.shape}")
+    levels = torch.from_numpy(light[..., :3].astype(np.float32)).permute(2, 0, 1)[None]
+    return levels if light.dtype == np.uint8 else _from_tensor(levels)
+
+
+def _as_array(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):  # 16 bits a pixel: Pillow's own conversion would clip them to 8
+        return np.asarray(image, dtype=np.float32) / 65535
+    return np.asarray(image if image.mode == "F" else image.convert("RGB"))

@@ -118,9 +118,7 @@ def test_output_for_x0_inverts_predict_x0(name, config):
     x, output = torch.randn(2, 1, 4, 6, 6, generator=torch.manual_seed(3))
     for t in scheduler.timesteps[1:]:
         x0 = predict_x0(scheduler, output, t, x)
-        torch.testing.assert_close(
-            output_for_x0(scheduler, x0, t, x), output, rtol=1e-3, atol=1e-3
-        )
+        torch.testing.assert_close(output_for_x0(scheduler, x0, t, x), output, rtol=1e-3, atol=1e-3)
 
 
 def test_half_precision_goes_in_and_out_but_the_edit_sees_float32():

@@ -40,7 +40,7 @@ class FrameMean:
         self._frames = self._arrived = self._round = 0
 
     def __call__(self, x: Tensor, halves: int) -> Tensor:
-        """Mean of x (halves * frames, tokens, channels) over frames -> (halves, tokens, channels)."""
+        """Mean over frames: (halves * frames, tokens, channels) -> (halves, tokens, channels)."""
         part = x.unflatten(0, (halves, -1))
         if self._chunks == 1:
             return part.mean(1)
@@ -58,7 +58,9 @@ class FrameMean:
                 self._arrived, self._round = 0, here + 1
             self._pass_on()
             me = threading.current_thread().index
-            self._turn.wait_for(lambda: self._failed or (self._round > here and self._running == me))
+            self._turn.wait_for(
+                lambda: self._failed or (self._round > here and self._running == me)
+            )
             if self._failed:
                 raise _AnotherChunkFailed
             return self._mean
@@ -80,11 +82,21 @@ class FrameMean:
             thread = threading.Thread(target=self._one, args=(index, call, results, grad))
             thread.index = index
             threads.append(thread)
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self._chunks = 1
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except BaseException:  # Ctrl-C reaches this thread only: the others must not wait for ever
+            with self._turn:
+                self._failed = True
+                self._turn.notify_all()
+            for thread in threads:
+                if thread.is_alive():  # the signal may come before all are started
+                    thread.join()
+            raise
+        finally:
+            self._chunks = 1
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, _AnotherChunkFailed):
                 raise result
@@ -114,7 +126,8 @@ class ConsistentLightAttnProcessor:
 
     Args:
         gamma: share of the attention to the mean, 0 to 1 (published: 0.5 AnimateDiff, else 0.7).
-        halves: parts of the guidance batch: 2 with classifier-free guidance, [uncond | cond], else 1.
+        halves: parts of the guidance batch: 2 with classifier-free guidance, [uncond | cond],
+            else 1.
         mean: shared by all layers of one UNet.
         backend: a diffusers attention backend ("native", "xformers", "flash" ...); None follows
             `diffusers.attention_backend(...)`. `unet.set_attention_backend` skips these UNets.

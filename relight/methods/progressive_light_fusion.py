@@ -61,7 +61,7 @@ class ProgressiveLightFusion:
         source: (frames, 3, h, w) in [-1, 1], float32; or a function from (h, w) to it, for when
             the size is known only once the first prediction is decoded.
         relight: (frames, 3, h, w) unclamped pixels -> the same frames under the new light.
-        decode, encode: latents <-> pixels (frames, 3, h, w) in [-1, 1]; encode takes the VAE's mode.
+        decode, encode: latents <-> pixels (frames, 3, h, w) in [-1, 1]; encode by the VAE's mode.
         steps: number of steps that will be run; a function is asked at the first step.
         recipe: weights and threshold.
     """
@@ -101,4 +101,4 @@ PAPER = Recipe()
 """Light-A-Video on AnimateDiff, exactly as published."""
 
 BEST = Recipe(share_noise=True, difference=True)
-"""What jobs use: `PAPER` with one noise for all frames of a relight, re-encoding only the change."""
+"""What jobs use: one noise for all frames of a relight, and only the change re-encoded."""

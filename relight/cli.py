@@ -1,0 +1,221 @@
+"""The command line: `relight run`, `relight models`. Options come from the job classes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Progress goes to stderr, results to
+stdout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from relight.batch import JOB_FILES, pair_up
+from relight.errors import Cancelled, InputError, RelightError
+from relight.jobs import RelightJob, read_job
+
+if TYPE_CHECKING:
+    from relight.models import Model
+    from relight.run import Progress, Result
+
+app = App(
+    name="relight",
+    help="Relight videos with diffusion models: no training, sound and size kept.",
+    version_flags=["--version"],
+    help_format="plaintext",
+)
+
+
+def _options(job: type[RelightJob], without: set[str]) -> type:
+    """A dataclass with a job's fields, all optional: what was not given is left to the job file."""
+    fields = []
+    for name, field in job.model_fields.items():
+        if name in without:
+            continue
+        default = field.get_default()
+        help = field.description
+        if not field.is_required() and default is not None and default is not False:
+            help += f" [default: {default}]"
+        aliases = ["--overwrite", "-y"] if name == "overwrite" else None
+        kind = Annotated[field.annotation | None, Parameter(name=aliases, help=help)]
+        fields.append((name, kind, dataclasses.field(default=None)))
+    own = {"__module__": __name__}  # without it, cyclopts takes the class for a built-in
+    return dataclasses.make_dataclass("Options", fields, kw_only=True, namespace=own)
+
+
+Options = _options(RelightJob, without={"input", "output"})
+
+
+@app.command
+def run(
+    inputs: list[Path],
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    settings: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - never changed
+    json_result: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative=())] = False,
+) -> int:
+    """Relight clips: relight run in.mp4 -o out.mp4 --prompt "a bear, red neon light" --light left
+
+    Parameters
+    ----------
+    inputs
+        Clips, folders of clips, or one job file (.yaml, .json; a sidecar is one).
+    output
+        The file to write, or a folder for several inputs.
+    json_result
+        Print the result as JSON on stdout, one line an output.
+    verbose
+        Tell what is done, and show tracebacks.
+    """
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+    given = {k: v for k, v in vars(settings).items() if v is not None}
+    jobs = _jobs(inputs, output, given)
+    return _run_all(jobs, json_result, verbose)
+
+
+@app.command
+def models() -> int:
+    """List the models: name, what it is, size, licence."""
+    from relight.models import CATALOGUE
+
+    for entry in CATALOGUE.values():
+        print(f"{entry.name:12} {entry.about}\n{'':12} {entry.size}, {entry.licence}")  # noqa: T201
+    return 0
+
+
+def _jobs(inputs: list[Path], output: Path | None, given: dict[str, Any]) -> list[RelightJob]:
+    """The jobs meant by a command line; its own settings go before those of a job file."""
+    if len(inputs) == 1 and inputs[0].suffix.lower() in JOB_FILES:
+        settings = {**read_job(inputs[0]), **given}
+        if output is not None:
+            settings["output"] = output
+        return [RelightJob.make(**settings)]
+    pairs = pair_up(inputs, output)
+    return [RelightJob.make(input=source, output=target, **given) for source, target in pairs]
+
+
+def _run_all(jobs: list[RelightJob], json_result: bool, verbose: bool) -> int:
+    """One after another with the model loaded once; a failure is told and the rest is done."""
+    from relight.run import run_relight
+
+    load, failures = _loader(), 0
+    for job in jobs:
+        try:
+            with _Bar(job.input.name) as bar:
+                result = run_relight(job, load=load, on_progress=bar.update)
+            _report(result, json_result)
+        except RelightError as error:
+            if verbose:
+                logging.getLogger("relight").exception("%s", job.input)
+            if len(jobs) == 1 or isinstance(error, Cancelled):
+                raise
+            failures += 1
+            _say(f"relight: {job.input}: {error}")
+    if failures:
+        _say(f"relight: {failures} of {len(jobs)} failed")
+    return 1 if failures else 0
+
+
+def _loader() -> Callable[[str, str], Model]:
+    """`load_model` that tells which model it took, and loads it once."""
+    from transformers.utils import logging as transformers_logging
+
+    from relight.models import load_model
+
+    transformers_logging.disable_progress_bar()  # ours is the one on stderr
+
+    @functools.lru_cache(maxsize=1)
+    def load(name: str, device: str) -> Model:
+        model = load_model(name, device)
+        _say(f"model: {model.name} ({model.why})")
+        return model
+
+    return load
+
+
+def _report(result: Result, as_json: bool) -> None:
+    for note in result.notes:
+        _say(f"note: {note}")
+    if as_json:
+        plain = dataclasses.asdict(result)
+        print(json.dumps(plain, default=str, ensure_ascii=False))  # noqa: T201
+    else:
+        seconds = result.seconds["total"]
+        print(f"{result.path} ({result.frames} frames, {seconds:.0f} s)")  # noqa: T201
+
+
+class _Bar:
+    """A progress bar on stderr: stage, part done, time left. It appears with the first news."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.bar = name, None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def update(self, progress: Progress) -> None:
+        if self.bar is None:
+            from tqdm import tqdm
+
+            form = "{desc} {percentage:3.0f}%|{bar}|{postfix}"
+            self.bar = tqdm(
+                total=1.0, desc=self.name, bar_format=form, file=sys.stderr, leave=False
+            )
+        left = progress.seconds_left
+        when = "" if left is None else f", {left // 60:.0f}:{left % 60:02.0f} left"
+        self.bar.set_postfix_str(progress.stage + when, refresh=False)
+        self.bar.update(progress.fraction - self.bar.n)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        call: Callable[..., Any] = app
+        done = call(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        return done or 0
+    except (CycloptsError, InputError) as error:
+        _say(f"relight: {' '.join(str(error).split())}")
+        return 2
+    except (KeyboardInterrupt, Cancelled):
+        _say("relight: interrupted, nothing was written")
+        return 130
+    except RelightError as error:
+        _say(f"relight: {error}")
+        return 1
+    except (RuntimeError, MemoryError, OSError) as error:
+        if logging.getLogger().isEnabledFor(logging.INFO):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        _say(f"relight: {type(error).__name__}: {reason} (--verbose shows where)")
+        return 1
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

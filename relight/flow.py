@@ -1,0 +1,158 @@
+"""Optical flow of the source (DIS, arXiv:1603.03590), how far to trust it, and light along it.
+
+A flow `f = flow(a, b)` is a look-up: a(x) = b(x + f(x)), so `warp(b, f)` looks like a. Frames are
+float tensors (3, h, w) in [0, 1] or uint8 arrays (h, w, 3); a flow is (2, h, w), x first, in pixels
+of the frames it was given. Confidence follows TC-Light's soft mask: the way there and back must end
+where it began, and the colours met there must agree.
+"""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+WORK = 256  # long side at which the flow is computed, in pixels
+SAME_SCENE = (
+    0.2,
+    0.45,
+)  # mean confidence: below the first another scene, above the second the same
+
+Frame = torch.Tensor | np.ndarray
+
+
+def as_tensor(frame: Frame) -> torch.Tensor:
+    """A frame as float (3, h, w) in [0, 1], whichever of the two kinds it came as."""
+    if isinstance(frame, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1).float() / 255
+    return frame.float()
+
+
+def flow(a: Frame, b: Frame) -> torch.Tensor:
+    """Where each pixel of `a` lies in `b`: (2, h, w), in pixels of the given size, on the CPU."""
+    grey_a, grey_b = _grey(a), _grey(b)
+    h, w = size_of(a)
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    found = dis.calc(grey_a, grey_b, None)  # h', w', 2
+    found = found * np.float32([w / grey_a.shape[1], h / grey_a.shape[0]])
+    return torch.from_numpy(cv2.resize(found, (w, h))).view(h, w, 2).permute(2, 0, 1).contiguous()
+
+
+def warp(x: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+    """Read `x` (c, h, w) at every pixel plus `flow` (2, h, w): bilinear, the border repeated."""
+    h, w = flow.shape[-2:]
+    ys = torch.arange(h, device=x.device).view(h, 1) + flow[1].to(x)
+    xs = torch.arange(w, device=x.device).view(1, w) + flow[0].to(x)
+    grid = torch.stack([(2 * xs + 1) / w - 1, (2 * ys + 1) / h - 1], dim=-1)  # h, w, 2
+    out = F.grid_sample(x[None], grid[None].to(x), padding_mode="border", align_corners=False)
+    return out[0]
+
+
+def confidence(
+    a: Frame, b: Frame, forward: torch.Tensor, backward: torch.Tensor, *, colour: float = 0.12
+) -> torch.Tensor:
+    """How far `forward` (a to b) can be trusted: (1, h, w) in [0, 1].
+
+    `backward` is `flow(b, a)`. `colour` is the difference of the two frames, on the scale 0 to 1,
+    at which trust has fallen to 1/e; it is read after a small blur, so grain costs nothing.
+    """
+    h, w = forward.shape[-2:]
+    astray = (forward + warp(backward, forward)).norm(dim=0, keepdim=True)
+    length = forward.norm(dim=0, keepdim=True)
+    tolerance = 0.006 * max(h, w) + 0.1 * length  # pixels
+    a, b = as_tensor(a).to(forward), as_tensor(b).to(forward)
+    apart = F.avg_pool2d((warp(b, forward) - a)[None], 3, 1, 1, count_include_pad=False)[0]
+    apart = apart.abs().amax(dim=0, keepdim=True)
+    return torch.exp(-((astray / tolerance) ** 2) - (apart / colour) ** 2)
+
+
+def same_scene(trust: torch.Tensor) -> float:
+    """0 for a confidence map that says "another scene", 1 for the same one, smooth between."""
+    low, high = SAME_SCENE
+    t = min(max((float(trust.mean()) - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
+    """Light known at frame `source`, moved to frame `to`: the light (c, h, w), its trust (1, h, w).
+
+    The frames may be larger than the light; the flow is brought to the light's size.
+    """
+    to, source = _working(to), _working(source)
+    there, back = flow(to, source), flow(source, to)
+    trust = confidence(to, source, there, back)
+    h, w = gain.shape[-2:]
+    if there.shape[-2:] != (h, w):
+        scale = torch.tensor([w / there.shape[2], h / there.shape[1]]).view(2, 1, 1)
+        there = F.interpolate(there[None], (h, w), mode="bilinear", antialias=True)[0] * scale
+        trust = F.interpolate(trust[None], (h, w), mode="bilinear", antialias=True)[0]
+    return warp(gain, there), trust.to(gain)
+
+
+def between(
+    gain_a: torch.Tensor,
+    gain_b: torch.Tensor,
+    frame_a: Frame,
+    frame: Frame,
+    frame_b: Frame,
+    weight: float,
+) -> torch.Tensor:
+    """The light (3, h, w) of `frame`, which lies `weight` of the way from a (0) to b (1).
+
+    Both neighbours' log gains come along the source's flow and are blended by time and trust.
+    Where neither flow can be trusted the two are blended by time alone, in place. Across a cut
+    nothing is blended: the neighbour of the same scene (or the nearer one by content) lights it.
+    """
+    if weight <= 0 or weight >= 1:
+        return (gain_a if weight <= 0 else gain_b).clone()
+    moved_a, trust_a = carry(gain_a, frame, frame_a)
+    moved_b, trust_b = carry(gain_b, frame, frame_b)
+    scene_a, scene_b = same_scene(trust_a), same_scene(trust_b)
+    if max(scene_a, scene_b) == 0 and _apart(frame_a, frame_b) > 0.12:
+        nearer_a = _apart(frame, frame_a) <= _apart(frame, frame_b)
+        return (gain_a if nearer_a else gain_b).clone()
+    if max(scene_a, scene_b) == 0:  # one scene, moving too fast for any flow
+        scene_a = scene_b = 1.0
+    out, total = torch.zeros_like(gain_a), torch.zeros_like(trust_a)
+    for share, still, moved, trust in (
+        ((1 - weight) * scene_a, gain_a, moved_a, trust_a),
+        (weight * scene_b, gain_b, moved_b, trust_b),
+    ):
+        out += share * (trust * moved + 0.02 * still)
+        total += share * (trust + 0.02)
+    return out / total
+
+
+def size_of(frame: Frame) -> tuple[int, int]:
+    """Height and width of either kind of frame."""
+    h, w = frame.shape[:2] if isinstance(frame, np.ndarray) else frame.shape[-2:]
+    return int(h), int(w)
+
+
+def _working(frame: Frame) -> torch.Tensor:
+    """The frame as a tensor whose long side is at most the working size."""
+    h, w = size_of(frame)
+    scale = WORK / max(h, w)
+    if scale >= 1:
+        return as_tensor(frame).cpu()
+    if isinstance(frame, torch.Tensor):
+        size = (max(1, round(h * scale)), max(1, round(w * scale)))
+        return F.interpolate(frame[None].float().cpu(), size, mode="area")[0]
+    size = (max(1, round(w * scale)), max(1, round(h * scale)))
+    return as_tensor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
+
+
+def _grey(frame: Frame) -> np.ndarray:
+    """Grey uint8 at the working size; a side shorter than 16 pixels is stretched to 16."""
+    if isinstance(frame, torch.Tensor):
+        frame = (frame.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    h, w = frame.shape[:2]
+    scale = WORK / max(h, w)
+    size = (max(16, round(w * scale)), max(16, round(h * scale)))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+
+
+def _apart(a: Frame, b: Frame) -> float:
+    """Mean difference of two frames' 8 x 8 thumbnails, in [0, 1]: blind to where things moved."""
+    small = [F.adaptive_avg_pool2d(as_tensor(frame).cpu(), 8) for frame in (a, b)]
+    return float((small[0] - small[1]).abs().mean())

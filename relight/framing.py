@@ -1,0 +1,64 @@
+"""Any frame size for models that take multiples only: scale evenly, pad, run, cut back.
+
+Nothing of the frame is cropped away and nothing is stretched: the padding repeats the frame's edge
+and is cut off the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framing:
+    """How frames of (width, height) pixels are shown to a model.
+
+    Attributes:
+        width, height: of the scaled frame.
+        padded_width, padded_height: of what the model sees: multiples of what it needs.
+    """
+
+    width: int
+    height: int
+    padded_width: int
+    padded_height: int
+
+    @classmethod
+    def fit(cls, width: int, height: int, *, side: int, multiple: int) -> Framing:
+        """Scale to about the area of a square of `side` pixels, padded to multiples of `multiple`.
+
+        A very long or high frame is scaled further, so that no side passes four times `side`.
+        """
+        scale = min(side / (width * height) ** 0.5, 4 * side / max(width, height))
+        # Shrink a little more where that spares padding: a padded pixel costs what a real one does.
+        scale *= min(_shrink(x * scale, multiple) for x in (width, height))
+        small = [max(round(x * scale), 1) for x in (width, height)]
+        padded = [-(-x // multiple) * multiple for x in small]
+        return cls(width=small[0], height=small[1], padded_width=padded[0], padded_height=padded[1])
+
+    def scale(self, image: np.ndarray) -> np.ndarray:
+        """(h, w, 3) uint8 of any size -> (height, width, 3) uint8, area-averaged."""
+        smaller = image.shape[0] * image.shape[1] > self.width * self.height
+        method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+        return cv2.resize(image, (self.width, self.height), interpolation=method)
+
+    def pad(self, frames: np.ndarray) -> np.ndarray:
+        """(frames, height, width, 3) -> the same at the padded size, edges repeated."""
+        down, right = self.padded_height - self.height, self.padded_width - self.width
+        top, left = down // 2, right // 2
+        return np.pad(frames, ((0, 0), (top, down - top), (left, right - left), (0, 0)), "edge")
+
+    def cut(self, frames: Tensor) -> Tensor:
+        """(..., padded_height, padded_width) -> (..., height, width): the padding's inverse."""
+        top, left = (self.padded_height - self.height) // 2, (self.padded_width - self.width) // 2
+        return frames[..., top : top + self.height, left : left + self.width]
+
+
+def _shrink(length: float, multiple: int) -> float:
+    """Factor that brings a length down to a multiple, where that loses under a tenth; else 1."""
+    down = length // multiple * multiple
+    return down / length if down and length - down < 0.1 * length else 1.0

@@ -1,0 +1,160 @@
+"""What a user asks for, defined once: for Python, command line, YAML files, app and sidecar.
+
+A field added to a job appears in all of them by itself, with its range and its help text.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from relight.errors import InputError
+
+Fraction01 = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class RelightJob(BaseModel):
+    """One clip to relight. Frozen; raises `InputError` (one line) through `RelightJob.make`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    input: Path = Field(description="The clip: mp4, mov, mkv, webm, avi, gif, or a still image.")
+    output: Path = Field(description="The file to write; its ending chooses the container.")
+    prompt: str = Field(description='Subject and light, e.g. "a bear, red neon light".')
+    light: str = Field(
+        "left",
+        description="Where the light comes from: left, right, top, bottom, none, or the path of an "
+        "image that is bright where the light is.",
+    )
+    model: str = Field(
+        "auto",
+        description="auto, mini (embedded), animatediff, or a folder laid out like mini.",
+    )
+    scene: str | None = Field(
+        None, description="Prompt of the video model, without the light; default: the prompt."
+    )
+    negative_prompt: str = Field(
+        "bad quality, worst quality", description="What the video model moves away from."
+    )
+    seed: int | None = Field(
+        None, ge=0, le=2**63 - 1, description="Seeds all noise; default: a random one, reported."
+    )
+    start: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="Where in the clip to begin, in seconds."
+    )
+    frames: int | None = Field(
+        None, ge=1, description="How many source frames to take; default: all."
+    )
+    recipe: Literal["best", "paper"] = Field(
+        "best", description="best, or paper: Light-A-Video exactly as published."
+    )
+    strength: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Part of the noise schedule the video model runs, above 0 and up to 1; "
+        "default: the model's.",
+    )
+    steps: int | None = Field(
+        None, ge=1, le=1000, description="Denoising steps that are run; default: the model's."
+    )
+    relight_steps: int | None = Field(
+        None, ge=1, le=1000, description="Steps of each relight; default: the model's."
+    )
+    guidance: float = Field(
+        2.0,
+        ge=0,
+        le=50,
+        allow_inf_nan=False,
+        description="Guidance scale of the video model; 1 and less run without guidance.",
+    )
+    gamma: Fraction01 | None = Field(
+        None, description="Share of Consistent Light Attention, 0 to 1; default: the recipe's."
+    )
+    transfer: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="on: put the generated light on the source's own pixels, at full size and "
+        "frame rate. off: the model's own pixels. auto: on for mini and for clips larger than the "
+        "model.",
+    )
+    light_fps: float = Field(
+        8.0,
+        gt=0,
+        le=240,
+        allow_inf_nan=False,
+        description="Frames a second that the model sees when the light is transferred.",
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps ...")
+    overwrite: bool = Field(False, description="Replace the output if it exists.")
+
+    @model_validator(mode="after")
+    def _texts(self) -> Self:
+        if not self.prompt.strip():
+            raise ValueError("prompt is empty: say what is lit and how")
+        if "\0" in f"{self.input}{self.output}{self.light}":
+            raise ValueError("a path holds a zero byte")
+        return self
+
+    @classmethod
+    def make(cls, **settings: Any) -> Self:
+        """A checked job; a wrong setting gives an `InputError` of one line that names it."""
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            raise InputError(_one_line(error)) from None
+
+    def settings(self) -> dict[str, Any]:
+        """All settings as plain JSON values, with absolute paths."""
+        values = self.model_dump(mode="json")
+        for key in ("input", "output"):
+            values[key] = str(Path(values[key]).absolute())
+        return values
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """The settings in a YAML or JSON job file, or in the sidecar beside an earlier output.
+
+    Keys are checked here, so that a typo is named together with its file; values when the job is
+    made. Relative paths are meant from the current folder, as on the command line.
+
+    Raises:
+        InputError: unreadable, not a mapping, or an unknown key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"can't read the job file {path}: {reason}") from None
+    if isinstance(data, dict) and "settings" in data:
+        data = data["settings"]  # a sidecar
+    if not isinstance(data, dict):
+        raise InputError(f"the job file {path} holds no settings (key: value lines)")
+    for key in data:
+        if key not in RelightJob.model_fields:
+            known = ", ".join(RelightJob.model_fields)
+            raise InputError(f"unknown key {key!r} in {path}: use {known}")
+    return data
+
+
+def _one_line(error: ValidationError) -> str:
+    parts = []
+    for fault in error.errors(include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        text = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            parts.append(f"{name} is missing")
+        elif fault["type"] == "extra_forbidden":
+            known = ", ".join(RelightJob.model_fields)
+            parts.append(f"unknown setting {name!r}: use {known}")
+        elif name:
+            text = text.removeprefix("Input should be ")
+            parts.append(f"{name} should be {text}, not {fault['input']!r}")
+        else:
+            parts.append(text)
+    return "; ".join(parts)

@@ -1,0 +1,70 @@
+"""Fixtures: tiny real components (random weights), which prove shapes and parity, never quality."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here may depend on a network
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+from pathlib import Path
+
+import diffusers
+import pytest
+import torch
+from diffusers import (
+    AutoencoderKL,
+    EulerAncestralDiscreteScheduler,
+    MotionAdapter,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from relight.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
+from relight.pipelines import AnimateDiffRelightPipeline
+
+diffusers.utils.logging.set_verbosity_error()
+diffusers.utils.logging.disable_progress_bar()
+torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring
+
+GOLDEN = Path(__file__).parent / "golden"
+TINY = GOLDEN / "tiny"
+
+
+@pytest.fixture(scope="session")
+def sd15():
+    """Stable Diffusion 1.5 components at tiny size; shared, so tests must not change them."""
+    folder = TINY / "sd15"
+    return {
+        "vae": AutoencoderKL.from_pretrained(folder / "vae").eval(),
+        "text_encoder": CLIPTextModel.from_pretrained(folder / "text_encoder").eval(),
+        "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        "unet": UNet2DConditionModel.from_pretrained(folder / "unet").eval(),
+    }
+
+
+@pytest.fixture(scope="session")
+def relighter(sd15):
+    unet = ic_light_unet(sd15["unet"], TINY / "iclight_fc.safetensors")
+    return ICLightPipeline(**{**sd15, "unet": unet}, scheduler=ic_light_scheduler())
+
+
+@pytest.fixture
+def animatediff(sd15):
+    """A fresh AnimateDiffRelightPipeline over the shared components."""
+    scheduler = EulerAncestralDiscreteScheduler.from_pretrained(
+        TINY / "sd15" / "scheduler", beta_schedule="linear"
+    )
+    adapter = MotionAdapter.from_pretrained(TINY / "motion_adapter")
+    pipe = AnimateDiffRelightPipeline(**sd15, motion_adapter=adapter, scheduler=scheduler)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """A model folder of the catalogue's layout, made of the tiny random components."""
+    folder = tmp_path_factory.mktemp("tiny_model")
+    for part in ("vae", "text_encoder", "tokenizer", "unet", "scheduler"):
+        (folder / part).symlink_to(TINY / "sd15" / part)
+    (folder / "motion_adapter").symlink_to(TINY / "motion_adapter")
+    (folder / "iclight_fc.safetensors").symlink_to(TINY / "iclight_fc.safetensors")
+    return folder
