@@ -27,16 +27,16 @@ def spread(path: Path | str, count: int) -> list[np.ndarray]:
 def contact_sheet(rows: dict[str, list[np.ndarray]], width: int = 240) -> Image.Image:
     """Rows of frames (h, w, 3) uint8, each `width` pixels wide, each row under its caption."""
     columns = max(len(frames) for frames in rows.values())
-    first = next(iter(rows.values()))[0]
-    height = round(width * first.shape[0] / first.shape[1])
-    sheet = Image.new("RGB", (columns * width, len(rows) * (height + CAPTION)), "white")
+    heights = [round(width * row[0].shape[0] / row[0].shape[1]) for row in rows.values()]
+    sheet = Image.new("RGB", (columns * width, sum(heights) + len(rows) * CAPTION), "white")
     draw = ImageDraw.Draw(sheet)
-    for row, (caption, frames) in enumerate(rows.items()):
-        top = row * (height + CAPTION)
+    top = 0
+    for (caption, frames), height in zip(rows.items(), heights, strict=True):
         draw.text((4, top + 2), caption, fill="black")
         for column, frame in enumerate(frames):
             small = Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS)
             sheet.paste(small, (column * width, top + CAPTION))
+        top += height + CAPTION
     return sheet
 
 

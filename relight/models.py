@@ -138,7 +138,7 @@ def load_model(name: str = "auto", device: str = "auto") -> Model:
     if name in CATALOGUE:
         entry = CATALOGUE[name]
         parts = locate(entry)
-    elif Path(name).is_dir():
+    elif name and Path(name).is_dir():
         entry, parts = _OWN_FOLDER, _folder_parts(Path(name))
     else:
         known = ", ".join(("auto", *CATALOGUE))
