@@ -2,6 +2,14 @@
 
 from relight.ic_light import ICLightPipeline
 from relight.pipelines.animatediff_relight import AnimateDiffRelightPipeline
+from relight.pipelines.cogvideox_relight import CogVideoXRelightPipeline
 from relight.pipelines.light_fusion import light_fusion
+from relight.pipelines.wan_relight import WanRelightPipeline
 
-__all__ = ["AnimateDiffRelightPipeline", "ICLightPipeline", "light_fusion"]
+__all__ = [
+    "AnimateDiffRelightPipeline",
+    "CogVideoXRelightPipeline",
+    "ICLightPipeline",
+    "WanRelightPipeline",
+    "light_fusion",
+]

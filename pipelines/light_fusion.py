@@ -16,11 +16,12 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
-from relight.codecs import Pictures, as_pictures, video_codec
+from relight.codecs import video_codec
 from relight.errors import InputError
 from relight.ic_light import ICLightPipeline, OnStep
-from relight.lights import Light
-from relight.methods.progressive_light_fusion import PAPER, ProgressiveLightFusion, Recipe
+from relight.lights import Light, light_map
+from relight.methods.progressive_light_fusion import ProgressiveLightFusion, Recipe
+from relight.pictures import Pictures, as_pictures
 from relight.x0 import edit_x0, step_position
 
 
@@ -34,7 +35,7 @@ def light_fusion(
     light: Light = "left",
     gamma: float | None = None,
     relight_steps: int = 15,
-    recipe: Recipe = PAPER,
+    recipe: Recipe | None = None,
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
     on_step: OnStep | None = None,
@@ -50,7 +51,7 @@ def light_fusion(
         light: see `relight.lights`.
         gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
         relight_steps: UNet passes of each relight.
-        recipe: weights, thresholds and noise.
+        recipe: weights, thresholds and noise; None: those published for AnimateDiff.
         generator: should be the one given to `pipe`: one generator then seeds everything.
         chunk_size: frames per UNet pass of the relighter; None takes all at once.
         on_step: called with (step, steps) of each relight; may raise to stop.
@@ -58,15 +59,19 @@ def light_fusion(
     Yields:
         The edit, whose `detail` and `steps` can be looked at afterwards.
     """
+    recipe = recipe or Recipe()
     gamma = recipe.gamma if gamma is None else gamma
     if not 0 <= gamma <= 1:
         raise InputError(f"gamma lies in [0, 1], not {gamma}")
     if not isinstance(prompt, str):
         raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
+    if not relight_steps >= 1:
+        raise InputError(f"relighting needs at least 1 step, not {relight_steps}")
+    light_map(light, 8, 8)  # a wrong light is told now, not after the first step
     video = as_pictures(video)
     embeds = relighter.encode_prompt(prompt)
     light_latents: Tensor | None = None
-    decode, encode = video_codec(pipe.vae, pipe._execution_device)
+    codec = video_codec(pipe.vae, pipe._execution_device)
 
     def source(height: int, width: int) -> Tensor:
         nonlocal light_latents
@@ -90,6 +95,6 @@ def light_fusion(
     def steps(timestep: Tensor) -> int:
         return len(pipe.scheduler.timesteps) - step_position(pipe.scheduler, timestep)
 
-    edit = ProgressiveLightFusion(source, relight, decode, encode, steps, recipe)
+    edit = ProgressiveLightFusion(source, relight, codec.decode, codec.encode, steps, recipe)
     with torch.no_grad(), edit_x0(pipe.scheduler, edit):
         yield edit

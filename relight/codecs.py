@@ -1,33 +1,24 @@
 """Pixels <-> latents of each VAE family, a few frames at a time.
 
 Pixels are (frames, 3, h, w) in [-1, 1], not clamped; latents are what the denoiser sees (scaled and
-shifted). Encoding takes the VAE's mode, so it draws no random numbers. A chunked call gives what an
-unchunked one gives, because these VAEs treat every frame by itself.
-
-`as_pictures` brings what users hold (images, arrays, tensors) into a form diffusers reads rightly.
+shifted). Encoding takes the mode, so it draws no random numbers. Where a VAE treats every frame by
+itself, frames pass through it in chunks, and a chunked call gives what an unchunked one gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-import numpy as np
 import torch
-from diffusers import AutoencoderKL
-from PIL import Image
+from diffusers import AutoencoderKL, AutoencoderKLCogVideoX, AutoencoderKLWan, ModelMixin
 from torch import Tensor
 
-from relight.errors import InputError
-
-Pictures = Image.Image | np.ndarray | Tensor | list[Image.Image] | list[np.ndarray] | list[Tensor]
-"""One picture or several: PIL images, arrays (frames, h, w, 3), tensors (frames, 3, h, w)."""
+from relight.errors import ModelError
 
 CHUNK = 16
 """Frames per VAE call: the peak memory of a VAE is far above that of the UNet per frame."""
-
-ROUNDING = 1e-3
-"""By how much float pictures may leave [0, 1]: resampling overshoots a little."""
 
 
 class FrameCodec:
@@ -82,68 +73,81 @@ def _safe_dtype(vae: AutoencoderKL) -> Iterator[torch.dtype]:
         vae.to(own)
 
 
-def video_codec(
-    vae: AutoencoderKL, device: torch.device | None = None
-) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """(decode, encode) between a video pipeline's latents (1, c, frames, h, w) and its pixels."""
-    codec = FrameCodec(vae, device)
+class VideoCodec(Protocol):
+    """Pixels (frames, 3, h, w) <-> the latents a video pipeline's scheduler steps on."""
 
-    def decode(latents: Tensor) -> Tensor:
-        return codec.decode(latents[0].transpose(0, 1))
+    def encode(self, pixels: Tensor) -> Tensor: ...
 
-    def encode(pixels: Tensor) -> Tensor:
-        return codec.encode(pixels).transpose(0, 1)[None]
-
-    return decode, encode
+    def decode(self, latents: Tensor) -> Tensor: ...
 
 
-def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
-    """Pictures in any form -> RGB images, or a tensor (frames, 3, h, w), float32 in [0, 1].
+class AnimateDiffCodec:
+    """Frame by frame: latents (1, c, frames, h / 8, w / 8) of an `AutoencoderKL`."""
 
-    uint8 arrays and tensors become images: diffusers would read them as if they were in [0, 1].
+    def __init__(self, vae: AutoencoderKL, device: torch.device | None = None) -> None:
+        self.frames = FrameCodec(vae, device)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        return self.frames.encode(pixels).transpose(0, 1)[None]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.frames.decode(latents[0].transpose(0, 1))
+
+
+class WanCodec:
+    """4k + 1 frames at once: latents (1, c, k + 1, h / 8, w / 8), each channel normalised."""
+
+    def __init__(self, vae: AutoencoderKLWan, device: torch.device | None = None) -> None:
+        self.vae, self.device = vae, device or vae.device
+        shape = (1, vae.config.z_dim, 1, 1, 1)
+        self.mean = torch.tensor(vae.config.latents_mean, device=self.device).view(shape)
+        self.std = torch.tensor(vae.config.latents_std, device=self.device).view(shape)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        video = pixels.transpose(0, 1)[None].to(self.device, self.vae.dtype)
+        return (self.vae.encode(video).latent_dist.mode().float() - self.mean) / self.std
+
+    def decode(self, latents: Tensor) -> Tensor:
+        raw = latents.float() * self.std + self.mean
+        video = self.vae.decode(raw.to(self.vae.dtype), return_dict=False)[0]
+        return video[0].transpose(0, 1).float()
+
+
+class CogVideoXCodec:
+    """4k + 1 frames at once: latents (1, k + 1, c, h / 8, w / 8), scaled."""
+
+    def __init__(self, vae: AutoencoderKLCogVideoX, device: torch.device | None = None) -> None:
+        self.vae, self.device = vae, device or vae.device
+        self.scale = vae.config.scaling_factor
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        video = pixels.transpose(0, 1)[None].to(self.device, self.vae.dtype)
+        mode = self.vae.encode(video).latent_dist.mode().float()  # (1, c, k + 1, h / 8, w / 8)
+        return mode.transpose(1, 2) * self.scale
+
+    def decode(self, latents: Tensor) -> Tensor:
+        raw = (latents.float() / self.scale).transpose(1, 2)
+        video = self.vae.decode(raw.to(self.device, self.vae.dtype)).sample
+        return video[0].transpose(0, 1).float()
+
+
+_CODECS = {
+    "AutoencoderKL": AnimateDiffCodec,
+    "AutoencoderKLWan": WanCodec,
+    "AutoencoderKLCogVideoX": CogVideoXCodec,
+}
+
+
+def video_codec(vae: ModelMixin, device: torch.device | None = None) -> VideoCodec:
+    """The codec of a video pipeline's VAE.
+
+    Args:
+        device: where the VAE computes; None: where it lies (they differ under offloading).
 
     Raises:
-        InputError: no pictures, another shape or kind, or values outside [0, 1].
+        ModelError: no codec for this class of VAE.
     """
-    if not isinstance(pictures, list | tuple):
-        pictures = [pictures]
-    if pictures and all(isinstance(picture, Image.Image) for picture in pictures):
-        return [picture.convert("RGB") for picture in pictures]
-    parts = [_frames_first(picture) for picture in pictures]
-    if len({(part.shape[1:], part.dtype) for part in parts}) != 1:
-        raise InputError("there are no pictures, or they differ in size or kind")
-    pixels = torch.cat(parts)  # (frames, 3, h, w)
-    if pixels.dtype == torch.uint8:
-        return [Image.fromarray(frame) for frame in pixels.permute(0, 2, 3, 1).cpu().numpy()]
-    low, high = pixels.min().item(), pixels.max().item()
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):
-        raise InputError(f"pictures are uint8, or hold values in [0, 1], not {low:g} to {high:g}")
-    return pixels.float().clamp(0, 1)
-
-
-def _frames_first(picture: np.ndarray | Tensor) -> Tensor:
-    """(frames, h, w, 3) array or (frames, 3, h, w) tensor, frames optional -> (frames, 3, h, w)."""
-    if isinstance(picture, np.ndarray):
-        shape, form = picture.shape, "an array (frames, h, w, 3)"
-        pixels = picture if picture.dtype == np.uint8 else picture.astype(np.float32)
-        pixels = torch.from_numpy(np.ascontiguousarray(pixels))
-        pixels = pixels.movedim(-1, -3) if pixels.ndim >= 3 else pixels
-    elif isinstance(picture, Tensor):
-        shape, form, pixels = picture.shape, "a tensor (frames, 3, h, w)", picture
-    else:
-        raise InputError(
-            "pictures are PIL images, an array (frames, h, w, 3) or a tensor (frames, 3, h, w), "
-            f"not {type(picture).__name__}"
-        )
-    if pixels.ndim == 3:
-        pixels = pixels[None]
-    elif pixels.ndim == 5 and len(pixels) == 1:  # a batch of one video
-        pixels = pixels[0]
-    if pixels.ndim != 4 or pixels.shape[1] != 3 or 0 in pixels.shape:
-        raise InputError(f"pictures have shape {tuple(shape)}, not that of {form}")
-    return pixels
-
-
-def picture_size(pictures: list[Image.Image] | Tensor) -> tuple[int, int]:
-    """(height, width) of the first of what `as_pictures` returned."""
-    return tuple(pictures.shape[-2:]) if isinstance(pictures, Tensor) else pictures[0].size[::-1]
+    name = type(vae).__name__
+    if name not in _CODECS:
+        raise ModelError(f"no codec for {name}: known are {', '.join(_CODECS)}")
+    return _CODECS[name](vae, device)

@@ -72,19 +72,27 @@ def same_scene(trust: torch.Tensor) -> float:
     return t * t * (3 - 2 * t)
 
 
-def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
-    """Light known at frame `source`, moved to frame `to`: the light (c, h, w), its trust (1, h, w).
+def link(
+    a: Frame, b: Frame, size: tuple[int, int]
+) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    """Flow and trust from a to b, and from b to a, at `size` (h, w); the frames may be larger."""
+    a, b = _working(a), _working(b)
+    there, back = flow(a, b), flow(b, a)
+    pairs = ((there, confidence(a, b, there, back)), (back, confidence(b, a, back, there)))
+    h, w = there.shape[-2:]
+    if (h, w) == tuple(size):
+        return pairs
+    scale = torch.tensor([size[1] / w, size[0] / h]).view(2, 1, 1)
 
-    The frames may be larger than the light; the flow is brought to the light's size.
-    """
-    to, source = _working(to), _working(source)
-    there, back = flow(to, source), flow(source, to)
-    trust = confidence(to, source, there, back)
-    h, w = gain.shape[-2:]
-    if there.shape[-2:] != (h, w):
-        scale = torch.tensor([w / there.shape[2], h / there.shape[1]]).view(2, 1, 1)
-        there = F.interpolate(there[None], (h, w), mode="bilinear", antialias=True)[0] * scale
-        trust = F.interpolate(trust[None], (h, w), mode="bilinear", antialias=True)[0]
+    def fit(x: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
+
+    return tuple((fit(vectors) * scale, fit(trust)) for vectors, trust in pairs)
+
+
+def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
+    """Light known at frame `source`, moved to frame `to`: the light (c, h, w), its trust (1, h, w)."""
+    (there, trust), _ = link(to, source, tuple(gain.shape[-2:]))
     return warp(gain, there), trust.to(gain)
 
 
@@ -107,11 +115,11 @@ def between(
     moved_a, trust_a = carry(gain_a, frame, frame_a)
     moved_b, trust_b = carry(gain_b, frame, frame_b)
     scene_a, scene_b = same_scene(trust_a), same_scene(trust_b)
-    if max(scene_a, scene_b) == 0 and _apart(frame_a, frame_b) > 0.12:
+    if max(scene_a, scene_b) == 0:  # neither flow leads anywhere
+        if _apart(frame_a, frame_b) < 0.12:  # one scene, moving too fast
+            return torch.lerp(gain_a, gain_b, weight)
         nearer_a = _apart(frame, frame_a) <= _apart(frame, frame_b)
         return (gain_a if nearer_a else gain_b).clone()
-    if max(scene_a, scene_b) == 0:  # one scene, moving too fast for any flow
-        scene_a = scene_b = 1.0
     out, total = torch.zeros_like(gain_a), torch.zeros_like(trust_a)
     for share, still, moved, trust in (
         ((1 - weight) * scene_a, gain_a, moved_a, trust_a),

@@ -5,11 +5,13 @@ import copy
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderKLCogVideoX, AutoencoderKLWan, AutoencoderTiny
 from PIL import Image
 
-from relight.codecs import FrameCodec, as_pictures, picture_size, video_codec
-from relight.errors import InputError
+from relight.codecs import FrameCodec, video_codec
+from relight.errors import InputError, ModelError
+from relight.pictures import as_pictures, picture_size
+from tests.conftest import TINY
 
 
 def _pixels(frames=5, height=16, width=24):
@@ -71,12 +73,45 @@ def test_shapes_and_dtype_of_a_round_trip(sd15):
 
 
 def test_the_video_codec_moves_the_frames_axis_only(sd15):
-    decode, encode = video_codec(sd15["vae"])
+    video = video_codec(sd15["vae"])
     codec, x = FrameCodec(sd15["vae"]), _pixels()
-    z = encode(x)
+    z = video.encode(x)
     assert z.shape == (1, 4, 5, 2, 3)
     assert torch.equal(z[0, :, 3], codec.encode(x)[3])
-    assert torch.equal(decode(z), codec.decode(codec.encode(x)))
+    assert torch.equal(video.decode(z), codec.decode(codec.encode(x)))
+
+
+@pytest.mark.parametrize(
+    "name, shape", [("wan", (1, 16, 3, 4, 6)), ("cog", (1, 3, 4, 4, 6))], ids=["wan", "cogvideox"]
+)
+def test_a_temporal_codec_keeps_shapes_and_draws_no_random_numbers(name, shape):
+    kind = {"wan": AutoencoderKLWan, "cog": AutoencoderKLCogVideoX}[name]
+    codec = video_codec(kind.from_pretrained(TINY / name / "vae").eval())
+    x = torch.rand(9, 3, 32, 48, generator=torch.manual_seed(0)) * 2 - 1
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        z = codec.encode(x)
+        assert z.shape == shape and z.dtype == torch.float32
+        assert torch.equal(codec.encode(x), z)
+        assert codec.decode(z).shape == x.shape
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_wan_latents_are_normalised_channel_by_channel():
+    vae = AutoencoderKLWan.from_pretrained(TINY / "wan" / "vae").eval()
+    x = torch.rand(1, 3, 1, 32, 32, generator=torch.manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        raw = vae.encode(x).latent_dist.mode()
+        z = video_codec(vae).encode(x[0].transpose(0, 1))
+    for channel, (mean, std) in enumerate(
+        zip(vae.config.latents_mean, vae.config.latents_std, strict=True)
+    ):
+        torch.testing.assert_close(z[:, channel] * std + mean, raw[:, channel])
+
+
+def test_a_vae_without_a_codec_is_named():
+    with pytest.raises(ModelError, match="AutoencoderTiny"):
+        video_codec(AutoencoderTiny())
 
 
 def test_encoding_draws_no_random_numbers(sd15):

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from relight.flow import carry, same_scene
+from relight.flow import link, same_scene, warp
 
 LUMA = (0.2126, 0.7152, 0.0722)  # BT.709
 BRIGHTEST, DARKEST = 3.0, 6.0  # bounds of the gain in stops: x8 up, /64 down
 NOISE = 0.004  # linear light at which a positive log gain is halved (sRGB code 13 of 255)
 KNEE = 0.6  # linear light above which brightened pixels roll off
+STILL = 0.3  # weight of a neighbour's light left in place where the flow cannot be trusted
 STRIP = 64  # rows handled at once at full size
 
 
@@ -37,7 +38,7 @@ def log_gain(
     *,
     sigma_luma: float = 0.03,
     sigma_chroma: float = 0.06,
-    floor: float = 0.02,
+    floor: float = 0.01,
 ) -> torch.Tensor:
     """Natural log of relit / source in linear light, (F, 3, h, w); each frame by itself.
 
@@ -50,7 +51,7 @@ def log_gain(
     source = torch.cat([source, _luma(source)], dim=1)  # F, 4, h, w: R, G, B and luminance
     relit = torch.cat([relit, _luma(relit)], dim=1)
     side = min(source.shape[-2:])
-    whole = _ratio(relit.mean((2, 3), keepdim=True), source.mean((2, 3), keepdim=True), 1.0, 1e-3)
+    whole = _ratio(relit.mean((2, 3), keepdim=True), source.mean((2, 3), keepdim=True), 1.0, 1e-4)
     wide = _ratio(
         _blur(relit, sigma_chroma * side), _blur(source, sigma_chroma * side), whole, floor
     )
@@ -151,27 +152,24 @@ def smooth_gain(gains: torch.Tensor, frames: torch.Tensor, *, sigma: float = 2.0
     neighbour counts by its distance in time and by how far the flow to it can be trusted; where
     it cannot, the light stays where it was. Nothing is taken from the other side of a cut.
     """
-    reach = min(int(np.ceil(2 * sigma)), len(gains) - 1)
-    out = torch.empty_like(gains)
-    for t in range(len(gains)):
-        total, weights = gains[t].clone(), torch.ones_like(gains[t, :1])
-        for step in (-1, 1):
-            for k in range(1, reach + 1):
-                s = t + step * k
-                if not 0 <= s < len(gains):
-                    break
-                moved, trust = carry(gains[s], frames[t], frames[s])
-                scene = same_scene(trust)
-                if scene == 0:
-                    break  # beyond a cut
-                share = scene * float(np.exp(-0.5 * (k / sigma) ** 2))
-                total += share * (trust * moved + STILL * (1 - trust) * gains[s])
-                weights += share * (trust + STILL * (1 - trust))
-        out[t] = total / weights
-    return out
-
-
-STILL = 0.3  # weight of a neighbour's light left in place where the flow cannot be trusted
+    total, weights = gains.clone(), torch.ones_like(gains[:, :1])
+    cuts: set[int] = set()  # frames that begin another scene
+    for k in range(1, min(int(np.ceil(2 * sigma)), len(gains) - 1) + 1):
+        for t in range(len(gains) - k):
+            s = t + k
+            if cuts.intersection(range(t + 1, s + 1)):
+                continue
+            links = link(frames[t], frames[s], tuple(gains.shape[-2:]))
+            scene = min(same_scene(trust) for _, trust in links)
+            if scene == 0 and k == 1:
+                cuts.add(s)
+            share = scene * float(np.exp(-0.5 * (k / sigma) ** 2))
+            for here, there, (vectors, trust) in zip((t, s), (s, t), links, strict=True):
+                trust = trust.to(gains)
+                along, still = share * trust, share * STILL * (1 - trust)
+                total[here] += along * warp(gains[there], vectors) + still * gains[there]
+                weights[here] += along + still
+    return total / weights
 
 
 def _shine(linear: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ frames agree with each other. Below `threshold` nothing is relit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -97,8 +97,16 @@ class ProgressiveLightFusion:
         return self.encode(fused).to(x0)
 
 
-PAPER = Recipe()
-"""Light-A-Video on AnimateDiff, exactly as published."""
+PAPER = {
+    "animatediff": Recipe(),
+    "wan": Recipe(threshold=0.2, gamma=0.7),
+    "cogvideox": Recipe(power=2.0, threshold=0.2, gamma=0.7),
+}
+"""Light-A-Video exactly as published, by video model."""
 
-BEST = Recipe(share_noise=True, difference=True)
-"""What jobs use: one noise for all frames of a relight, and only the change re-encoded."""
+BEST = {
+    name: replace(recipe, share_noise=True, difference=True) for name, recipe in PAPER.items()
+}
+"""What jobs use: `PAPER` with one noise for all frames of a relight, re-encoding only the change.
+
+Shared noise is what steadies the frames most; see `Recipe` for both ingredients."""

@@ -7,7 +7,8 @@ from diffusers import AnimateDiffVideoToVideoPipeline, DDIMScheduler
 from PIL import Image
 
 from relight.errors import InputError
-from relight.methods.progressive_light_fusion import BEST, PAPER, Recipe
+from relight.methods import progressive_light_fusion as plf
+from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import light_fusion
 
 STEPS = {"strength": 0.5, "num_inference_steps": 6}
@@ -40,7 +41,9 @@ def _fused(pipe, relighter, frames, generator=None, **given):
         return _stock(pipe, frames, generator)
 
 
-@pytest.mark.parametrize("recipe", [PAPER, BEST], ids=["paper", "best"])
+@pytest.mark.parametrize(
+    "recipe", [plf.PAPER["animatediff"], plf.BEST["animatediff"]], ids=["paper", "best"]
+)
 @pytest.mark.parametrize("light", ["left", "none"])
 def test_the_stock_pipeline_inside_equals_the_relight_pipeline(
     stock, animatediff, relighter, frames, recipe, light

@@ -1,0 +1,174 @@
+"""The call that all relighting pipelines share: Light-A-Video (arXiv:2502.08590) on a stock one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from diffusers.utils import BaseOutput
+from PIL import Image
+from torch import Tensor
+
+from relight.errors import InputError
+from relight.ic_light import ICLightPipeline, OnStep
+from relight.lights import Light
+from relight.methods.progressive_light_fusion import Recipe
+from relight.pictures import Pictures, as_pictures, picture_size
+from relight.pipelines.light_fusion import light_fusion
+
+
+class LightAVideo:
+    """Put before a stock video-to-video pipeline, it relights what that pipeline generates.
+
+    A subclass gives `recipes` and says which sizes and frame counts its model can take.
+    """
+
+    recipes: ClassVar[Mapping[str, Recipe]]
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        video: Pictures,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        *,
+        relighter: ICLightPipeline,
+        relight_prompt: str | None = None,
+        light: Light = "left",
+        gamma: float | None = None,
+        relight_steps: int = 15,
+        strength: float = 0.5,
+        num_inference_steps: int = 50,
+        guidance_scale: float = 2.0,
+        height: int | None = None,
+        width: int | None = None,
+        generator: torch.Generator | None = None,
+        recipe: str | Recipe = "paper",
+        output_type: str = "pil",
+        relight_chunk_size: int | None = None,
+        on_relight_step: OnStep | None = None,
+        **stock: Any,
+    ) -> BaseOutput | tuple:
+        """Relight a clip.
+
+        Args:
+            video: PIL images, an array (frames, h, w, 3) uint8 or in [0, 1], or a tensor
+                (frames, 3, h, w) in [0, 1]. A number of frames that the model can't take is filled
+                up with copies of the last, which are cut off the result.
+            prompt, negative_prompt: for the video model (or `prompt_embeds` among `stock`).
+            relighter: `relight.ic_light.ICLightPipeline`.
+            relight_prompt: subject and light, e.g. "a bear, red neon light"; None takes `prompt`.
+            light: "left", "right", "top", "bottom", "none", an image, or light maps as a tensor
+                (3, h, w) or (frames, 3, h, w) in [0, 1].
+            gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
+            relight_steps: UNet passes of each relight, at least 1.
+            strength: part of the noise schedule that is run, in (0, 1].
+            num_inference_steps: steps of the whole schedule; int(steps * strength) are run.
+            guidance_scale: of the video model.
+            height, width: size of the result in pixels; default the video's own, cut down to a
+                multiple the model can take.
+            generator: seeds everything.
+            recipe: "paper" (as published), "best", or a `Recipe`.
+            output_type: "pil", "np", "pt" or "latent".
+            relight_chunk_size: frames per UNet pass of the relighter, for small memory.
+            on_relight_step: called with (step, steps) of each relight; may raise to stop.
+            stock: any other argument of the stock pipeline's call.
+
+        Returns:
+            The stock pipeline's output, with one video of exactly (height, width).
+
+        Raises:
+            InputError: a value out of its range, or a size the model can't take.
+        """
+        video = as_pictures(video)
+        frames = len(video)
+        self.check_frames(frames)
+        _check_ranges(strength, num_inference_steps, guidance_scale)
+        height, width = (
+            self._fit(name, asked, own)
+            for name, asked, own in zip(
+                ("height", "width"), (height, width), picture_size(video), strict=True
+            )
+        )
+        video = _filled_up(video, self.whole_frames(frames))
+        with light_fusion(
+            self,
+            relighter,
+            video=video,
+            prompt=prompt if relight_prompt is None else relight_prompt,
+            light=light,
+            gamma=gamma,
+            relight_steps=relight_steps,
+            recipe=self._recipe(recipe),
+            generator=generator,
+            chunk_size=relight_chunk_size,
+            on_step=on_relight_step,
+        ):
+            output = super().__call__(
+                video=video,
+                prompt=prompt,
+                negative_prompt=negative_prompt,
+                height=height,
+                width=width,
+                num_inference_steps=num_inference_steps,
+                strength=strength,
+                guidance_scale=guidance_scale,
+                generator=generator,
+                output_type=output_type,
+                **stock,
+            )
+        if output_type != "latent" and len(video) > frames:
+            _cut(output, frames)
+        return output
+
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of this, in pixels."""
+        raise NotImplementedError
+
+    def whole_frames(self, frames: int) -> int:
+        """The next number of frames, from `frames` up, that the model can take."""
+        return frames
+
+    def check_frames(self, frames: int) -> None:
+        """Raise InputError where the model can't take so many frames."""
+
+    def _recipe(self, recipe: str | Recipe) -> Recipe:
+        if isinstance(recipe, Recipe):
+            return recipe
+        if recipe not in self.recipes:
+            raise InputError(f"unknown recipe {recipe!r}: use one of {', '.join(self.recipes)}")
+        return self.recipes[recipe]
+
+    def _fit(self, name: str, asked: int | None, own: int) -> int:
+        factor = self.size_multiple()
+        if asked is None:
+            return max(own // factor, 1) * factor
+        if asked < factor or asked % factor:
+            raise InputError(f"{name} is a multiple of {factor} for this model, not {asked}")
+        return asked
+
+
+def _check_ranges(strength: float, steps: int, guidance_scale: float) -> None:
+    if not 0 < strength <= 1:
+        raise InputError(f"strength lies in (0, 1], not {strength}")
+    if not math.isfinite(guidance_scale):
+        raise InputError(f"guidance_scale is a number, not {guidance_scale}")
+    if not 1 <= steps < math.inf or int(steps * strength) < 1:
+        raise InputError(f"{steps} steps at strength {strength:g} leave no step to run")
+
+
+def _filled_up(video: list[Image.Image] | Tensor, count: int) -> list[Image.Image] | Tensor:
+    missing = count - len(video)
+    if isinstance(video, Tensor):
+        return torch.cat([video, video[-1:].expand(missing, -1, -1, -1)])
+    return video + [video[-1]] * missing
+
+
+def _cut(output: BaseOutput | tuple, frames: int) -> None:
+    videos = output[0]  # one video: a list of lists of images, or (1, frames, ...)
+    if isinstance(videos, list):
+        videos[:] = [video[:frames] for video in videos]
+    else:
+        output.frames = videos[:, :frames]

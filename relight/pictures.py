@@ -1,0 +1,68 @@
+"""What users hold as pictures (images, arrays, tensors) -> a form that diffusers reads rightly."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from relight.errors import InputError
+
+Pictures = Image.Image | np.ndarray | Tensor | list[Image.Image] | list[np.ndarray] | list[Tensor]
+"""One picture or several: PIL images, arrays (frames, h, w, 3), tensors (frames, 3, h, w)."""
+
+ROUNDING = 1e-3
+"""By how much float pictures may leave [0, 1]: resampling overshoots a little."""
+
+
+def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
+    """Pictures in any form -> RGB images, or a tensor (frames, 3, h, w), float32 in [0, 1].
+
+    uint8 arrays and tensors become images: diffusers would read them as if they were in [0, 1].
+
+    Raises:
+        InputError: no pictures, another shape or kind, or values outside [0, 1].
+    """
+    if not isinstance(pictures, list | tuple):
+        pictures = [pictures]
+    if pictures and all(isinstance(picture, Image.Image) for picture in pictures):
+        return [picture.convert("RGB") for picture in pictures]
+    parts = [_frames_first(picture) for picture in pictures]
+    if len({(part.shape[1:], part.dtype) for part in parts}) != 1:
+        raise InputError("there are no pictures, or they differ in size or kind")
+    pixels = torch.cat(parts)  # (frames, 3, h, w)
+    if pixels.dtype == torch.uint8:
+        return [Image.fromarray(frame) for frame in pixels.permute(0, 2, 3, 1).cpu().numpy()]
+    low, high = pixels.min().item(), pixels.max().item()
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+        raise InputError(f"pictures are uint8, or hold values in [0, 1], not {low:g} to {high:g}")
+    return pixels.float().clamp(0, 1)
+
+
+def _frames_first(picture: np.ndarray | Tensor) -> Tensor:
+    """(frames, h, w, 3) array or (frames, 3, h, w) tensor, frames optional -> (frames, 3, h, w)."""
+    if isinstance(picture, np.ndarray):
+        shape, form = picture.shape, "an array (frames, h, w, 3)"
+        pixels = picture if picture.dtype == np.uint8 else picture.astype(np.float32)
+        pixels = torch.from_numpy(np.ascontiguousarray(pixels))
+        pixels = pixels.movedim(-1, -3) if pixels.ndim >= 3 else pixels
+    elif isinstance(picture, Tensor):
+        shape, form, pixels = picture.shape, "a tensor (frames, 3, h, w)", picture
+    else:
+        raise InputError(
+            "pictures are PIL images, an array (frames, h, w, 3) or a tensor (frames, 3, h, w), "
+            f"not {type(picture).__name__}"
+        )
+    if pixels.ndim == 3:
+        pixels = pixels[None]
+    elif pixels.ndim == 5 and len(pixels) == 1:  # a batch of one video
+        pixels = pixels[0]
+    if pixels.ndim != 4 or pixels.shape[1] != 3 or 0 in pixels.shape:
+        raise InputError(f"pictures have shape {tuple(shape)}, not that of {form}")
+    return pixels
+
+
+def picture_size(pictures: list[Image.Image] | Tensor) -> tuple[int, int]:
+    """(height, width) of the first of what `as_pictures` returned."""
+    return tuple(pictures.shape[-2:]) if isinstance(pictures, Tensor) else pictures[0].size[::-1]
