@@ -25,7 +25,7 @@ from relight.jobs import RelightJob, read_job
 
 if TYPE_CHECKING:
     from relight.models import Model
-    from relight.run import Progress, Result
+    from relight.run import Load, Progress, Result
 
 app = App(
     name="relight",
@@ -84,13 +84,39 @@ def run(
     return _run_all(jobs, json_result, verbose)
 
 
-@app.command
-def models() -> int:
-    """List the models: name, what it is, size, licence."""
-    from relight.models import CATALOGUE
+models = App(name="models", help="List the models, or get one.")
+app.command(models)
+
+
+@models.default
+def list_models() -> int:
+    """List the models: name, what it is, size, licence, and whether its weights are here."""
+    from relight.catalogue import CATALOGUE, is_here
 
     for entry in CATALOGUE.values():
-        print(f"{entry.name:12} {entry.about}\n{'':12} {entry.size}, {entry.licence}")  # noqa: T201
+        here = "here" if is_here(entry) else "not here"
+        print(f"{entry.name:12} {entry.about}")  # noqa: T201
+        print(f"{'':12} {entry.size}, {here}; {entry.licence}")  # noqa: T201
+        for source in entry.sources:
+            print(f"{'':12} {source.repo}: {', '.join(source.parts)}")  # noqa: T201
+    return 0
+
+
+@models.command
+def download(name: str) -> int:
+    """Get the weights of a model into the hub's cache.
+
+    Parameters
+    ----------
+    name
+        A name from `relight models`.
+    """
+    from relight.catalogue import CATALOGUE, locate
+
+    if name not in CATALOGUE:
+        raise InputError(f"unknown model {name!r}: use one of {', '.join(CATALOGUE)}")
+    locate(CATALOGUE[name])
+    print(f"{name}: here")  # noqa: T201
     return 0
 
 
@@ -127,7 +153,7 @@ def _run_all(jobs: list[RelightJob], json_result: bool, verbose: bool) -> int:
     return 1 if failures else 0
 
 
-def _loader() -> Callable[[str, str], Model]:
+def _loader() -> Load:
     """`load_model` that tells which model it took, and loads it once."""
     from transformers.utils import logging as transformers_logging
 
@@ -136,8 +162,8 @@ def _loader() -> Callable[[str, str], Model]:
     transformers_logging.disable_progress_bar()  # ours is the one on stderr
 
     @functools.lru_cache(maxsize=1)
-    def load(name: str, device: str) -> Model:
-        model = load_model(name, device)
+    def load(name: str, device: str, dtype: str, memory: str) -> Model:
+        model = load_model(name, device, dtype, memory)
         _say(f"model: {model.name} ({model.why})")
         return model
 

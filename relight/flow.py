@@ -91,7 +91,7 @@ def link(
 
 
 def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
-    """Light known at frame `source`, moved to frame `to`: the light (c, h, w), its trust (1, h, w)."""
+    """Light (c, h, w) known at frame `source`, moved to frame `to`, and its trust (1, h, w)."""
     (there, trust), _ = link(to, source, tuple(gain.shape[-2:]))
     return warp(gain, there), trust.to(gain)
 

@@ -275,8 +275,12 @@ class ICLightPipeline(DiffusionPipeline):
         chunks = [slice(i, i + size) for i in range(0, len(inputs), size)]
         return torch.cat(mean.run([lambda c=c: call(c) for c in chunks]), dim=1).flatten(0, 1)
 
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of this, in pixels."""
+        return self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
+
     def _size(self, own: tuple[int, int], height: int | None, width: int | None) -> tuple[int, int]:
-        factor = self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        factor = self.size_multiple()
         size = []
         for name, asked, natural in zip(("height", "width"), (height, width), own, strict=True):
             if asked is not None and (asked < factor or asked % factor):

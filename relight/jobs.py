@@ -32,7 +32,7 @@ class RelightJob(BaseModel):
     )
     model: str = Field(
         "auto",
-        description="auto, mini (embedded), animatediff, or a folder laid out like mini.",
+        description="auto, mini (embedded), animatediff, wan, cogvideox, or a folder of your own.",
     )
     scene: str | None = Field(
         None, description="Prompt of the video model, without the light; default: the prompt."
@@ -90,6 +90,14 @@ class RelightJob(BaseModel):
         description="Frames a second that the model sees when the light is transferred.",
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps ...")
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        "auto", description="Number format of the weights; auto: half precision on a GPU."
+    )
+    memory: Literal["low", "auto", "high"] = Field(
+        "auto",
+        description="low: one component at a time on the GPU, tiled VAE, few frames at a time; "
+        "high: everything there; auto: by the GPU's memory.",
+    )
     overwrite: bool = Field(False, description="Replace the output if it exists.")
 
     @model_validator(mode="after")

@@ -135,6 +135,7 @@ def run_window(
         generator=torch.Generator("cpu").manual_seed(look.seed),
         recipe=look.recipe,
         output_type="pt",
+        relight_chunk_size=model.chunk,
         on_relight_step=(lambda *_: on_step()) if on_step else None,
     )
     return result.frames[0]

@@ -1,132 +1,74 @@
-"""The catalogue: a model's name, or a folder, -> loaded components, ready to relight.
-
-Every source ends as local folders of one layout, that of `relight/mini`:
-
-    vae/  text_encoder/  tokenizer/  unet/  scheduler/  motion_adapter/  iclight_fc.safetensors
-
-so a name from the hub, the hub's cache without a network (`HF_HUB_OFFLINE=1`) and a folder of one's
-own are loaded by the same code. Only safetensors are read.
-"""
+"""A model's name, or a folder -> loaded components, ready to relight."""
 
 from __future__ import annotations
 
-import logging
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import DiffusionPipeline
 
+from relight.catalogue import CATALOGUE, Entry, folder_parts, is_here, locate
 from relight.errors import ModelError
 from relight.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
-from relight.pipelines import AnimateDiffRelightPipeline
+from relight.pipelines import (
+    AnimateDiffRelightPipeline,
+    CogVideoXRelightPipeline,
+    WanRelightPipeline,
+)
 
-log = logging.getLogger(__name__)
-
-MINI = Path(__file__).parent / "mini"
-OFFSETS = "iclight_fc.safetensors"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Files of one hub repository; `parts` are the components (or file names) taken from it."""
-
-    repo: str
-    parts: tuple[str, ...]
-    revision: str = "main"
-    subfolders: bool = True
-    """False: the repository itself is the one component."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Defaults:
-    """What a job that leaves them open gets: chosen by looking, per model."""
-
-    strength: float
-    steps: int
-    relight_steps: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One model of the catalogue."""
-
-    name: str
-    about: str
-    licence: str
-    size: str
-    window: int
-    """Frames the model is run on at a time."""
-    defaults: Defaults
-    sources: tuple[Source, ...] = ()
-    transfer: bool = False
-    """Its pixels are not good enough to be shown: always transfer the light."""
-
-
-SD15_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
-CATALOGUE = {
-    entry.name: entry
-    for entry in (
-        Entry(
-            name="mini",
-            about="embedded small model: runs anywhere, its light is put on the source's pixels",
-            licence="Apache-2.0",
-            size="in the package",
-            window=16,
-            defaults=Defaults(strength=0.5, steps=10, relight_steps=6),
-            transfer=True,
-        ),
-        Entry(
-            name="animatediff",
-            about="Realistic Vision 5.1 + AnimateDiff v1-5-3 + IC-Light",
-            licence="CreativeML OpenRAIL-M / Apache-2.0 / Apache-2.0",
-            size="7.5 GB",
-            window=16,
-            defaults=Defaults(strength=0.5, steps=25, relight_steps=15),
-            sources=(
-                Source(repo="stablediffusionapi/realistic-vision-v51", parts=SD15_PARTS),
-                Source(
-                    repo="guoyww/animatediff-motion-adapter-v1-5-3",
-                    parts=("motion_adapter",),
-                    subfolders=False,
-                ),
-                Source(repo="lllyasviel/ic-light", parts=("iclight_sd15_fc.safetensors",)),
-            ),
-        ),
-    )
-}
-_OWN_FOLDER = CATALOGUE["animatediff"]
+Parts = dict[str, Path]
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+SMALL_GPU = 16
+"""GiB of GPU memory below which `memory="auto"` means "low"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A loaded model."""
+    """A loaded model.
+
+    Attributes:
+        why: why this one was taken. device, dtype: where and how it computes.
+        chunk: frames per pass of the relighter; None takes all at once.
+    """
 
     name: str
     entry: Entry
-    pipe: AnimateDiffRelightPipeline
+    pipe: AnimateDiffRelightPipeline | WanRelightPipeline | CogVideoXRelightPipeline
     relighter: ICLightPipeline
     why: str
+    device: str
+    dtype: str
+    chunk: int | None = None
 
     @property
-    def side(self) -> int:
+    def side(self) -> float:
         """Side, in pixels, of the square whose area the model was made for."""
+        if self.entry.area:
+            return self.entry.area**0.5
         return self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
 
     @property
     def multiple(self) -> int:
         """Width and height must be multiples of this, in pixels."""
-        return self.pipe.vae_scale_factor * 2 ** (len(self.pipe.unet.config.block_out_channels) - 1)
+        return math.lcm(self.pipe.size_multiple(), self.relighter.vae_scale_factor)
 
 
-def load_model(name: str = "auto", device: str = "auto") -> Model:
-    """Load a model by name, or from a folder of the layout above.
+def load_model(
+    name: str = "auto", device: str = "auto", dtype: str = "auto", memory: str = "auto"
+) -> Model:
+    """Load a model by name, or from a folder (see `relight.catalogue.folder_parts`).
 
     Args:
         name: "auto", a name of `CATALOGUE`, or a folder. "auto" takes "animatediff" where there is
-            a GPU and its weights are in the cache, else "mini"; `Model.why` says so.
-        device: "auto", or a torch device. GPUs run in float16, the CPU in float32.
+            a GPU and its weights are here, else "mini"; `Model.why` says so.
+        device: "auto", or a torch device.
+        dtype: "auto" (float16 on a GPU; bfloat16 for Wan; float32 on the CPU) or one of `DTYPES`.
+        memory: "low" keeps one component at a time on the GPU, tiles the VAE and relights few
+            frames at a time; "high" keeps all there; "auto" decides by the GPU's memory.
 
     Raises:
         ModelError: an unknown name, a device that is not there, or weights that are missing.
@@ -139,77 +81,59 @@ def load_model(name: str = "auto", device: str = "auto") -> Model:
         entry = CATALOGUE[name]
         parts = locate(entry)
     elif name and Path(name).is_dir():
-        entry, parts = _OWN_FOLDER, _folder_parts(Path(name))
+        parts = folder_parts(Path(name))
+        entry = _folder_entry(parts)
     else:
         known = ", ".join(("auto", *CATALOGUE))
         raise ModelError(f"unknown model {name!r}: use {known}, or an existing folder")
-    dtype = torch.float16 if where.type == "cuda" else torch.float32
-    pipe, relighter = _assemble(parts, where, dtype)
-    return Model(name=name, entry=entry, pipe=pipe, relighter=relighter, why=why)
+    kind = _dtype(dtype, where, entry)
+    pipe, relighter = _ASSEMBLE[entry.backbone](parts, kind)
+    pipe.set_progress_bar_config(disable=True)
+    low = memory == "low" or (memory == "auto" and _is_small(where))
+    _place(pipe, relighter, where, low)
+    return Model(
+        name=name,
+        entry=entry,
+        pipe=pipe,
+        relighter=relighter,
+        why=why,
+        device=str(where),
+        dtype=str(kind).removeprefix("torch."),
+        chunk=4 if low else None,
+    )
 
 
-def locate(entry: Entry, local_files_only: bool = False) -> dict[str, Path]:
-    """Component name -> local path, from the package, the cache or (unless forbidden) the hub."""
-    if not entry.sources:
-        return _folder_parts(MINI)
-    found: dict[str, Path] = {}
-    for source in entry.sources:
-        root = _snapshot(source, local_files_only)
-        for part in source.parts:
-            key = "offsets" if part.endswith(".safetensors") else part
-            found[key] = root / part if source.subfolders else root
-            if not found[key].exists():
-                raise ModelError(_missing(source, part))
-    return found
+def _place(
+    pipe: DiffusionPipeline, relighter: ICLightPipeline, device: torch.device, low: bool
+) -> None:
+    if not low:
+        pipe.to(device)
+        relighter.to(device)
+        return
+    if hasattr(pipe.vae, "enable_tiling"):
+        pipe.vae.enable_tiling()
+    if device.type == "cpu":
+        pipe.to(device)
+        relighter.to(device)
+    else:  # the relighter and the video model are then never both on the GPU
+        relighter.enable_model_cpu_offload(device=device)
+        pipe.enable_model_cpu_offload(device=device)
 
 
-def _snapshot(source: Source, local_files_only: bool) -> Path:
-    from huggingface_hub import snapshot_download
-
-    patterns = []
-    for part in source.parts:
-        if part.endswith(".safetensors"):
-            patterns.append(part)
-            continue
-        prefix = f"{part}/" if source.subfolders else ""
-        # The plain files only: repositories also hold fp16 copies and pickles.
-        patterns += [f"{prefix}*.json", f"{prefix}*.txt"]
-        patterns += [f"{prefix}{stem}.safetensors" for stem in ("diffusion_pytorch_model", "model")]
-    try:
-        folder = snapshot_download(
-            source.repo,
-            revision=source.revision,
-            allow_patterns=patterns,
-            local_files_only=local_files_only,
-        )
-    except Exception as error:  # the hub's client raises many kinds: offline, 401, 404, disk ...
-        log.debug("loading %s failed", source.repo, exc_info=True)
-        raise ModelError(_missing(source, ", ".join(source.parts))) from error
-    return Path(folder)
-
-
-def _missing(source: Source, files: str) -> str:
-    wanted = f" {files}" if files.endswith(".safetensors") else ""
-    command = f"hf download {source.repo}{wanted} --revision {source.revision}"
-    return f"weights are not here: {files} of {source.repo}; get them with: {command}"
-
-
-def _folder_parts(root: Path) -> dict[str, Path]:
-    parts = {part: root / part for part in (*SD15_PARTS, "motion_adapter")}
-    parts["offsets"] = root / OFFSETS
-    for part, path in parts.items():
-        if not path.exists():
-            raise ModelError(f"the model folder {root} has no {path.name} ({part})")
-    return parts
+def _is_small(device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    return torch.cuda.get_device_properties(device).total_memory < SMALL_GPU * 2**30
 
 
 def _choose(device: torch.device) -> tuple[str, str]:
     if device.type != "cuda":
         return "mini", "no GPU here"
-    try:
-        locate(CATALOGUE["animatediff"], local_files_only=True)
-    except ModelError as error:
-        return "mini", str(error)
+    if not is_here(CATALOGUE["animatediff"]):
+        return (
+            "mini",
+            "the weights of animatediff are not here: relight models download animatediff",
+        )
     return "animatediff", "a GPU and its weights are here"
 
 
@@ -225,44 +149,132 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _assemble(
-    parts: dict[str, Path], device: torch.device, dtype: torch.dtype
-) -> tuple[AnimateDiffRelightPipeline, ICLightPipeline]:
-    from diffusers import (
-        AutoencoderKL,
-        EulerAncestralDiscreteScheduler,
-        MotionAdapter,
-        UNet2DConditionModel,
-    )
+def _dtype(name: str, device: torch.device, entry: Entry) -> torch.dtype:
+    if name != "auto":
+        if name not in DTYPES:
+            raise ModelError(f"unknown dtype {name!r}: use auto, {', '.join(DTYPES)}")
+        return DTYPES[name]
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if entry.backbone == "wan" else torch.float16
+
+
+def _folder_entry(parts: Parts) -> Entry:
+    """The catalogue's entry that fits the components of a folder of one's own."""
+    if "transformer" not in parts:
+        return CATALOGUE["animatediff"]
+    from diffusers import WanTransformer3DModel
+
+    config = _load_with(WanTransformer3DModel.load_config, parts["transformer"])
+    kinds = {"WanTransformer3DModel": "wan", "CogVideoXTransformer3DModel": "cogvideox"}
+    found = kinds.get(config.get("_class_name"))
+    if found is None:
+        raise ModelError(
+            f"no backbone for {config.get('_class_name')}: known are {', '.join(kinds)}"
+        )
+    scale = 8  # of both VAEs
+    small = config.get("sample_height"), config.get("sample_width")
+    area = small[0] * small[1] * scale**2 if all(small) else None
+    return replace(CATALOGUE[found], area=area or CATALOGUE[found].area)
+
+
+def _relighter(parts: Parts, dtype: torch.dtype, prefix: str = "relighter/") -> ICLightPipeline:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    def load(kind: type, part: str, **options: Any) -> Any:
-        return _load(kind.from_pretrained, parts[part], **options)
-
     weights = {"dtype": dtype, "use_safetensors": True}
-    sd15 = {
-        "vae": load(AutoencoderKL, "vae", **weights),
-        "text_encoder": load(CLIPTextModel, "text_encoder", **weights),
-        "tokenizer": load(CLIPTokenizer, "tokenizer"),
-    }
-    unet = load(UNet2DConditionModel, "unet", **weights)
-    # Both published schedulers run linear betas over the checkpoint's own configuration.
-    scheduler = load(EulerAncestralDiscreteScheduler, "scheduler", beta_schedule="linear")
-    kind = scheduler.config.prediction_type
-    relighter = ICLightPipeline(
-        **sd15,
-        unet=ic_light_unet(unet, parts["offsets"]),
+    unet = _load(UNet2DConditionModel, parts[prefix + "unet"], **weights)
+    kind = _config(parts[prefix + "scheduler"]).get("prediction_type", "epsilon")
+    return ICLightPipeline(
+        vae=_load(AutoencoderKL, parts[prefix + "vae"], **weights),
+        text_encoder=_load(CLIPTextModel, parts[prefix + "text_encoder"], **weights),
+        tokenizer=_load(CLIPTokenizer, parts[prefix + "tokenizer"]),
+        unet=ic_light_unet(unet, parts["relighter/offsets"]),
         scheduler=ic_light_scheduler(prediction_type=kind),
     )
-    adapter = load(MotionAdapter, "motion_adapter", **weights)
+
+
+def _animatediff(
+    parts: Parts, dtype: torch.dtype
+) -> tuple[AnimateDiffRelightPipeline, ICLightPipeline]:
+    from diffusers import EulerAncestralDiscreteScheduler, MotionAdapter, UNet2DConditionModel
+
+    weights = {"dtype": dtype, "use_safetensors": True}
+    relighter = _relighter(parts, dtype, prefix="")  # shares all but the UNet
     pipe = AnimateDiffRelightPipeline(
-        **sd15, unet=unet, motion_adapter=adapter, scheduler=scheduler
+        vae=relighter.vae,
+        text_encoder=relighter.text_encoder,
+        tokenizer=relighter.tokenizer,
+        unet=_load(UNet2DConditionModel, parts["unet"], **weights),
+        motion_adapter=_load(MotionAdapter, parts["motion_adapter"], **weights),
+        # Both published schedulers run linear betas over the checkpoint's own configuration.
+        scheduler=_load(
+            EulerAncestralDiscreteScheduler, parts["scheduler"], beta_schedule="linear"
+        ),
     )
-    pipe.set_progress_bar_config(disable=True)
-    return pipe.to(device), relighter.to(device)
+    return pipe, relighter
 
 
-def _load(loader: Callable[..., Any], path: Path, **options: Any) -> Any:
+def _wan(parts: Parts, dtype: torch.dtype) -> tuple[WanRelightPipeline, ICLightPipeline]:
+    from diffusers import (
+        AutoencoderKLWan,
+        FlowMatchEulerDiscreteScheduler,
+        WanTransformer3DModel,
+    )
+    from transformers import AutoTokenizer, UMT5EncoderModel
+
+    weights = {"dtype": dtype, "use_safetensors": True}
+    pipe = WanRelightPipeline(
+        tokenizer=_load(AutoTokenizer, parts["tokenizer"]),
+        text_encoder=_load(UMT5EncoderModel, parts["text_encoder"], **weights),
+        # The published recommendation: this VAE loses colour below float32.
+        vae=_load(AutoencoderKLWan, parts["vae"], dtype=torch.float32, use_safetensors=True),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        transformer=_load(WanTransformer3DModel, parts["transformer"], **weights),
+    )
+    return pipe, _relighter(parts, _half(dtype))
+
+
+def _cogvideox(
+    parts: Parts, dtype: torch.dtype
+) -> tuple[CogVideoXRelightPipeline, ICLightPipeline]:
+    from diffusers import (
+        AutoencoderKLCogVideoX,
+        CogVideoXDDIMScheduler,
+        CogVideoXTransformer3DModel,
+    )
+    from transformers import AutoTokenizer, T5EncoderModel
+
+    weights = {"dtype": dtype, "use_safetensors": True}
+    pipe = CogVideoXRelightPipeline(
+        tokenizer=_load(AutoTokenizer, parts["tokenizer"]),
+        text_encoder=_load(T5EncoderModel, parts["text_encoder"], **weights),
+        vae=_load(AutoencoderKLCogVideoX, parts["vae"], **weights),
+        transformer=_load(CogVideoXTransformer3DModel, parts["transformer"], **weights),
+        scheduler=_load(CogVideoXDDIMScheduler, parts["scheduler"]),
+    )
+    return pipe, _relighter(parts, dtype)
+
+
+_ASSEMBLE = {"animatediff": _animatediff, "wan": _wan, "cogvideox": _cogvideox}
+
+
+def _half(dtype: torch.dtype) -> torch.dtype:
+    """Stable Diffusion 1.5 was made for float16; bfloat16 has too few digits for its colours."""
+    return torch.float16 if dtype == torch.bfloat16 else dtype
+
+
+def _config(path: Path) -> dict[str, Any]:
+    from diffusers import EulerDiscreteScheduler
+
+    return _load_with(EulerDiscreteScheduler.load_config, path)
+
+
+def _load(kind: type, path: Path, **options: Any) -> Any:
+    return _load_with(kind.from_pretrained, path, **options)
+
+
+def _load_with(loader: Callable[..., Any], path: Path, **options: Any) -> Any:
     try:
         return loader(path, local_files_only=True, **options)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:

@@ -37,6 +37,7 @@ class Progress:
     seconds_left: float | None
 
 
+Load = Callable[[str, str, str, str], Model]
 OnProgress = Callable[[Progress], None]
 """Called often, from the thread that runs the job; raise `relight.errors.Cancelled` to stop."""
 
@@ -80,14 +81,14 @@ def relight_video(
 def run_relight(
     job: RelightJob,
     *,
-    load: Callable[[str, str], Model] = load_model,
+    load: Load = load_model,
     on_progress: OnProgress | None = None,
 ) -> Result:
     """Run one job.
 
     Args:
         job: what to do.
-        load: gives the model for a job's (model, device); pass one that remembers to run many.
+        load: called with a job's (model, device, dtype, memory); pass one that remembers.
         on_progress: told about progress; may raise to stop, which leaves no output behind.
 
     Raises:
@@ -106,7 +107,7 @@ def run_relight(
             f"{job.input}: start {job.start:g} s lies past the end, at {info.duration:.2f} s"
         )
     with _timed(seconds, "load"):
-        model = load(job.model, job.device)
+        model = load(job.model, job.device, job.dtype, job.memory)
     job = _resolved(job, model, info)
     framing = Framing.fit(info.width, info.height, side=model.side, multiple=model.multiple)
     log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
@@ -176,7 +177,8 @@ def _resolved(job: RelightJob, model: Model, info: video.VideoInfo) -> RelightJo
         "steps": job.steps or default.steps,
         "relight_steps": job.relight_steps or default.relight_steps,
         "gamma": model.pipe.recipes[job.recipe].gamma if job.gamma is None else job.gamma,
-        "device": str(model.pipe.device),
+        "device": model.device,
+        "dtype": model.dtype,
     }
     if job.transfer == "auto":
         decided["transfer"] = "on" if model.entry.transfer or larger else "off"

@@ -6,8 +6,9 @@ import huggingface_hub
 import pytest
 import torch
 
+from relight.catalogue import CATALOGUE, locate
 from relight.errors import ModelError
-from relight.models import CATALOGUE, load_model, locate
+from relight.models import load_model
 from tests.conftest import TINY
 
 COMMIT = "0" * 40

@@ -18,6 +18,7 @@ BRIGHTEST, DARKEST = 3.0, 6.0  # bounds of the gain in stops: x8 up, /64 down
 NOISE = 0.004  # linear light at which a positive log gain is halved (sRGB code 13 of 255)
 KNEE = 0.6  # linear light above which brightened pixels roll off
 STILL = 0.3  # weight of a neighbour's light left in place where the flow cannot be trusted
+FIT = 144  # shorter side at which the guided filter is fitted at most, in pixels
 STRIP = 64  # rows handled at once at full size
 
 
@@ -66,11 +67,16 @@ def log_gain(
 def fit_gain(
     gain: torch.Tensor, guide: torch.Tensor, *, radius: float = 0.05, eps: float = 0.003
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Guided filter's coefficients a, b (F, 3, h, w): gain = a * luma(guide) + b in every window.
+    """Guided filter's coefficients a, b (F, 3, h', w'): gain = a * luma(guide) + b in each window.
 
     `radius` of the window as a fraction of the shorter side; `eps` is the variance of the guide
     below which a difference is texture rather than an edge (0.003: a contrast of 14 codes).
     """
+    h, w = gain.shape[-2:]
+    shrink = FIT / min(h, w)
+    if shrink < 1:
+        size = (round(h * shrink), round(w * shrink))
+        gain, guide = (F.interpolate(x, size, mode="area") for x in (gain, guide))
     r = max(1, round(radius * min(gain.shape[-2:])))
     grey = _luma(guide)
     mean_i, mean_g = _box(grey, r), _box(gain, r)
