@@ -28,7 +28,7 @@ class Framing:
     padded_height: int
 
     @classmethod
-    def fit(cls, width: int, height: int, *, side: int, multiple: int) -> Framing:
+    def fit(cls, width: int, height: int, *, side: float, multiple: int) -> Framing:
         """Scale to about the area of a square of `side` pixels, padded to multiples of `multiple`.
 
         A very long or high frame is scaled further, so that no side passes four times `side`.

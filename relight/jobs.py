@@ -82,6 +82,13 @@ class RelightJob(BaseModel):
         "frame rate. off: the model's own pixels. auto: on for mini and for clips larger than the "
         "model.",
     )
+    side: int | None = Field(
+        None,
+        ge=16,
+        le=4096,
+        description="The model sees frames of about side x side pixels; default: what it was made "
+        "for. Smaller is faster and needs less memory.",
+    )
     light_fps: float = Field(
         8.0,
         gt=0,

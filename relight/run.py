@@ -109,7 +109,7 @@ def run_relight(
     with _timed(seconds, "load"):
         model = load(job.model, job.device, job.dtype, job.memory)
     job = _resolved(job, model, info)
-    framing = Framing.fit(info.width, info.height, side=model.side, multiple=model.multiple)
+    framing = Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
     log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
     meter = _Meter(job, model, info, on_progress)
     with (
@@ -177,6 +177,7 @@ def _resolved(job: RelightJob, model: Model, info: video.VideoInfo) -> RelightJo
         "steps": job.steps or default.steps,
         "relight_steps": job.relight_steps or default.relight_steps,
         "gamma": model.pipe.recipes[job.recipe].gamma if job.gamma is None else job.gamma,
+        "side": job.side or round(model.side),
         "device": model.device,
         "dtype": model.dtype,
     }

@@ -78,6 +78,7 @@ def test_a_file_goes_in_and_a_file_comes_out(folder, transfer, tmp_path):
         steps=2,
         relight_steps=2,
         seed=0,
+        side=64,
     )
     out = np.stack([frame.image for frame in video.read(result.path)])
     source = np.stack([frame.image for frame in video.read(CLIP, frames=7)])
