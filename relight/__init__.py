@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from relight.ic_light import ic_light_unet
     from relight.jobs import RelightJob
     from relight.models import load_model
-    from relight.pipelines import AnimateDiffRelightPipeline, ICLightPipeline, light_fusion
+    from relight.pipelines import (
+        AnimateDiffRelightPipeline,
+        CogVideoXRelightPipeline,
+        ICLightPipeline,
+        WanRelightPipeline,
+        light_fusion,
+    )
     from relight.run import Result, relight_video, run_relight
     from relight.x0 import edit_x0, output_for_x0, predict_x0
 
@@ -26,7 +32,13 @@ _HOME = {
     "relight.ic_light": ("ic_light_unet",),
     "relight.jobs": ("RelightJob",),
     "relight.models": ("load_model",),
-    "relight.pipelines": ("AnimateDiffRelightPipeline", "ICLightPipeline", "light_fusion"),
+    "relight.pipelines": (
+        "AnimateDiffRelightPipeline",
+        "CogVideoXRelightPipeline",
+        "ICLightPipeline",
+        "WanRelightPipeline",
+        "light_fusion",
+    ),
     "relight.run": ("Result", "relight_video", "run_relight"),
     "relight.x0": ("edit_x0", "output_for_x0", "predict_x0"),
 }
@@ -35,6 +47,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "AnimateDiffRelightPipeline",
     "Cancelled",
+    "CogVideoXRelightPipeline",
     "ICLightPipeline",
     "InputError",
     "MediaError",
@@ -42,6 +55,7 @@ __all__ = [
     "RelightError",
     "RelightJob",
     "Result",
+    "WanRelightPipeline",
     "edit_x0",
     "ic_light_unet",
     "light_fusion",
