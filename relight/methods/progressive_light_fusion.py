@@ -104,9 +104,7 @@ PAPER = {
 }
 """Light-A-Video exactly as published, by video model."""
 
-BEST = {
-    name: replace(recipe, share_noise=True, difference=True) for name, recipe in PAPER.items()
-}
+BEST = {name: replace(recipe, share_noise=True, difference=True) for name, recipe in PAPER.items()}
 """What jobs use: `PAPER` with one noise for all frames of a relight, re-encoding only the change.
 
 Shared noise is what steadies the frames most; see `Recipe` for both ingredients."""
