@@ -63,14 +63,13 @@ class Lit:
 
 def sparse(frames: Iterable[Frame], fps: float | None) -> Iterator[Frame]:
     """The frames the model sees: `fps` a second (None: all), always the first and the last."""
-    due, last, taken = None, None, True
+    step = Fraction(0) if fps is None else 1 / Fraction(fps)
+    due, last, taken = Fraction(0), None, True
     for frame in frames:
-        last, taken = frame, False
-        if fps is None or due is None or frame.time >= due:
-            # A hair early is on time: 8 of 30 frames a second must not drift into 7.5.
-            step = 0 if fps is None else 1 / fps
-            due = (frame.time if due is None else max(due, frame.time - step)) + step - 1e-4
-            taken = True
+        last, taken = frame, frame.time >= due
+        if taken:
+            # On the grid where there is one, so that 8 of 30 a second don't drift into 7.5.
+            due = max(due + step, frame.time + step / 2)
             yield frame
     if not taken:
         yield last
