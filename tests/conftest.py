@@ -68,3 +68,8 @@ def tiny_model(tmp_path_factory):
     (folder / "motion_adapter").symlink_to(TINY / "motion_adapter")
     (folder / "iclight_fc.safetensors").symlink_to(TINY / "iclight_fc.safetensors")
     return folder
+
+
+def case_id(value):
+    """A short name of a parametrised case, the same in every process that collects the tests."""
+    return "-".join(value) if isinstance(value, dict) else str(value)[:40]

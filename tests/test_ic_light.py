@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from relight.errors import InputError, ModelError
 from relight.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
-from tests.conftest import TINY
+from tests.conftest import TINY, case_id
 
 OFFSETS = TINY / "iclight_fc.safetensors"
 SD15 = {  # the published configuration of Stable Diffusion 1.5
@@ -348,11 +348,11 @@ def test_background_and_weights_must_agree(fbc, relighter):
         {"height": 100},
         {"width": -64},
         {"light": "side"},
-        {"light": torch.rand(5, 3, 8, 8)},
+        {"light": torch.zeros(5, 3, 8, 8)},
         {"image": []},
         {"image": torch.full((1, 3, 64, 64), float("nan"))},
     ],
-    ids=str,
+    ids=case_id,
 )
 def test_a_value_out_of_range_is_refused_in_one_line(relighter, given):
     with pytest.raises(InputError) as error:

@@ -10,6 +10,7 @@ from relight.errors import InputError
 from relight.methods import progressive_light_fusion as plf
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import light_fusion
+from tests.conftest import case_id
 
 STEPS = {"strength": 0.5, "num_inference_steps": 6}
 PROMPT = "a bear, red light"
@@ -126,7 +127,7 @@ def test_another_scheduler_of_the_video_model_works(stock, relighter, frames):
         ({"video": []}, "no pictures"),
         ({"video": None}, "NoneType"),
     ],
-    ids=str,
+    ids=case_id,
 )
 def test_a_wrong_value_is_refused_in_one_line(stock, relighter, frames, given, message):
     given = {"video": frames, "prompt": PROMPT, **given}
