@@ -77,18 +77,18 @@ def sparse(frames: Iterable[Frame], fps: float | None) -> Iterator[Frame]:
 
 def lit_frames(
     frames: Iterable[Frame],
-    model: Model,
     framing: Framing,
-    look: Look,
+    length: int,
+    run: Callable[[np.ndarray], Tensor],
     finish: Callable[[Tensor, Tensor], Tensor],
-    on_step: Callable[[], None] | None = None,
 ) -> Iterator[Lit]:
     """Run the model over windows of `frames` and join what `finish` makes of each.
 
     Args:
         frames: those the model shall see, any size.
+        length: frames of a window.
+        run: (frames, h, w, 3) uint8, padded for the model -> relit (frames, 3, h, w) in [0, 1].
         finish: (source, relit), both (frames, 3, h, w) in [0, 1] -> (frames, 3, h, w), e.g. a gain.
-        on_step: called after every UNet pass of the relighter; may raise to stop.
     """
     seen: deque[tuple[Fraction, Tensor]] = deque()
 
@@ -97,15 +97,13 @@ def lit_frames(
 
     def parts() -> Iterator[tuple[int, Tensor]]:
         known = 0
-        length = model.entry.window
-        overlap = min(OVERLAP, length - 1)
-        for start, window in windows(map(small, frames), length, overlap):
+        for start, window in windows(map(small, frames), length, min(OVERLAP, length - 1)):
             images = np.stack([image for _, image in window])
             source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
             for (time, _), pixels in list(zip(window, source, strict=True))[known - start :]:
                 seen.append((time, pixels))
             known = start + len(window)
-            relit = framing.cut(run_window(framing.pad(images), model, look, on_step))
+            relit = framing.cut(run(framing.pad(images)))
             yield start, finish(source, relit.cpu().float())
 
     for light in blended(parts(), torch.lerp):

@@ -15,14 +15,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
 
 from relight import lights, video
 from relight.errors import InputError
 from relight.framing import Framing
 from relight.ic_light import image_to_image_steps
 from relight.jobs import RelightJob
-from relight.light_stream import OVERLAP, Look, gains, generated, lit_frames, sparse, transferred
+from relight.light_stream import (
+    OVERLAP,
+    Look,
+    gains,
+    generated,
+    lit_frames,
+    run_window,
+    sparse,
+    transferred,
+)
 from relight.models import Model, load_model
 
 log = logging.getLogger(__name__)
@@ -111,7 +122,7 @@ def run_relight(
     job = _resolved(job, model, info)
     framing = Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
     log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
-    meter = _Meter(job, model, info, on_progress)
+    meter = _Meter(job, model, info, on_progress, seconds)
     with (
         _timed(seconds, "relight"),
         video.write(
@@ -124,9 +135,11 @@ def run_relight(
         ) as writer,
     ):
         for frame in _frames(job, model, framing, light, meter):
-            writer.add(frame.image, frame.time)
+            with _timed(seconds, "encode"):
+                writer.add(frame.image, frame.time)
             meter.frame()
-    seconds["total"] = time.perf_counter() - begun
+    total = time.perf_counter() - begun
+    seconds |= {"decode and transfer": total - sum(seconds.values()), "total": total}
     result = Result(
         path=job.output,
         sidecar=sidecar,
@@ -202,13 +215,18 @@ def _frames(
         gamma=job.gamma,
         seed=job.seed,
     )
+    length = model.entry.window
+
+    def run(images: np.ndarray) -> Tensor:
+        with _timed(meter.seconds, "model"):
+            return run_window(images, model, look, meter.step)
+
     frames = video.read(job.input, start=job.start, frames=job.frames)
     if job.transfer == "off":
-        lit = lit_frames(frames, model, framing, look, lambda source, relit: relit, meter.step)
+        lit = lit_frames(frames, framing, length, run, lambda source, relit: relit)
         return generated(lit, meter.info.width, meter.info.height)
     # Two decoders in step: one far ahead with small frames for the model, one for the output.
-    shown = sparse(frames, job.light_fps)
-    lit = lit_frames(shown, model, framing, look, gains, meter.step)
+    lit = lit_frames(sparse(frames, job.light_fps), framing, length, run, gains)
     again = video.read(job.input, start=job.start, frames=job.frames)
     return transferred(again, lit, framing)
 
@@ -221,6 +239,7 @@ class _Meter:
     model: Model
     info: video.VideoInfo
     report: OnProgress | None
+    seconds: dict[str, float]
     frames: int = 0
     passes: int = 0
     begun: float = field(default_factory=time.perf_counter)
@@ -264,7 +283,7 @@ class _Meter:
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
-    seconds[stage] = time.perf_counter() - begun
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - begun
 
 
 def _write_sidecar(result: Result) -> None:
