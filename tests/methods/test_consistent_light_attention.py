@@ -1,6 +1,7 @@
 """Consistent Light Attention: the formula, the layers it acts on, chunks and backends."""
 
 import _thread
+import signal
 import threading
 import time
 
@@ -201,6 +202,15 @@ def test_an_error_in_one_chunk_comes_through_and_leaves_no_thread(unet, run, bad
         torch.testing.assert_close(run(1, chunk=2, mean=mean), whole, rtol=1e-5, atol=1e-5)
 
 
+@pytest.fixture
+def ctrl_c():
+    """A job started in the background inherits "ignore Ctrl-C" from its shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("when", [0, 1, 2])
 def test_ctrl_c_ends_all_chunks(unet, run, when):
     layer = light_layers(unet)[0]
