@@ -11,15 +11,14 @@ MEDIA = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".gif"),
     *(".png", ".jpg", ".jpeg", ".webp"),
 }
-_WRITABLE = {".mp4", ".mov", ".mkv", ".gif", ".png"}
+_WRITABLE = {".mp4", ".mov", ".mkv", ".webm", ".gif", ".png", ".jpg", ".jpeg", ".webp"}
 
 
 def pair_up(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
     """(input, output) for each clip among `inputs`: files, or folders of files (not deeper).
 
     One input file goes to `output`, or into it where it is a folder or ends with a slash; several
-    need a folder, which is made. Names stay, endings that can't be written become .mp4 (.png for a
-    still).
+    need a folder, which is made. Names stay, endings that can't be written become .mp4.
 
     Raises:
         InputError: no output, an empty folder, or two inputs that would write one file.
@@ -56,8 +55,4 @@ def _files(given: Path) -> list[Path]:
 
 
 def _name(file: Path) -> str:
-    suffix = file.suffix.lower()
-    if suffix in _WRITABLE:
-        return file.name
-    still = suffix in {".jpg", ".jpeg", ".webp"}
-    return file.stem + (".png" if still else ".mp4")
+    return file.name if file.suffix.lower() in _WRITABLE else file.stem + ".mp4"

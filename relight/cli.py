@@ -25,7 +25,8 @@ from relight.jobs import RelightJob, read_job
 
 if TYPE_CHECKING:
     from relight.models import Model
-    from relight.run import Load, Progress, Result
+    from relight.progress import Progress
+    from relight.run import Load, Result
 
 app = App(
     name="relight",

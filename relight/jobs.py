@@ -23,7 +23,10 @@ class RelightJob(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     input: Path = Field(description="The clip: mp4, mov, mkv, webm, avi, gif, or a still image.")
-    output: Path = Field(description="The file to write; its ending chooses the container.")
+    output: Path = Field(
+        description="The file to write; its ending chooses the format: mp4, mov, mkv, webm, gif, "
+        "or a still png, jpg, webp; frames/%05d.png is a PNG sequence."
+    )
     prompt: str = Field(description='Subject and light, e.g. "a bear, red neon light".')
     light: str = Field(
         "left",

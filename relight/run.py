@@ -9,8 +9,7 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from relight import lights, video
+from relight.catalogue import CATALOGUE
 from relight.errors import InputError
 from relight.framing import Framing
-from relight.ic_light import image_to_image_steps
 from relight.jobs import RelightJob
 from relight.light_stream import (
-    OVERLAP,
     Look,
     gains,
     generated,
@@ -35,22 +33,12 @@ from relight.light_stream import (
     transferred,
 )
 from relight.models import Model, load_model
+from relight.progress import Meter, OnProgress, timed
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Where a run stands: `fraction` of all the work in [0, 1], `seconds_left` once it is known."""
-
-    stage: str
-    fraction: float
-    seconds_left: float | None
-
-
 Load = Callable[[str, str, str, str], Model]
-OnProgress = Callable[[Progress], None]
-"""Called often, from the thread that runs the job; raise `relight.errors.Cancelled` to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,25 +105,22 @@ def run_relight(
         raise InputError(
             f"{job.input}: start {job.start:g} s lies past the end, at {info.duration:.2f} s"
         )
-    with _timed(seconds, "load"):
+    with timed(seconds, "load"):
         model = load(job.model, job.device, job.dtype, job.memory)
     job = _resolved(job, model, info)
     framing = Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
     log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
-    meter = _Meter(job, model, info, on_progress, seconds)
-    with (
-        _timed(seconds, "relight"),
-        video.write(
-            job.output,
-            info,
-            size=(info.width, info.height),
-            fps=info.fps,
-            start=job.start,
-            overwrite=job.overwrite,
-        ) as writer,
-    ):
+    meter = Meter(job, model, info, on_progress, seconds)
+    with video.write(
+        job.output,
+        info,
+        size=(info.width, info.height),
+        fps=info.fps,
+        start=job.start,
+        overwrite=job.overwrite,
+    ) as writer:
         for frame in _frames(job, model, framing, light, meter):
-            with _timed(seconds, "encode"):
+            with timed(seconds, "encode"):
                 writer.add(frame.image, frame.time)
             meter.frame()
     total = time.perf_counter() - begun
@@ -154,8 +139,12 @@ def run_relight(
 
 
 def sidecar_path(output: Path) -> Path:
-    """Where the settings of an output are written: `out.mp4` -> `out.mp4.json`."""
-    return output.with_name(output.name + ".json")
+    """Where the settings of an output are written: `out.mp4` -> `out.mp4.json`.
+
+    Those of a sequence lie beside its first picture: `a/%05d.png` -> `a/00001.png.json`.
+    """
+    first = video.first_file(output)
+    return first.with_name(first.name + ".json")
 
 
 def read_light(light: str) -> lights.Light:
@@ -181,9 +170,10 @@ def read_light(light: str) -> lights.Light:
 def _resolved(job: RelightJob, model: Model, info: video.VideoInfo) -> RelightJob:
     """The job with every open setting decided, so that its sidecar repeats the run exactly."""
     default = model.entry.defaults
-    larger = info.width * info.height > 1.5 * model.side**2
+    larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
     decided = {
-        "model": model.name,
+        "model": model.name if model.name in CATALOGUE else str(Path(model.name).absolute()),
+        "light": job.light if job.light in lights.NAMES else str(Path(job.light).absolute()),
         "scene": job.prompt if job.scene is None else job.scene,
         "seed": secrets.randbelow(2**31) if job.seed is None else job.seed,
         "strength": job.strength or default.strength,
@@ -200,7 +190,7 @@ def _resolved(job: RelightJob, model: Model, info: video.VideoInfo) -> RelightJo
 
 
 def _frames(
-    job: RelightJob, model: Model, framing: Framing, light: lights.Light, meter: _Meter
+    job: RelightJob, model: Model, framing: Framing, light: lights.Light, meter: Meter
 ) -> Iterator[video.Frame]:
     look = Look(
         prompt=job.prompt,
@@ -218,7 +208,7 @@ def _frames(
     length = model.entry.window
 
     def run(images: np.ndarray) -> Tensor:
-        with _timed(meter.seconds, "model"):
+        with timed(meter.seconds, "model"):
             return run_window(images, model, look, meter.step)
 
     frames = video.read(job.input, start=job.start, frames=job.frames)
@@ -229,61 +219,6 @@ def _frames(
     lit = lit_frames(sparse(frames, job.light_fps), framing, length, run, gains)
     again = video.read(job.input, start=job.start, frames=job.frames)
     return transferred(again, lit, framing)
-
-
-@dataclass
-class _Meter:
-    """Counts UNet passes and written frames against an estimate of all there will be."""
-
-    job: RelightJob
-    model: Model
-    info: video.VideoInfo
-    report: OnProgress | None
-    seconds: dict[str, float]
-    frames: int = 0
-    passes: int = 0
-    begun: float = field(default_factory=time.perf_counter)
-
-    def __post_init__(self) -> None:
-        job, model = self.job, self.model
-        rate = float(self.info.fps)
-        count = self.info.frames or round((self.info.duration or 0) * rate)
-        count = max(count - round(job.start * rate), 1)
-        self.total_frames = min(count, job.frames or count)
-        seen = self.total_frames
-        if job.transfer == "on" and rate > job.light_fps:
-            seen = max(round(seen * job.light_fps / rate), 1)
-        fresh = model.entry.window - OVERLAP
-        windows = 1 + max(-(-(seen - model.entry.window) // fresh), 0)
-        relights = model.pipe.recipes[job.recipe].relit_steps(job.steps)
-        _, passes = image_to_image_steps(job.relight_steps)
-        self.total_passes = max(windows * relights * passes, 1)
-
-    def step(self) -> None:
-        self.passes += 1
-        self._tell("relighting")
-
-    def frame(self) -> None:
-        self.frames += 1
-        self._tell("writing" if self.passes >= self.total_passes else "relighting")
-
-    def _tell(self, stage: str) -> None:
-        if self.report is None:
-            return
-        # The model is nearly all of the work where it is small, and all of it where it is large.
-        modelled = min(self.passes / self.total_passes, 1)
-        written = min(self.frames / max(self.total_frames, 1), 1)
-        fraction = 0.9 * modelled + 0.1 * written
-        spent = time.perf_counter() - self.begun
-        left = spent * (1 - fraction) / fraction if fraction > 0.02 else None
-        self.report(Progress(stage=stage, fraction=fraction, seconds_left=left))
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    begun = time.perf_counter()
-    yield
-    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - begun
 
 
 def _write_sidecar(result: Result) -> None:

@@ -22,13 +22,16 @@ def test_one_file_to_one_file():
 def test_one_file_into_a_folder(tmp_path):
     target = tmp_path / "out"
     target.mkdir()
-    assert pair_up([Path("a.webm")], target) == [(Path("a.webm"), target / "a.mp4")]
+    assert pair_up([Path("a.webm")], target) == [(Path("a.webm"), target / "a.webm")]
+    assert pair_up([Path("a.avi")], target) == [(Path("a.avi"), target / "a.mp4")]
 
 
 def test_a_folder_gives_its_clips_in_order_and_makes_the_output(tmp_path):
-    source = _touch(tmp_path / "in", "b.mov", "a.mp4", "c.jpg", "notes.txt", "x.mp4.json")
+    source = _touch(
+        tmp_path / "in", "b.mov", "a.mp4", "c.jpg", "d.webp", "e.ts", "notes.txt", "x.mp4.json"
+    )
     pairs = pair_up([source], tmp_path / "new" / "out")
-    assert [target.name for _, target in pairs] == ["a.mp4", "b.mov", "c.png"]
+    assert [target.name for _, target in pairs] == ["a.mp4", "b.mov", "c.jpg", "d.webp", "e.mp4"]
     assert (tmp_path / "new" / "out").is_dir()
 
 

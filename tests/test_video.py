@@ -1032,7 +1032,7 @@ def test_all_sound_tracks_and_tags_travel(here):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), Cancelled("stopped"), KeyboardInterrupt()])
-@pytest.mark.parametrize("name", ["b.mp4", "b.mkv", "b.gif", "b.png"])
+@pytest.mark.parametrize("name", ["b.mp4", "b.mkv", "b.webm", "b.gif", "b.png", "b.jpg", "b.webp"])
 @pytest.mark.parametrize("frames", [0, 1])
 def test_nothing_is_left_after_an_error(here, name, error, frames):
     clapper("a.mp4", count=5, marks=(2,))
@@ -1192,6 +1192,350 @@ def test_gif_and_png_out(here):
     with pytest.raises(InputError, match="holds one frame"):
         copy("a.mp4", "c.png")
     nothing_but(here, "a.mp4", "b.gif", "b.png")
+
+
+TWO = {"size": (64, 48), "fps": 25}
+
+
+@pytest.mark.parametrize("name", ["b.jpg", "b.jpeg", "b.webp", "B.WEBP"])
+def test_still_out(here, name):
+    image = next(read(Path(__file__).parents[1] / "examples/clips/big_buck_bunny.mp4")).image
+    image = np.ascontiguousarray(image[:201, :333])
+    with write(name, size=(333, 201), fps=25) as out:
+        out.add(image, Fraction(0))
+    back = next(read(name)).image
+    assert back.shape == image.shape
+    error = np.mean((back.astype(float) - image) ** 2)
+    assert 10 * np.log10(255**2 / error) > (40 if "j" in name else 36)
+    with Image.open(name) as opened:
+        assert opened.format == ("JPEG" if "j" in name else "WEBP")
+        if "j" in name:
+            assert {part[1:3] for part in opened.layer} == {(1, 1)}  # 4:4:4
+    with pytest.raises(InputError, match="holds one frame"), write(f"c{name}", **TWO) as out:
+        for i in range(2):
+            out.add(numbered(i), Fraction(i, 25))
+    nothing_but(here, name)
+
+
+def test_still_too_large_for_webp(here):
+    with (
+        pytest.raises(InputError, match="16383") as error,
+        write("b.webp", size=(16384, 2), fps=25),
+    ):
+        pass
+    one_line(error)
+    nothing_but(here)
+
+
+# -- WebM --------------------------------------------------------------------------------------
+
+
+def psnr(path, source):
+    """Mean over the frames of two clips, in dB."""
+    errors = [
+        np.mean((a.image.astype(float) - b.image) ** 2)
+        for a, b in zip(read(path), read(source), strict=True)
+    ]
+    return 10 * np.log10(255**2 / np.mean(errors))
+
+
+def test_webm_looks_like_its_source(here):
+    source = Path(__file__).parents[1] / "examples/clips/big_buck_bunny.mp4"
+    copy(source, "cut.mp4", frames=12, audio=False, crf=0)
+    for name in ("b.mp4", "b.webm"):
+        copy("cut.mp4", name)
+    assert psnr("b.webm", "cut.mp4") > psnr("b.mp4", "cut.mp4") - 1 > 38
+    with av.open("b.webm") as container:
+        assert container.format.name == "matroska,webm"
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt) == ("vp9", "yuv420p")
+        tags = (context.colorspace, context.color_primaries, context.color_trc)
+        assert tags == (1, 1, 1) and context.color_range == 1
+    copy("cut.mp4", "whole.webm", crf=0, frames=3)
+    copy("cut.mp4", "small.webm", crf=40, frames=3)
+    sizes = [Path(name).stat().st_size for name in ("whole.webm", "small.webm")]
+    assert sizes[0] > 4 * sizes[1]
+
+
+@pytest.mark.parametrize("size", [(65, 49), (64, 49), (33, 2), (1, 1), (3, 17)])
+def test_webm_odd_sizes_are_exact(here, size):
+    images = [np.full((size[1], size[0], 3), 40 + 60 * i, np.uint8) for i in range(3)]
+    with write("b.webm", size=size, fps=25) as out:
+        for i, image in enumerate(images):
+            out.add(image, Fraction(i, 25))
+    frames = list(read("b.webm"))
+    assert probe("b.webm").width == size[0] and probe("b.webm").height == size[1]
+    for frame, image in zip(frames, images, strict=True):
+        assert frame.image.shape == image.shape
+        assert np.abs(frame.image.astype(int) - image).max() <= 3  # to the very edge
+
+
+def test_webm_keeps_time_stamps(here):
+    clip("a.mp4", 10, times=VARIABLE)
+    copy("a.mp4", "b.webm")
+    assert [f.time for f in read("b.webm")] == VARIABLE
+    copy("a.mp4", "c.webm", start=0.25)
+    assert [f.time for f in read("c.webm")] == [t - VARIABLE[3] for t in VARIABLE[3:]]
+    times = [Fraction(1001 * i, 30000) for i in range(40)]  # WebM counts in 1/1000 s
+    with write("d.webm", size=(64, 48), fps=29.97) as out:
+        for i, time in enumerate(times):
+            out.add(numbered(2 * i), time)
+    found = list(read("d.webm"))
+    assert [round(number_of(f.image) / 2) for f in found] == list(range(40))
+    assert max(abs(f.time - t) for f, t in zip(found, times, strict=True)) <= Fraction(1, 2000)
+    assert probe("d.webm").fps == Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("source", "codec"),
+    [("a.mkv", "libopus"), ("a.webm", "libopus"), ("a.mp4", "libopus")],
+)
+def test_webm_sound_is_copied(here, source, codec, start, caplog):
+    fast = {"deadline": "realtime", "cpu-used": "8"}
+    video = {"codec": "libvpx-vp9", "options": fast} if source.endswith("webm") else {}
+    if video:
+        pictures = [np.full((48, 64, 3), 255 * (i in (25, 50)), np.uint8) for i in range(75)]
+        samples = np.zeros(3 * 48000)
+        for mark in (1, 2):
+            samples[mark * 48000 : mark * 48000 + 480] = np.sin(np.arange(480) * 0.3)
+        encode(source, pictures, sound=(codec, 48000, samples), **video)
+    else:
+        clapper(source, codec)
+    copy(source, "b.webm", start=start)
+    assert not caplog.text
+    before, after = packets(source)[0], packets("b.webm")[0]
+    assert set(after) <= set(before) and len(after) > 20
+    if not start:
+        assert len(before) - len(after) <= 2
+    flashes, clicks = flashes_and_clicks("b.webm")
+    assert len(flashes) == 2 and clicks == pytest.approx(flashes, abs=0.003)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.5])
+@pytest.mark.parametrize(("source", "codec"), [("a.mp4", "aac"), ("a.mov", "pcm_s16le")])
+def test_webm_sound_becomes_opus(here, source, codec, start, caplog):
+    clapper(source, codec)
+    copy(source, "b.webm", start=start)
+    assert probe("b.webm").audio == ("opus",)
+    assert "encoded as Opus; .mkv keeps it" in caplog.text
+    flashes, clicks = flashes_and_clicks("b.webm")
+    assert len(flashes) == 2 and clicks == pytest.approx(flashes, abs=0.004)
+
+
+def clicking(path, codec, layout, rate, **options):
+    """A second of video with sound in any layout: one click, at 0.5 s."""
+    clip("plain.mkv", 25)
+    count = av.AudioLayout(layout).nb_channels
+    wave = np.zeros((1, rate * count), np.float32)
+    wave[:, rate // 2 * count : (rate // 2 + 480) * count] = 0.6
+    frame = av.AudioFrame.from_ndarray(wave, "flt", layout)
+    frame.rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+    with av.open("plain.mkv") as source, av.open(path, "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0], opaque=True)
+        sound = out.add_stream(codec, rate=rate, layout=layout, **options)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = picture
+                out.mux(packet)
+        resampler = av.AudioResampler(sound.format.name, layout, rate, frame_size=64)
+        for ready in (*resampler.resample(frame), *resampler.resample(None)):
+            out.mux(sound.encode(ready))
+        out.mux(sound.encode(None))
+
+
+def test_webm_vorbis_is_copied(here, caplog):
+    clicking("a.mkv", "vorbis", "stereo", 44100, options={"strict": "experimental"})
+    copy("a.mkv", "b.webm")
+    assert not caplog.text and probe("b.webm").audio == ("vorbis",)
+    before, after = packets("a.mkv")[0], packets("b.webm")[0]
+    assert set(after) <= set(before) and len(after) >= len(before) - 2 > 10
+    _, clicks = flashes_and_clicks("b.webm")
+    assert clicks == pytest.approx(flashes_and_clicks("a.mkv")[1], abs=0.003)
+
+
+@pytest.mark.parametrize(
+    ("layout", "rate", "channels"),
+    [("mono", 44100, 1), ("stereo", 22050, 2), ("5.1(side)", 48000, 6), ("7.1", 48000, 6)],
+)
+def test_webm_keeps_channels(here, layout, rate, channels):
+    clicking("a.mkv", "pcm_s16le", layout, rate)
+    copy("a.mkv", "b.webm")
+    with av.open("b.webm") as container:
+        stream = container.streams.audio[0]
+        assert (stream.codec_context.rate, stream.codec_context.channels) == (48000, channels)
+    _, clicks = flashes_and_clicks("b.webm")
+    assert clicks and clicks[0] == pytest.approx(0.5, abs=0.004)
+
+
+def test_webm_subtitles(here, caplog):
+    with_subtitles("a.mkv", [(0, 900, "over")])
+    copy("a.mkv", "b.webm", frames=10)
+    assert "subtitle does not fit into .webm, left out" in caplog.text
+    with av.open("b.webm") as container:
+        assert not container.streams.subtitles
+
+
+def test_webm_carries_webvtt(here, caplog):
+    clip("plain.mkv", 25)
+    cues = "00:00.100 --> 00:00.500\nhello\n\n00:00.700 --> 00:00.900\nbye\n"
+    Path("a.vtt").write_text(f"WEBVTT\n\n{cues}")
+    with av.open("plain.mkv") as source, av.open("a.vtt") as vtt, av.open("a.mkv", "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0], opaque=True)
+        text = out.add_stream_from_template(vtt.streams.subtitles[0])
+        for packet in (*vtt.demux(), *source.demux()):
+            if packet.size:
+                packet.stream = text if packet.stream.type == "subtitle" else picture
+                out.mux(packet)
+    copy("a.mkv", "b.webm", frames=20)
+    assert cues_of("b.webm") == [(0.1, 0.4, "hello"), (0.7, 0.1, "bye")]
+    assert not caplog.text
+
+
+def test_webm_is_the_same_twice(here):
+    clip("a.mp4", 12, (320, 240))
+    found = []
+    for name in ("b.webm", "c.webm"):
+        copy("a.mp4", name)
+        found.append(packets(name, "video"))
+    assert found[0] == found[1]
+
+
+# -- PNG sequences -----------------------------------------------------------------------------
+
+
+def names_in(folder):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("f/%05d.png", "00001.png"), ("f/%d.png", "1.png"), ("shot_%03d_a.PNG", "shot_001_a.PNG")],
+)
+@pytest.mark.parametrize("made", [False, True])
+def test_sequence(here, name, first, made, caplog):
+    clapper("a.mp4", count=12, marks=(5,))
+    if made:
+        Path("f").mkdir()
+        Path("f/other.png").write_bytes(b"x")
+    copy("a.mp4", name, start=0.08)
+    assert "holds no sound" in caplog.text
+    folder = Path(name).parent
+    wanted = [f.image for f in read("a.mp4", start=0.08)]
+    assert video.first_file(Path(name)) == folder / first
+    for i, image in enumerate(wanted, 1):
+        assert np.array_equal(next(read(folder / (Path(name).name % i))).image, image)
+    pictures = {Path(name).name % i for i in range(1, 11)}
+    rest = {"other.png"} if made else set()
+    if folder == Path("f"):
+        assert set(names_in("f")) == pictures | rest
+        nothing_but(here, "a.mp4", "f")
+    else:
+        nothing_but(here, "a.mp4", *pictures, *(["f"] if made else []))
+
+
+@pytest.mark.parametrize("name", ["a%%d.png", "%d-%d.png", "100%.png", "%5d.png", "%x.png"])
+def test_sequence_needs_one_plain_number(here, name):
+    """Anything else with % in it is an ordinary name."""
+    with write(name, size=(64, 48), fps=25) as out:
+        out.add(numbered(3), Fraction(0))
+    assert number_of(next(read(name)).image) == 3
+    nothing_but(here, name)
+
+
+def sequence(name, levels, **options):
+    with write(name, **TWO, **options) as out:
+        for i, level in enumerate(levels):
+            out.add(numbered(level), Fraction(i, 25))
+
+
+def levels_in(folder):
+    return {n: number_of(next(read(Path(folder) / n)).image) for n in names_in(folder)}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), Cancelled("stopped"), KeyboardInterrupt()])
+@pytest.mark.parametrize("made", [False, True])
+@pytest.mark.parametrize("frames", [0, 2])
+def test_sequence_leaves_nothing_after_an_error(here, error, made, frames):
+    if made:
+        Path("f").mkdir()
+    with pytest.raises(type(error)), write("f/%02d.png", **TWO) as out:
+        for i in range(frames):
+            out.add(numbered(i), Fraction(i, 25))
+        assert not made or not any(name.endswith("1.png") for name in names_in("f"))
+        raise error
+    assert [str(path) for path in Path().rglob("*")] == (["f"] if made else [])
+
+
+def test_sequence_overwrite_rules(here):
+    sequence("f/%03d.png", [1, 2, 3, 4])
+    Path("f/1.png").write_bytes(b"another name")
+    Path("f/0001.png").write_bytes(b"another name")
+    with pytest.raises(InputError, match="f/001.png exists") as error:
+        check_output("f/%03d.png")
+    one_line(error)
+    with pytest.raises(Cancelled), write("f/%03d.png", overwrite=True, **TWO) as out:
+        out.add(numbered(9), Fraction(0))
+        raise Cancelled("stopped")
+    assert names_in("f") == ["0001.png", "001.png", "002.png", "003.png", "004.png", "1.png"]
+    sequence("f/%03d.png", [11, 12], overwrite=True)  # shorter: no old number stays
+    assert Path("f/1.png").read_bytes() == Path("f/0001.png").read_bytes() == b"another name"
+    for name in ("f/1.png", "f/0001.png"):
+        Path(name).unlink()
+    assert levels_in("f") == {"001.png": 11, "002.png": 12}
+    Path("f/007.png").unlink(missing_ok=True)
+    os.mkdir("f/007.png")
+    with pytest.raises(InputError, match="007.png is a folder"):
+        check_output("f/%03d.png", overwrite=True)
+
+
+def test_sequence_output_rules(here):
+    sequence("%d.png", [1])
+    clip("a.mp4", 2)
+    with pytest.raises(InputError, match="input itself"):
+        check_output("%d.png", "1.png", overwrite=True)
+    for name in ("no/where/%d.png", "a.mp4/%d.png"):
+        with pytest.raises(InputError, match="no folder") as error:
+            check_output(name)
+        one_line(error)
+    assert check_output("new/%d.png") == Path("new/%d.png")
+    assert not Path("new").exists()
+    with pytest.raises(MediaError, match="another folder"):
+        check_output("/proc/self/new/%d.png")
+
+
+def test_sequence_that_cannot_be_moved_is_taken_back(here, monkeypatch):
+    sequence("f/%d.png", [1, 2])
+    rename, calls = os.rename, []
+
+    def failing(here, there):
+        calls.append(here)
+        if len(calls) == 4:  # two old ones away, one new one in
+            raise OSError(5, "Input/output error")
+        rename(here, there)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(MediaError) as error:
+        sequence("f/%d.png", [7, 8, 9], overwrite=True)
+    assert "could not be written" in one_line(error)
+    assert len(calls) == 7 and levels_in("f") == {"1.png": 1, "2.png": 2}
+
+
+def test_sequence_pictures_that_appear_meanwhile_are_kept(here):
+    with pytest.raises(InputError, match="appeared"), write("f/%d.png", **TWO) as out:
+        out.add(numbered(0), Fraction(0))
+        Path("f").mkdir()
+        Path("f/9.png").write_bytes(b"someone else's")
+    assert Path("f/9.png").read_bytes() == b"someone else's"
+    nothing_but(here, "f")
+    nothing_but("f", "9.png")
+
+
+def test_sequence_sidecar(here):
+    from relight.run import sidecar_path
+
+    assert sidecar_path(Path("f/%05d.png")) == Path("f/00001.png.json")
+    assert sidecar_path(Path("f/100%.png")) == Path("f/100%.png.json")
 
 
 def test_two_runs_to_one_name_never_mix(here):

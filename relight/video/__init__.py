@@ -6,14 +6,14 @@
             out.add(frame.image, frame.time)
 
 Read: mp4, mov, mkv, webm, avi, ts, mpg, and gif, png, jpg, webp as clips of 1..n frames.
-Written: .mp4 .mov .mkv (H.264, with sound and subtitles), .gif (silent), .png (one frame).
+Written: .mp4 .mov .mkv (H.264) and .webm (VP9) with sound and subtitles, .gif (silent),
+.png .jpg .jpeg .webp (one frame), and `frames/%05d.png` (a PNG sequence, silent).
 Nothing here holds more than a few frames.
 """
 
 import contextlib
 import math
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -22,9 +22,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from relight.errors import InputError, MediaError
-from relight.video import demux, mux, stills
+from relight.video import demux, mux, pictures_out, places, stills
 from relight.video.clip import PIXEL_LIMIT, Frame, VideoInfo
 from relight.video.mux import Writer
+from relight.video.places import first_file
 
 __all__ = [
     "PIXEL_LIMIT",
@@ -32,10 +33,13 @@ __all__ = [
     "VideoInfo",
     "Writer",
     "check_output",
+    "first_file",
     "probe",
     "read",
     "write",
 ]
+
+_ENDINGS = (*mux.FORMATS, ".gif", *pictures_out.STILLS)
 
 
 def probe(path: str | os.PathLike) -> VideoInfo:
@@ -97,23 +101,27 @@ def check_output(
 ) -> Path:
     """Tell before any work whether `path` can be written; returns it as a Path.
 
+    A .png name with one number (`frames/%d.png`, `frames/%05d.png`) means a sequence; its folder
+    may be missing where the parent is there.
     Raises InputError when it exists (unless `overwrite`), is the source itself (by any name or
     link), has an unknown extension or lies in no folder; MediaError when the folder is closed
     to us.
     """
     path = Path(path)
-    if path.suffix.lower() not in mux.FORMATS:
-        raise InputError(f"{path}: unknown extension {path.suffix!r}; give {_known()}")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: give a file name in it")
-    if not path.parent.is_dir():
+    if path.suffix.lower() not in _ENDINGS:
+        raise InputError(f"{path}: unknown extension {path.suffix!r}; give {', '.join(_ENDINGS)}")
+    place = places.place(path)
+    for file in place.taken():
+        if file.is_dir():
+            raise InputError(f"{file} is a folder: give a file name in it")
+        if source_path is not None and file.exists() and os.path.samefile(file, source_path):
+            raise InputError(f"{file} is the input itself: give another name for the output")
+        if not overwrite:
+            raise InputError(f"{file} exists: give another name, or allow overwriting")
+    if not place.near.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
-    if source_path is not None and path.exists() and os.path.samefile(path, source_path):
-        raise InputError(f"{path} is the input itself: give another name for the output")
-    if os.path.lexists(path) and not overwrite:
-        raise InputError(f"{path} exists: give another name, or allow overwriting")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):  # rights alone do not tell: read-only disks
+        with tempfile.TemporaryFile(dir=place.near):  # rights alone do not tell: read-only disks
             pass
     except OSError as error:
         raise MediaError(
@@ -142,11 +150,14 @@ def write(
     source, in seconds; the first frame goes to 0 and the sound is moved with it.
     source: whose sound and subtitles to copy, packet by packet, from the first frame to the end
     of the last (None, or audio=False: silent). What the container cannot hold is encoded as AAC
-    (sound) or left out (subtitles), with a logged warning.
+    (sound; Opus for .webm) or left out (subtitles), with a logged warning.
 
-    H.264 is 8-bit, limited range, BT.709, tagged so. Even sizes are 4:2:0. A size with an odd
-    side is kept to the pixel by 4:4:4, which browsers and ffmpeg-based players show but
-    QuickTime and many hardware players do not: give an even size where that matters.
+    H.264 and VP9 are 8-bit, limited range, BT.709, tagged so, and 4:2:0. A size with an odd side
+    is kept to the pixel: by VP9 as it is, in H.264 by 4:4:4, which browsers and ffmpeg-based
+    players show but QuickTime and many hardware players do not: give an even size, or .webm,
+    where that matters.
+    A sequence is numbered from 1 and has neither times nor sound. With `overwrite` it takes the
+    place of every picture of its name, so that no number of a longer one before it stays.
 
     Raises InputError and MediaError as `check_output` does, and for bad numbers.
     """
@@ -157,21 +168,24 @@ def write(
         raise InputError(f"crf is {crf}: give 0 (lossless) to 51, 18 looks like the source")
     if not math.isfinite(start) or start < 0:
         raise InputError(f"start is {start} s: give a time of 0 s or later")
-    part = _part(path)
+    place = places.place(path)
     writer = None
     try:
-        writer = _writer(part, path, source if audio else None, size, fps, start, crf)
+        writer = _writer(place.part, path, source if audio else None, size, fps, start, crf)
         yield writer
         writer.finish()
         writer.close()
-        if os.path.lexists(path) and not overwrite:
-            raise InputError(f"{path} has appeared meanwhile: it was not overwritten")
-        os.replace(part, path)
+        if not overwrite and (appeared := place.taken()):
+            raise InputError(f"{appeared[0]} has appeared meanwhile: it was not overwritten")
+        try:
+            place.move_in()
+        except OSError as error:
+            raise MediaError(f"{path} could not be written ({error.strerror})") from error
     except BaseException:
         if writer:
             with contextlib.suppress(Exception):  # the first error is the one to tell
                 writer.close()
-        part.unlink(missing_ok=True)
+        place.remove()
         raise
 
 
@@ -205,22 +219,15 @@ def _writer(
 ) -> Writer:
     """The writer that fits the extension of `path`, writing to `part`."""
     common = {"size": size, "fps": fps, "start": start}
-    kind = mux.FORMATS[path.suffix.lower()]
-    if kind == "gif":
-        return mux.GifWriter(part, path, **common)
-    if kind == "png":
-        return mux.PngWriter(part, path, **common)
+    if places.is_sequence(path):
+        return pictures_out.SequenceWriter(part, path, source, **common)
+    if path.suffix.lower() == ".gif":
+        return pictures_out.GifWriter(part, path, **common)
+    if path.suffix.lower() in pictures_out.STILLS:
+        return pictures_out.StillWriter(part, path, **common)
     if source and stills.is_still(source.path):
         source = None  # no sound in there
     return mux.VideoWriter(part, path, source, crf=crf, **common)
-
-
-def _part(path: Path) -> Path:
-    """A hidden name beside `path`; random, so that two runs never write into one file."""
-    ending = f".{secrets.token_hex(3)}.part{path.suffix}"
-    stem = path.stem.encode()[: 250 - len(ending)].decode(errors="ignore")  # names: 255 bytes
-    # Absolute, so that no part of a name ("a:b.mp4") is taken for a protocol.
-    return path.absolute().with_name(f".{stem}{ending}")
 
 
 def _rate(fps: Fraction | float) -> Fraction:
@@ -231,7 +238,3 @@ def _rate(fps: Fraction | float) -> Fraction:
         return Fraction(fps)
     ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
     return ntsc if abs(ntsc - fps) < 0.005 else Fraction(fps).limit_denominator(1001)
-
-
-def _known() -> str:
-    return ", ".join(mux.FORMATS)

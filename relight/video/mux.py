@@ -1,4 +1,4 @@
-"""Frames into a file: H.264 video, GIF or PNG."""
+"""Frames into a video file: H.264 or VP9, with sound and subtitles."""
 
 from abc import ABC, abstractmethod
 from fractions import Fraction
@@ -7,14 +7,13 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
-from PIL import Image
 
 from relight.errors import InputError, MediaError
 from relight.video.clip import PIXEL_LIMIT, VideoInfo
 from relight.video.look import EXACT
 from relight.video.sound import Company
 
-FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".gif": "gif", ".png": "png"}
+FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 # One clock on which every usual one lands exactly: 1/24, 1/25, 1001/30000, 1001/24000 s,
 # milliseconds, QuickTime's 1/600 and MPEG's 1/90000.
@@ -97,7 +96,7 @@ class Writer(ABC):
 
 
 class VideoWriter(Writer):
-    """H.264 in MP4, MOV or Matroska, beside the source's own sound and subtitles."""
+    """H.264 in MP4, MOV or Matroska, VP9 in WebM, beside the source's own sound and subtitles."""
 
     def __init__(
         self,
@@ -115,18 +114,21 @@ class VideoWriter(Writer):
         faststart = {"movflags": "+faststart"} if kind in ("mp4", "mov") else {}
         self._out = av.open(str(part), "w", format=kind, container_options=faststart)
         try:
-            self._video = self._add_video(crf)
+            self._video = self._add_video(kind, crf)
             self._company = Company(source, self._out, path.suffix.lower()) if source else None
         except BaseException:
             self._out.close()
             raise
 
-    def _add_video(self, crf: int) -> av.VideoStream:
-        stream = self._out.add_stream("libx264", rate=self.fps, options={"crf": str(crf)})
+    def _add_video(self, kind: str, crf: int) -> av.VideoStream:
+        if kind == "webm":
+            stream = self._out.add_stream("libvpx-vp9", rate=self.fps, options=_vp9(crf))
+        else:
+            stream = self._out.add_stream("libx264", rate=self.fps, options={"crf": str(crf)})
         stream.width, stream.height = self.size
-        # 4:2:0 stores colour for blocks of 2x2, so it has no odd sizes at all.
+        # H.264 has no odd sizes in 4:2:0, which stores colour for blocks of 2x2; VP9 has them.
         odd = self.size[0] % 2 or self.size[1] % 2
-        stream.pix_fmt = "yuv444p" if odd else "yuv420p"
+        stream.pix_fmt = "yuv444p" if odd and kind != "webm" else "yuv420p"
         context = stream.codec_context
         context.time_base = _TICK
         context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
@@ -164,94 +166,17 @@ class VideoWriter(Writer):
         self._out.close()
 
 
-class GifWriter(Writer):
-    """Animated GIF: silent, 256 colours chosen anew for each frame, times in 1/100 s."""
+def _vp9(crf: int) -> dict[str, str]:
+    """Options for libvpx: H.264's crf becomes the one (0 to 63) that looks like it.
 
-    def __init__(
-        self, part: Path, path: Path, *, size: tuple[int, int], fps: Fraction, start: float
-    ) -> None:
-        super().__init__(path, size, fps, start)
-        self._out = av.open(str(part), "w", format="gif")
-        # Flag 0: whole frames. FFmpeg's frame differences compare palette indices, which say
-        # nothing when every frame has its own palette.
-        self._video = self._out.add_stream("gif", rate=fps, options={"gifflags": "0"})
-        self._video.width, self._video.height = size
-        self._video.pix_fmt = "pal8"
-        self._video.codec_context.time_base = Fraction(1, 100)
-        self._pts = -1
-        self._graph = self._palettes()
-
-    def _palettes(self) -> av.filter.Graph:
-        """A palette per frame: one for the whole clip would need the whole clip in memory."""
-        graph = av.filter.Graph()
-        source = graph.add_buffer(
-            width=self.size[0], height=self.size[1], format="rgb24", time_base=Fraction(1, 100)
-        )
-        split, make = graph.add("split"), graph.add("palettegen", "stats_mode=single")
-        use, sink = graph.add("paletteuse", "new=1"), graph.add("buffersink")
-        source.link_to(split)
-        split.link_to(make, 0, 0)
-        split.link_to(use, 1, 0)
-        make.link_to(use, 0, 1)
-        use.link_to(sink)
-        graph.configure()
-        return graph
-
-    def _begin(self) -> None:
-        pass
-
-    def _put(self, image: np.ndarray, time: Fraction) -> None:
-        frame = av.VideoFrame.from_ndarray(image, "rgb24")
-        self._pts = frame.pts = max(round(time * 100), self._pts + 1)
-        frame.time_base = Fraction(1, 100)
-        self._graph.vpush(frame)
-        self._drain()
-
-    def _drain(self) -> None:
-        while True:
-            try:
-                frame = self._graph.vpull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
-            frame.duration = max(1, round(100 / self.fps))
-            self._out.mux(self._video.encode(frame))
-
-    def _end(self, end: Fraction) -> None:
-        self._graph.vpush(None)
-        self._drain()
-        self._out.mux(self._video.encode(None))
-        self._out.close()
-
-    def close(self) -> None:
-        self._out.close()
-
-
-class PngWriter(Writer):
-    """One image."""
-
-    def __init__(
-        self, part: Path, path: Path, *, size: tuple[int, int], fps: Fraction, start: float
-    ) -> None:
-        super().__init__(path, size, fps, start)
-        self._part = part
-
-    def _begin(self) -> None:
-        pass
-
-    def _put(self, image: np.ndarray, time: Fraction) -> None:
-        if self.count:
-            raise InputError(f"{self.path}: .png holds one frame; give .mp4, .mov, .mkv or .gif")
-        Image.fromarray(image).save(self._part, format="PNG")
-
-    def _end(self, end: Fraction) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
+    Measured on footage: 14 has the error of H.264's 18; 0 is lossless for both.
+    """
+    quality = round(63 * (crf / 51) ** 1.45)
+    return {"crf": str(quality), "deadline": "good", "cpu-used": "4", "row-mt": "1"}
 
 
 def check_size(size: tuple[int, int]) -> None:
-    """Refuse sizes that H.264 cannot hold."""
+    """Refuse sizes that the encoders cannot hold."""
     width, height = size
     if width < 1 or height < 1 or width * height > PIXEL_LIMIT or max(size) > 16384:
         raise InputError(

@@ -18,8 +18,9 @@ _AUDIO = {
     ".mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"},
     ".mov": {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le"}
     | {"pcm_s24be", "pcm_s32le", "pcm_f32le"},
+    ".webm": {"opus", "vorbis"},
 }
-_SUBTITLES = {".mp4": {"mov_text"}, ".mov": {"mov_text"}}
+_SUBTITLES = {".mp4": {"mov_text"}, ".mov": {"mov_text"}, ".webm": {"webvtt"}}
 _TECHNICAL = {"encoder", "major_brand", "minor_version", "compatible_brands", "handler_name"}
 _AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}
 _AAC_LAYOUTS = {"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"}
@@ -121,10 +122,12 @@ def _line(
         except ValueError:  # the container cannot hold it
             pass
     if context and stream.type == "audio":
+        name = "Opus" if suffix == ".webm" else "AAC"
         log.warning(
-            "%s: %s sound does not fit into %s, encoded as AAC; .mkv keeps it", path, codec, suffix
+            "%s: %s sound does not fit into %s, encoded as %s; .mkv keeps it",
+            *(path, codec, suffix, name),
         )
-        return _Encoded(stream, out)
+        return _Encoded(stream, out, name)
     log.warning("%s: %s %s does not fit into %s, left out", path, codec, stream.type, suffix)
     return None
 
@@ -142,7 +145,7 @@ class _Copied:
         # MP4 and MOV hide what lies before time 0 by an edit list. Matroska has none: there an
         # early packet would push the pictures off their 0.
         self._hides_early = suffix in (".mp4", ".mov")
-        self._same_kind = suffix == ".mkv" and "matroska" in stream.container.format.name
+        self._same_kind = suffix in (".mkv", ".webm") and "matroska" in stream.container.format.name
 
     def take(self, packet: av.Packet, begin: Fraction, end: Fraction) -> list[av.Packet]:
         """The packet, restamped to begin at `begin` seconds of the output; none when outside.
@@ -179,21 +182,28 @@ class _Copied:
 
 
 class _Encoded:
-    """Sound decoded and encoded as AAC."""
+    """Sound decoded and encoded as AAC or Opus."""
 
     is_text = False
 
-    def __init__(self, stream: av.AudioStream, out: av.container.OutputContainer) -> None:
+    def __init__(
+        self, stream: av.AudioStream, out: av.container.OutputContainer, name: str
+    ) -> None:
         context = stream.codec_context
-        rate = context.rate if context.rate in _AAC_RATES else 48000
-        layout = context.layout.name if context.layout.name in _AAC_LAYOUTS else "stereo"
-        self._to = out.add_stream("aac", rate=rate, layout=layout)
+        if name == "Opus":
+            rate, layout, codec = 48000, _opus_layout(context.layout.nb_channels), "libopus"
+        else:
+            rate = context.rate if context.rate in _AAC_RATES else 48000
+            layout = context.layout.name if context.layout.name in _AAC_LAYOUTS else "stereo"
+            codec = "aac"
+        self._to = out.add_stream(codec, rate=rate, layout=layout)
         self._to.codec_context.bit_rate = 96_000 * self._to.codec_context.layout.nb_channels
         self._to.metadata.update(_said(stream))
-        self._resampler = av.AudioResampler("fltp", layout, rate, frame_size=1024)
+        sample, length = ("flt", 960) if name == "Opus" else ("fltp", 1024)
+        self._resampler = av.AudioResampler(sample, layout, rate, frame_size=length)
 
     def take(self, packet: av.Packet, begin: Fraction, _end: Fraction) -> list[av.Packet]:
-        """The AAC packets that a source packet gives, beginning at `begin` seconds."""
+        """The packets that a source packet gives, beginning at `begin` seconds."""
         packets = []
         try:
             frames = packet.decode()
@@ -216,3 +226,10 @@ class _Encoded:
 
     def _encode(self, frames: list[av.AudioFrame]) -> list[av.Packet]:
         return [packet for frame in frames for packet in self._to.encode(frame)]
+
+
+def _opus_layout(channels: int) -> str:
+    """The nearest of the layouts that every Opus decoder plays."""
+    if channels <= 2:
+        return "mono" if channels == 1 else "stereo"
+    return "5.1" if channels >= 5 else "stereo"

@@ -1,0 +1,118 @@
+"""Where an output goes: one file or a numbered sequence, hidden until it is whole."""
+
+import os
+import re
+import secrets
+import shutil
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+# One number and no other % in the name: "%d.png", "shot_%05d.png".
+_NUMBERED = re.compile(r"([^%]*)%(?:0[1-9])?d([^%]*(?i:\.png))")
+
+
+def is_sequence(path: Path) -> bool:
+    """Does `path` stand for numbered pictures (`frames/%05d.png`)?"""
+    return bool(_NUMBERED.fullmatch(path.name))
+
+
+def first_file(path: Path) -> Path:
+    """The first picture of a sequence, `frames/00001.png`; any other path as it is."""
+    return path.with_name(path.name % 1) if is_sequence(path) else path
+
+
+class Place(ABC):
+    """Where an output goes; writers write to `part`, a hidden name that only this run knows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path.parent
+        self.near = self.folder  # the folder that is there already; the part lies in it
+        self.part = _part(path)
+
+    @abstractmethod
+    def taken(self) -> list[Path]:
+        """What is there now under the names that this output uses."""
+
+    @abstractmethod
+    def move_in(self) -> None:
+        """Give the finished part its own name, in the place of what was there."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Remove the part, if there is one."""
+
+
+class File(Place):
+    """One file."""
+
+    def taken(self) -> list[Path]:
+        return [self.path] if os.path.lexists(self.path) else []
+
+    def move_in(self) -> None:
+        os.replace(self.part, self.path)
+
+    def remove(self) -> None:
+        self.part.unlink(missing_ok=True)
+
+
+class Sequence(Place):
+    """Numbered pictures in a folder, which is made where its parent is there.
+
+    The part is a folder: in the pictures' own one, or beside that while it is not made yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        if not os.path.lexists(self.folder):
+            self.near = self.folder.parent
+            self.part = _part(self.folder)
+
+    def taken(self) -> list[Path]:
+        """Every picture that belongs to the sequence by its name, whatever its number."""
+        if not self.folder.is_dir():
+            return []
+        head, tail = _NUMBERED.fullmatch(self.path.name).groups()
+        numbered = re.compile(re.escape(head) + r"([0-9]+)" + re.escape(tail))
+        found = ((name, numbered.fullmatch(name)) for name in os.listdir(self.folder))
+        names = [name for name, match in found if match and self._is_name(name, match[1])]
+        return [self.folder / name for name in sorted(names)]
+
+    def _is_name(self, name: str, digits: str) -> bool:
+        return len(digits) < 20 and self.path.name % int(digits) == name
+
+    def move_in(self) -> None:
+        """All pictures or none: whatever stops the moving, it is taken back."""
+        if not os.path.lexists(self.folder):
+            os.rename(self.part, self.folder)
+            return
+        new, old = sorted(self.part.iterdir()), self.part / "old"
+        old.mkdir()
+        moves = [(file, old / file.name) for file in self.taken()]
+        moves += [(file, self.folder / file.name) for file in new]
+        done = []
+        try:
+            for here, there in moves:
+                os.rename(here, there)
+                done.append((here, there))
+        except BaseException:
+            for here, there in reversed(done):
+                os.rename(there, here)
+            raise
+        self.remove()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.part, ignore_errors=True)
+
+
+def place(path: Path) -> Place:
+    """The place that `path` means."""
+    return Sequence(path) if is_sequence(path) else File(path)
+
+
+def _part(path: Path) -> Path:
+    """A hidden name beside `path`; random, so that two runs never write into one file."""
+    ending = f".{secrets.token_hex(3)}.part{path.suffix}"
+    stem = path.stem.encode()[: 250 - len(ending)].decode(errors="ignore")  # names: 255 bytes
+    # Absolute, so that no part of a name ("a:b.mp4") is taken for a protocol.
+    return path.absolute().with_name(f".{stem}{ending}")
