@@ -65,7 +65,7 @@ def test_the_scene_stays(mini, frames):
     """Edges of the relit frame lie where the source's do."""
     relit = _relit(mini, frames, "a bunny in a meadow, golden light", "left")
     edges = [x.clamp(0.02, 1).log().mean(1).diff(dim=-1).flatten() for x in (frames, relit)]
-    assert torch.corrcoef(torch.stack(edges))[0, 1] > 0.4
+    assert torch.corrcoef(torch.stack(edges))[0, 1] > 0.5
 
 
 def test_the_family_is_small_half_precision_and_safe():

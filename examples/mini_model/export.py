@@ -21,8 +21,13 @@ from .relight import build_unet
 from .text import build_encoder
 
 SCHEDULER = dict(
-    num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="linear",
-    prediction_type="v_prediction", steps_offset=1, timestep_spacing="linspace",
+    num_train_timesteps=1000,
+    beta_start=0.00085,
+    beta_end=0.012,
+    beta_schedule="linear",
+    prediction_type="v_prediction",
+    steps_offset=1,
+    timestep_spacing="linspace",
 )
 
 

@@ -9,21 +9,67 @@ import numpy as np
 DIRECTIONS = ("left", "right", "top", "bottom", "none")
 
 COLOURS = {  # linear RGB of a saturated light
-    "red": (1.0, 0.05, 0.04), "orange": (1.0, 0.36, 0.04), "yellow": (1.0, 0.85, 0.06),
-    "gold": (1.0, 0.62, 0.12), "green": (0.08, 1.0, 0.10), "teal": (0.05, 0.80, 0.62),
-    "cyan": (0.05, 0.85, 1.0), "blue": (0.06, 0.16, 1.0), "purple": (0.42, 0.08, 1.0),
-    "violet": (0.58, 0.12, 1.0), "magenta": (1.0, 0.06, 0.85), "pink": (1.0, 0.24, 0.52),
+    "red": (1.0, 0.05, 0.04),
+    "orange": (1.0, 0.36, 0.04),
+    "yellow": (1.0, 0.85, 0.06),
+    "gold": (1.0, 0.62, 0.12),
+    "green": (0.08, 1.0, 0.10),
+    "teal": (0.05, 0.80, 0.62),
+    "cyan": (0.05, 0.85, 1.0),
+    "blue": (0.06, 0.16, 1.0),
+    "purple": (0.42, 0.08, 1.0),
+    "violet": (0.58, 0.12, 1.0),
+    "magenta": (1.0, 0.06, 0.85),
+    "pink": (1.0, 0.24, 0.52),
 }
-ALIASES = {"golden": "gold", "amber": "orange", "crimson": "red", "turquoise": "teal",
-           "lime": "green", "indigo": "purple", "rose": "pink"}
-COLOUR_PHRASES = ("{c} light", "{c} lighting", "{c} neon light", "{c} neon", "{c} glow",
-                  "lit by {c} light", "{c} lights", "in {c} light", "{c} stage light",
-                  "{c} neon light, city")
-PAIR_PHRASES = ("{c} and {d} neon light", "{c} and {d} neon lights", "{c} and {d} light",
-                "{c} and {d} neon", "{c} light and {d} light", "{c} and {d} lighting")
-NEUTRAL = ("natural light", "natural lighting", "studio light", "studio lighting", "soft light",
-           "soft lighting", "soft studio lighting", "daylight", "neutral light", "white light",
-           "detailed face", "light and shadow", "normal light", "", "", "", "")
+ALIASES = {
+    "golden": "gold",
+    "amber": "orange",
+    "crimson": "red",
+    "turquoise": "teal",
+    "lime": "green",
+    "indigo": "purple",
+    "rose": "pink",
+}
+COLOUR_PHRASES = (
+    "{c} light",
+    "{c} lighting",
+    "{c} neon light",
+    "{c} neon",
+    "{c} glow",
+    "lit by {c} light",
+    "{c} lights",
+    "in {c} light",
+    "{c} stage light",
+    "{c} neon light, city",
+)
+PAIR_PHRASES = (
+    "{c} and {d} neon light",
+    "{c} and {d} neon lights",
+    "{c} and {d} light",
+    "{c} and {d} neon",
+    "{c} light and {d} light",
+    "{c} and {d} lighting",
+)
+NEUTRAL = (
+    "natural light",
+    "natural lighting",
+    "studio light",
+    "studio lighting",
+    "soft light",
+    "soft lighting",
+    "soft studio lighting",
+    "daylight",
+    "neutral light",
+    "white light",
+    "detailed face",
+    "light and shadow",
+    "normal light",
+    "",
+    "",
+    "",
+    "",
+)
 
 # name -> (key, fill, ambient, exposure, haze); the colours are linear RGB
 MOODS = {
@@ -54,14 +100,64 @@ MOODS = {
     "sunrise": ((1.0, 0.60, 0.34), (0.62, 0.42, 0.56), 0.35, 1.0, 0.10),
     "foggy": ((0.92, 0.95, 1.0), (0.85, 0.90, 0.96), 0.6, 0.9, 0.30),
 }
-SUBJECTS = ("a man", "a woman", "a girl", "a person", "a bear", "a car", "a boat", "a toy", "a cat",
-            "a dog", "a face", "a house", "a street", "a room", "a forest", "the sea", "a mountain",
-            "a flower", "a bird", "a robot", "a rabbit", "a bike", "an object", "a city", "a road",
-            "beautiful woman", "handsome man", "a bear walking", "a car driving on the street",
-            "a boat on the water", "a man walking", "a man in a car", "a toy on a table", "a video",
-            "a photo", "a landscape", "a portrait", "trees", "grass", "buildings", "the sky")
-EXTRAS = ("detailed", "outdoor", "indoor", "at home", "cinematic", "in the city", "on the beach",
-          "high quality", "smiling", "in a garden", "on a rock", "in the street", "detailed face")
+SUBJECTS = (
+    "a man",
+    "a woman",
+    "a girl",
+    "a person",
+    "a bear",
+    "a car",
+    "a boat",
+    "a toy",
+    "a cat",
+    "a dog",
+    "a face",
+    "a house",
+    "a street",
+    "a room",
+    "a forest",
+    "the sea",
+    "a mountain",
+    "a flower",
+    "a bird",
+    "a robot",
+    "a rabbit",
+    "a bike",
+    "an object",
+    "a city",
+    "a road",
+    "beautiful woman",
+    "handsome man",
+    "a bear walking",
+    "a car driving on the street",
+    "a boat on the water",
+    "a man walking",
+    "a man in a car",
+    "a toy on a table",
+    "a video",
+    "a photo",
+    "a landscape",
+    "a portrait",
+    "trees",
+    "grass",
+    "buildings",
+    "the sky",
+)
+EXTRAS = (
+    "detailed",
+    "outdoor",
+    "indoor",
+    "at home",
+    "cinematic",
+    "in the city",
+    "on the beach",
+    "high quality",
+    "smiling",
+    "in a garden",
+    "on a rock",
+    "in the street",
+    "detailed face",
+)
 NEGATIVE = "lowres, bad anatomy, bad hands, cropped, worst quality"
 
 

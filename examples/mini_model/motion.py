@@ -30,9 +30,13 @@ HIGHEST = 650
 def build_adapter() -> MotionAdapter:
     """One temporal layer per block; the last projections are zero, so it starts as no motion."""
     adapter = MotionAdapter(
-        block_out_channels=(40, 80, 128), motion_layers_per_block=1,
-        motion_mid_block_layers_per_block=1, motion_num_attention_heads=4,
-        motion_norm_num_groups=8, motion_max_seq_length=32, use_motion_mid_block=True,
+        block_out_channels=(40, 80, 128),
+        motion_layers_per_block=1,
+        motion_mid_block_layers_per_block=1,
+        motion_num_attention_heads=4,
+        motion_norm_num_groups=8,
+        motion_max_seq_length=32,
+        use_motion_mid_block=True,
     )
     with torch.no_grad():
         for name, module in adapter.named_modules():
@@ -60,11 +64,18 @@ def camera_move(pictures: Pictures, frames: int, height: int, width: int) -> np.
         scale, turn = zoom * np.exp(growth * k), angle + roll * k
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         x, y = np.clip(place + speed * k, 0.2 * centre, 1.8 * centre)
-        matrix = np.array([[cos, -sin, x - cos * width / 2 + sin * height / 2],
-                           [sin, cos, y - sin * width / 2 - cos * height / 2]])
+        matrix = np.array(
+            [
+                [cos, -sin, x - cos * width / 2 + sin * height / 2],
+                [sin, cos, y - sin * width / 2 - cos * height / 2],
+            ]
+        )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        out.append(cv2.warpAffine(image, matrix, (width, height), flags=flags,
-                                  borderMode=cv2.BORDER_REFLECT_101))
+        out.append(
+            cv2.warpAffine(
+                image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101
+            )
+        )
     return np.stack(out).astype(np.float32) / 255
 
 
@@ -100,8 +111,10 @@ def clip_pixels(pictures: Pictures, frames: int, height: int, width: int) -> tup
         layer = np.concatenate([normal, cover[..., None]], -1)
         speed = rng.normal(0, 1.5, 2)
         for k in range(frames):
-            shift = np.array([[1, 0, speed[0] * (k - frames / 2)],
-                              [0, 1, speed[1] * (k - frames / 2)]], np.float32)
+            shift = np.array(
+                [[1, 0, speed[0] * (k - frames / 2)], [0, 1, speed[1] * (k - frames / 2)]],
+                np.float32,
+            )
             moved = cv2.warpAffine(layer, shift, (width, height), flags=cv2.INTER_LINEAR)
             moved[..., 2] += moved[..., 3] < 1e-3  # keep the normals outside sane
             exact[k] = moved
@@ -114,8 +127,11 @@ def clip_pixels(pictures: Pictures, frames: int, height: int, width: int) -> tup
         text = caption(rng, "")
     else:
         free = rng.random() < 0.15
-        slope = (free_map(rng, height, width)[None] if free
-                 else ramp(torch.tensor([light.direction]), height, width))
+        slope = (
+            free_map(rng, height, width)[None]
+            if free
+            else ramp(torch.tensor([light.direction]), height, width)
+        )
         lit = shade(images, solids, [light] * frames, slope.expand(frames, -1, -1, -1))
         amount = float(rng.uniform(0.4, 1))
         images, text = images * (1 - amount) + lit * amount, light.caption
@@ -173,9 +189,18 @@ def train(rank: int, world: int, args: argparse.Namespace) -> None:
     unet.to(place)
     share_weights(unet, motion)
     matrices, rest = split_matrices(motion)
-    trainer = Trainer({"motion": motion, "text_encoder": encoder}, [(rest, args.rate)],
-                      args.minutes, args.out, rank, world, warmup=50, ema=0.99,
-                      matrices=matrices, matrix_rate=args.matrix_rate)
+    trainer = Trainer(
+        {"motion": motion, "text_encoder": encoder},
+        [(rest, args.rate)],
+        args.minutes,
+        args.out,
+        rank,
+        world,
+        warmup=50,
+        ema=0.99,
+        matrices=matrices,
+        matrix_rate=args.matrix_rate,
+    )
     if args.init:
         state = torch.load(args.init, map_location=place, weights_only=True)["ema"]["motion"]
         motion.load_state_dict(state)

@@ -28,8 +28,13 @@ from .train import Trainer, device, launch, log, split_matrices
 def build_unet(channels: int, latent: int) -> UNet2DConditionModel:
     """The UNet of the family; `channels` in, `latent` out."""
     return UNet2DConditionModel(
-        sample_size=32, in_channels=channels, out_channels=latent, layers_per_block=1,
-        block_out_channels=(40, 80, 128), cross_attention_dim=96, attention_head_dim=4,
+        sample_size=32,
+        in_channels=channels,
+        out_channels=latent,
+        layers_per_block=1,
+        block_out_channels=(40, 80, 128),
+        cross_attention_dim=96,
+        attention_head_dim=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         norm_num_groups=8,
@@ -148,8 +153,18 @@ def train(rank: int, world: int, args: argparse.Namespace) -> None:
     modules: dict[str, torch.nn.Module] = {"unet": unet, "text_encoder": encoder}
     if not args.freeze_text:
         groups.append((encoder.parameters(), args.rate))
-    trainer = Trainer(modules, groups, args.minutes, args.out, rank, world, warmup=100,
-                      ema=0.995, matrices=matrices, matrix_rate=args.matrix_rate)
+    trainer = Trainer(
+        modules,
+        groups,
+        args.minutes,
+        args.out,
+        rank,
+        world,
+        warmup=100,
+        ema=0.995,
+        matrices=matrices,
+        matrix_rate=args.matrix_rate,
+    )
     if args.init:
         state = torch.load(args.init, map_location=place, weights_only=True)["ema"]
         for name, module in modules.items():

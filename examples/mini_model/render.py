@@ -12,8 +12,14 @@ from .moods import Light, sample
 
 SIZES = {  # (height, width): share of the steps; small pictures teach the same at half the cost
     "small": {(96, 96): 0.7, (80, 112): 0.15, (112, 80): 0.15},
-    "mixed": {(96, 96): 0.45, (80, 112): 0.1, (112, 80): 0.1, (128, 128): 0.25, (96, 160): 0.05,
-              (160, 96): 0.05},
+    "mixed": {
+        (96, 96): 0.45,
+        (80, 112): 0.1,
+        (112, 80): 0.1,
+        (128, 128): 0.25,
+        (96, 160): 0.05,
+        (160, 96): 0.05,
+    },
     "full": {(128, 128): 0.7, (96, 160): 0.15, (160, 96): 0.15},
 }
 STRENGTH = 0.55  # guidance 2 doubles the step from neutral to coloured, so train about half of it
@@ -35,8 +41,9 @@ def light_map(direction: int, height: int, width: int) -> np.ndarray:
 
 def free_map(rng: np.random.Generator, height: int, width: int) -> torch.Tensor:
     """(1, H, W) 0..1: a ramp of any angle, or a soft spot anywhere."""
-    ys, xs = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width),
-                            indexing="ij")
+    ys, xs = torch.meshgrid(
+        torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij"
+    )
     angle, spot = rng.uniform(0, 6.28), rng.random() < 0.5
     x, y = float(np.cos(angle)), float(np.sin(angle))
     if spot:
@@ -83,8 +90,9 @@ def solid(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray
     y = y * rng.uniform(0.7, 1.4)
     if rng.random() < 0.5:  # a lump: radius that changes with the angle
         theta = np.arctan2(y, x)
-        bump = sum(rng.uniform(-0.2, 0.2) * np.cos(k * theta + rng.uniform(0, 6.28))
-                   for k in (2, 3, 5))
+        bump = sum(
+            rng.uniform(-0.2, 0.2) * np.cos(k * theta + rng.uniform(0, 6.28)) for k in (2, 3, 5)
+        )
         x, y = x / (1 + bump), y / (1 + bump)
     power = rng.choice((2.0, 2.0, 2.6, 4.0))
     inside = np.clip(1 - np.abs(x) ** power - np.abs(y) ** power, 0, None)
@@ -114,6 +122,14 @@ def scene(pictures: Pictures, height: int, width: int) -> tuple[torch.Tensor, to
         cover = cover[..., None]
         image = image * (1 - cover) + np.clip(texture * shade, 0, 1) * cover
         exact = np.concatenate([normal, cover], -1)
+    elif rng.random() < 0.2:  # a bright thing before a dark, or sometimes a light, backdrop
+        cover, normal = solid(rng, height, width)
+        backdrop = rng.uniform(0, 0.08) if rng.random() < 0.75 else rng.uniform(0.8, 1)
+        image = image ** rng.uniform(0.5, 1)
+        cover = cover[..., None]
+        image = image * cover + backdrop * rng.uniform(0.8, 1, 3).astype(np.float32) * (1 - cover)
+        if rng.random() < 0.5:
+            exact = np.concatenate([normal, cover], -1)
     gain = np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.05, 3))
     image = np.clip(image, 0, 1) ** np.exp(rng.normal(0, 0.2)) * gain
     tensors = torch.from_numpy(np.clip(image, 0, 1).astype(np.float32)), torch.from_numpy(exact)
@@ -156,8 +172,11 @@ def shade(
     luminance = key.mul(torch.tensor([0.3, 0.55, 0.15]).view(1, 3, 1, 1).to(images)).sum(
         1, keepdim=True
     )
-    light = light * numbers("exposure") * (0.62 / luminance.clamp(min=0.45)) ** (1 - neutral) * (
-        1 + 0.15 * neutral
+    light = (
+        light
+        * numbers("exposure")
+        * (0.62 / luminance.clamp(min=0.45)) ** (1 - neutral)
+        * (1 + 0.15 * neutral)
     )
     linear = images.clamp(0, 1) ** 2.2
     grey = linear.mean(1, keepdim=True)

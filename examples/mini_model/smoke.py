@@ -1,6 +1,6 @@
 """Every stage for a few seconds each, on made-up pictures: does the whole recipe still run?
 
-    python -m examples.mini_model.smoke OUT
+python -m examples.mini_model.smoke OUT
 """
 
 from __future__ import annotations
@@ -41,13 +41,53 @@ def run(out: Path) -> Path:
     common = ["--data", str(data), "--minutes", "0.1"]
     tasks = (
         (vae, [*common, "--out", str(out / "vae"), "--linear-minutes", "0.05", "--batch", "4"]),
-        (relight, [*common, "--vae", str(out / "vae/vae"), "--out", str(out / "relight"),
-                   "--batch", "2", "--fill", "8", "--renew", "1", "--sizes", "small"]),
-        (motion, [*common, "--vae", str(out / "vae/vae"), "--relight", str(out / "relight"),
-                  "--out", str(out / "motion"), "--fill", "2",
-                  "--sizes", "small"]),
-        (export, ["--vae", str(out / "vae/vae"), "--relight", str(out / "relight"),
-                  "--motion", str(out / "motion"), "--out", str(out / "mini")]),
+        (
+            relight,
+            [
+                *common,
+                "--vae",
+                str(out / "vae/vae"),
+                "--out",
+                str(out / "relight"),
+                "--batch",
+                "2",
+                "--fill",
+                "8",
+                "--renew",
+                "1",
+                "--sizes",
+                "small",
+            ],
+        ),
+        (
+            motion,
+            [
+                *common,
+                "--vae",
+                str(out / "vae/vae"),
+                "--relight",
+                str(out / "relight"),
+                "--out",
+                str(out / "motion"),
+                "--fill",
+                "2",
+                "--sizes",
+                "small",
+            ],
+        ),
+        (
+            export,
+            [
+                "--vae",
+                str(out / "vae/vae"),
+                "--relight",
+                str(out / "relight"),
+                "--motion",
+                str(out / "motion"),
+                "--out",
+                str(out / "mini"),
+            ],
+        ),
     )
     for stage, arguments in tasks:
         stage.main(arguments)

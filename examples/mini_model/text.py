@@ -24,10 +24,12 @@ def build_tokenizer(folder: Path, size: int = 1850) -> CLIPTokenizer:
         lines += pydoc.render_doc(module, renderer=pydoc.plaintext).splitlines()
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=None))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(SPLIT), behavior="removed", invert=True),
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
         vocab_size=size, initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False
@@ -44,8 +46,13 @@ def build_tokenizer(folder: Path, size: int = 1850) -> CLIPTokenizer:
     text = "#version: 0.2\n" + "\n".join(" ".join(pair) for pair in merges) + "\n"
     (folder / "merges.txt").write_text(text)
     made = CLIPTokenizer(
-        vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"),
-        unk_token=END, bos_token=START, eos_token=END, pad_token=END, model_max_length=77,
+        vocab=str(folder / "vocab.json"),
+        merges=str(folder / "merges.txt"),
+        unk_token=END,
+        bos_token=START,
+        eos_token=END,
+        pad_token=END,
+        model_max_length=77,
     )
     made.save_pretrained(folder)
     return made
@@ -53,15 +60,25 @@ def build_tokenizer(folder: Path, size: int = 1850) -> CLIPTokenizer:
 
 def build_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     """A two-layer CLIP text model of width 96."""
-    return CLIPTextModel(CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=96, intermediate_size=192, num_hidden_layers=2,
-        num_attention_heads=4, max_position_embeddings=77, hidden_act="gelu", projection_dim=96,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.eos_token_id,
-    ))
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=96,
+            intermediate_size=192,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=77,
+            hidden_act="gelu",
+            projection_dim=96,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.eos_token_id,
+        )
+    )
 
 
 def tokens(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
     """(B, 77) ids, padded with the end token as the relight pipeline does."""
-    return tokenizer(captions, padding="max_length", truncation=True, max_length=77,
-                     return_tensors="pt").input_ids
+    return tokenizer(
+        captions, padding="max_length", truncation=True, max_length=77, return_tensors="pt"
+    ).input_ids

@@ -122,7 +122,9 @@ class Trainer:
         self.rates = [rate for _, rate in groups]
         self.optimizer = torch.optim.AdamW(
             [{"params": params, "lr": rate} for params, rate in groups],
-            betas=(0.9, 0.98), weight_decay=1e-4, foreach=True,
+            betas=(0.9, 0.98),
+            weight_decay=1e-4,
+            foreach=True,
         )
         self.shadow = {
             name: {k: v.detach().clone() for k, v in module.state_dict().items()}
@@ -170,8 +172,9 @@ class Trainer:
         for name, module in self.modules.items():
             state = module.state_dict()
             keys = [k for k, v in state.items() if v.is_floating_point()]
-            torch._foreach_lerp_([self.shadow[name][k] for k in keys],
-                                 [state[k].detach() for k in keys], 1 - decay)
+            torch._foreach_lerp_(
+                [self.shadow[name][k] for k in keys], [state[k].detach() for k in keys], 1 - decay
+            )
         self.note(norm=float(norm))
 
     def note(self, **values: float) -> None:
@@ -199,8 +202,10 @@ class Trainer:
         self.saved = time.monotonic()
         state = {
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
-            "ema": self.shadow, "optimizer": self.optimizer.state_dict(),
-            "step": self.step, "spent": self.spent,
+            "ema": self.shadow,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "spent": self.spent,
             "momentum": self.muon.momentum if self.muon else [],
         }
         temporary = self.folder / "state.tmp"

@@ -31,10 +31,18 @@ ANCHOR = 10.0  # the constant C
 def build() -> AutoencoderKL:
     """The untrained autoencoder."""
     return AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=LATENT, sample_size=128,
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 64), layers_per_block=1, norm_num_groups=GROUPS,
-        mid_block_add_attention=False, scaling_factor=1.0, force_upcast=False,
+        in_channels=3,
+        out_channels=3,
+        latent_channels=LATENT,
+        sample_size=128,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 32, 64),
+        layers_per_block=1,
+        norm_num_groups=GROUPS,
+        mid_block_add_attention=False,
+        scaling_factor=1.0,
+        force_upcast=False,
     )
 
 
@@ -83,8 +91,11 @@ def set_block_pca(path: LinearPath, images: torch.Tensor) -> None:
     values, vectors = torch.linalg.eigh(torch.cov(flat.T))
     basis = (vectors / values.clamp(min=1e-6).sqrt())[:, -LATENT:].flip(1).T  # (k, 48)
     enc = path.vae.encoder
-    for conv in (enc.conv_in, enc.down_blocks[0].downsamplers[0].conv,
-                 enc.down_blocks[1].downsamplers[0].conv):
+    for conv in (
+        enc.conv_in,
+        enc.down_blocks[0].downsamplers[0].conv,
+        enc.down_blocks[1].downsamplers[0].conv,
+    ):
         conv.weight.mul_(0.1)
         conv.bias.zero_()
     conv = enc.conv_in
@@ -213,8 +224,14 @@ def train(rank: int, world: int, args: argparse.Namespace) -> None:
     if not resuming:
         set_block_pca(path, 2 * tint(pictures.batch(300, 64)) - 1)
         path.to(place)
-        start = Trainer({"path": path}, [(path.parameters(), 4e-3)], args.linear_minutes,
-                        args.out / "linear", rank, world)
+        start = Trainer(
+            {"path": path},
+            [(path.parameters(), 4e-3)],
+            args.linear_minutes,
+            args.out / "linear",
+            rank,
+            world,
+        )
         while start.progress < 1:
             x = (2 * tint(pictures.batch(args.batch, 64)) - 1).to(place)
             start.update(picture_loss(path.decode(path.encode(x)), x))
@@ -226,8 +243,16 @@ def train(rank: int, world: int, args: argparse.Namespace) -> None:
         path.load_state_dict(start.shadow["path"])
         install(path)
     vae.to(place)
-    trainer = Trainer({"vae": vae}, [(vae.parameters(), args.rate)], args.minutes, args.out,
-                      rank, world, warmup=100, ema=0.995)
+    trainer = Trainer(
+        {"vae": vae},
+        [(vae.parameters(), args.rate)],
+        args.minutes,
+        args.out,
+        rank,
+        world,
+        warmup=100,
+        ema=0.995,
+    )
     if resuming:
         trainer.resume()
     while trainer.progress < 1:
@@ -262,9 +287,12 @@ def watch(trainer: Trainer, held: torch.Tensor) -> None:
     again = encode(vae, out.clamp(-1, 1))
     scale = z.std((0, 2, 3), keepdim=True)
     luma = psnr(out.mean(1), held.mean(1))
-    trainer.note(held=psnr(out, held), held_luma=luma,
-                 held_chroma=psnr(chroma(out), chroma(held)),
-                 held_cycle=float(((again - z) / scale).pow(2).mean().sqrt()))
+    trainer.note(
+        held=psnr(out, held),
+        held_luma=luma,
+        held_chroma=psnr(chroma(out), chroma(held)),
+        held_cycle=float(((again - z) / scale).pow(2).mean().sqrt()),
+    )
     log.info("latent std %s", [round(v, 2) for v in scale.flatten().tolist()])
 
 
