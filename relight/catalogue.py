@@ -90,7 +90,7 @@ CATALOGUE = {
             size="in the package",
             backbone="animatediff",
             window=16,
-            defaults=Defaults(strength=0.5, steps=10, relight_steps=6),
+            defaults=Defaults(strength=0.3, steps=8, relight_steps=6),
             transfer=True,
         ),
         Entry(

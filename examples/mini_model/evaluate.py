@@ -153,11 +153,14 @@ def check_vae(model: Model, clips: dict[str, torch.Tensor]) -> list[tuple[str, s
     out = (vae.decode(z).sample / 2 + 0.5).clamp(0, 1)
     again = vae.encode(out * 2 - 1).latent_dist.mode()
     spread = z.std((0, 2, 3))
-    whole, light, colour = psnr(out, frames), psnr(luma(out), luma(frames)), 0.0
+    whole, light = psnr(out, frames), psnr(luma(out), luma(frames))
+    parts = zip(out.split(4), frames.split(4), strict=True)
+    mean = float(np.mean([psnr(a, b) for a, b in parts]))
     colour = psnr(chroma(out), chroma(frames))
     cycle = float((again - z).pow(2).mean().sqrt())
     return [
-        ("VAE PSNR, dB", ">= 31", f"{whole:.2f}", whole >= 31),
+        ("VAE PSNR, all frames together, dB", ">= 31", f"{whole:.2f}", whole >= 31),
+        ("VAE PSNR, mean of the clips, dB", ">= 31", f"{mean:.2f}", mean >= 31),
         ("VAE chroma below luma, dB", "<= 3", f"{light - colour:.2f}", light - colour <= 3),
         (
             "VAE latent std, least and most",
