@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -49,6 +49,7 @@ class LightAVideo:
         output_type: str = "pil",
         relight_chunk_size: int | None = None,
         on_relight_step: OnStep | None = None,
+        on_fused: Callable[[Tensor], None] | None = None,
         **stock: Any,
     ) -> BaseOutput | tuple:
         """Relight a clip.
@@ -74,6 +75,7 @@ class LightAVideo:
             output_type: "pil", "np", "pt" or "latent".
             relight_chunk_size: frames per UNet pass of the relighter, for small memory.
             on_relight_step: called with (step, steps) of each relight; may raise to stop.
+            on_fused: shown the relit prediction of each step, (frames, 3, h, w), about [-1, 1].
             stock: any other argument of the stock pipeline's call.
 
         Returns:
@@ -105,6 +107,7 @@ class LightAVideo:
             generator=generator,
             chunk_size=relight_chunk_size,
             on_step=on_relight_step,
+            on_fused=on_fused,
         ):
             output = super().__call__(
                 video=video,

@@ -4,12 +4,14 @@
         frames = pipe(video=frames, prompt="a bear", strength=0.5).frames[0]
 
 The pipeline is not changed and does not know: its scheduler's predictions are relit on the way
-(`relight.x0`), by the rule of `relight.methods.progressive_light_fusion`.
+(`relight.x0`), by the rule of `relight.methods.progressive_light_fusion`. Its VAE must be one that
+`relight.codecs` knows. LTX, for one, is given 8k + 1 frames of `height` x `width` pixels and called
+with `video=[frames], strength=0.3`, of which it keeps 30 %, and noises the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -21,7 +23,7 @@ from relight.errors import InputError
 from relight.ic_light import ICLightPipeline, OnStep
 from relight.lights import Light, light_map
 from relight.methods.progressive_light_fusion import ProgressiveLightFusion, Recipe
-from relight.pictures import Pictures, as_pictures
+from relight.pictures import Pictures, as_pictures, picture_size
 from relight.x0 import edit_x0, step_position
 
 
@@ -39,6 +41,9 @@ def light_fusion(
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
     on_step: OnStep | None = None,
+    on_fused: Callable[[Tensor], None] | None = None,
+    height: int | None = None,
+    width: int | None = None,
 ) -> Iterator[ProgressiveLightFusion]:
     """Within the block, what `pipe` generates is relit while it denoises.
 
@@ -55,6 +60,9 @@ def light_fusion(
         generator: should be the one given to `pipe`: one generator then seeds everything.
         chunk_size: frames per UNet pass of the relighter; None takes all at once.
         on_step: called with (step, steps) of each relight; may raise to stop.
+        on_fused: shown the relit prediction of each step, (frames, 3, h, w), about [-1, 1].
+        height, width: the size `pipe` generates, in pixels, if not that of `video`; looked at only
+            where its latents are a sequence that does not tell its shape (LTX).
 
     Yields:
         The edit, whose `detail` and `steps` can be looked at afterwards.
@@ -71,7 +79,9 @@ def light_fusion(
     video = as_pictures(video)
     embeds = relighter.encode_prompt(prompt)
     light_latents: Tensor | None = None
-    codec = video_codec(pipe.vae, pipe._execution_device)
+    own_height, own_width = picture_size(video)
+    clip = len(video), height or own_height, width or own_width
+    codec = video_codec(pipe.vae, pipe._execution_device, clip)
 
     def source(height: int, width: int) -> Tensor:
         nonlocal light_latents
@@ -95,6 +105,8 @@ def light_fusion(
     def steps(timestep: Tensor) -> int:
         return len(pipe.scheduler.timesteps) - step_position(pipe.scheduler, timestep)
 
-    edit = ProgressiveLightFusion(source, relight, codec.decode, codec.encode, steps, recipe)
+    edit = ProgressiveLightFusion(
+        source, relight, codec.decode, codec.encode, steps, recipe, on_fused
+    )
     with torch.no_grad(), edit_x0(pipe.scheduler, edit):
         yield edit

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 MINI = Path(__file__).parent / "mini"
 OFFSETS = "iclight_fc.safetensors"
 SD15_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+SDXL_PARTS = (*SD15_PARTS, "text_encoder_2", "tokenizer_2")
 VIDEO_PARTS = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
 
 
@@ -51,31 +52,61 @@ class Defaults:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One model of the catalogue.
+class Weights:
+    """Where the files of a model come from, and what they are.
 
     Attributes:
-        backbone: key of the assembling code in `relight.models`.
-        size: of the download. area: width x height it was made for, in pixels; None: see its UNet.
-        window: frames it is run on at a time.
-        transfer: its pixels are not good enough to be shown, so its light is always transferred.
+        size: of the download. sources: none for what lies in the package.
     """
 
     name: str
     about: str
     licence: str
     size: str
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Weights):
+    """One model that relights.
+
+    Attributes:
+        backbone: key of the assembling code in `relight.assemble`.
+        area: width x height it was made for, in pixels; None: see its UNet.
+        window: frames it is run on at a time.
+        transformer: class of its video transformer, by which a folder of one's own is known.
+        half: the half precision it was made for.
+        transfer: its pixels are not good enough to be shown, so its light is always transferred.
+    """
+
     backbone: str
     window: int
     defaults: Defaults
     area: int | None = None
-    sources: tuple[Source, ...] = ()
+    transformer: str | None = None
+    half: str = "float16"
     transfer: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleEntry(Weights):
+    """One model that upscales.
+
+    Attributes:
+        guidance: guidance scale of a job that leaves it open; 1: without, at half the cost.
+        window: frames of a clip it is run on at a time; None: it takes pictures only.
+    """
+
+    guidance: float
+    window: int | None = None
 
 
 _REALISTIC = "stablediffusionapi/realistic-vision-v51"
 _OFFSETS = Source(
     repo="lllyasviel/ic-light", parts=("iclight_sd15_fc.safetensors",), into="relighter/"
+)
+_ADAPTER = Source(
+    repo="guoyww/animatediff-motion-adapter-v1-5-3", parts=("motion_adapter",), whole=True
 )
 _RELIGHTER = (Source(repo=_REALISTIC, parts=SD15_PARTS, into="relighter/"), _OFFSETS)
 _PAPER = Defaults(strength=0.4, steps=25, relight_steps=15)
@@ -103,11 +134,7 @@ CATALOGUE = {
             defaults=Defaults(strength=0.5, steps=25, relight_steps=15),
             sources=(
                 Source(repo=_REALISTIC, parts=SD15_PARTS),
-                Source(
-                    repo="guoyww/animatediff-motion-adapter-v1-5-3",
-                    parts=("motion_adapter",),
-                    whole=True,
-                ),
+                _ADAPTER,
                 _OFFSETS,
             ),
         ),
@@ -117,6 +144,8 @@ CATALOGUE = {
             licence="Apache-2.0, CreativeML OpenRAIL-M, Apache-2.0",
             size="32 GB",
             backbone="wan",
+            transformer="WanTransformer3DModel",
+            half="bfloat16",
             window=49,
             area=832 * 480,
             defaults=_PAPER,
@@ -131,6 +160,7 @@ CATALOGUE = {
             licence="Apache-2.0, CreativeML OpenRAIL-M, Apache-2.0",
             size="27 GB",
             backbone="cogvideox",
+            transformer="CogVideoXTransformer3DModel",
             window=49,
             area=720 * 480,
             defaults=_PAPER,
@@ -139,8 +169,39 @@ CATALOGUE = {
     )
 }
 
+UPSCALERS = {
+    entry.name: entry
+    for entry in (
+        UpscaleEntry(
+            name="mini",
+            about="the embedded small model, upscaling pictures and video",
+            licence="Apache-2.0",
+            size="in the package",
+            guidance=1.0,
+            window=16,
+        ),
+        UpscaleEntry(
+            name="sd15",
+            about="Realistic Vision 5.1 + AnimateDiff v1-5-3, upscaling pictures and video",
+            licence="CreativeML OpenRAIL-M, Apache-2.0",
+            size="5.7 GB",
+            sources=(Source(repo=_REALISTIC, parts=SD15_PARTS), _ADAPTER),
+            guidance=5.0,
+            window=16,
+        ),
+        UpscaleEntry(
+            name="sdxl",
+            about="Stable Diffusion XL 1.0, upscaling pictures",
+            licence="CreativeML OpenRAIL++-M",
+            size="14 GB",
+            sources=(Source(repo="stabilityai/stable-diffusion-xl-base-1.0", parts=SDXL_PARTS),),
+            guidance=5.0,
+        ),
+    )
+}
 
-def locate(entry: Entry, *, download: bool = True) -> dict[str, Path]:
+
+def locate(entry: Weights, *, download: bool = True) -> dict[str, Path]:
     """Component name -> local path: from the package, the hub's cache or (if allowed) the hub.
 
     Raises:
@@ -160,7 +221,7 @@ def locate(entry: Entry, *, download: bool = True) -> dict[str, Path]:
     return found
 
 
-def is_here(entry: Entry) -> bool:
+def is_here(entry: Weights) -> bool:
     """Whether all files of a model are on this machine."""
     try:
         locate(entry, download=False)

@@ -121,6 +121,49 @@ def download(name: str) -> int:
     return 0
 
 
+@app.command
+def ui(
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    auth: list[str] | None = None,
+    share: Annotated[bool, Parameter(negative=())] = False,
+    max_file_size: str = "2gb",
+    outputs: Path = Path("out/studio"),
+) -> int:
+    """Open the studio, an app in the browser: relight ui
+
+    Parameters
+    ----------
+    host
+        Address to listen at; 0.0.0.0 lets other machines in: give --auth then.
+    port
+        The port; default: the first free one from 7860.
+    auth
+        NAME:PASSWORD that is asked for; may be given several times.
+    share
+        Make a public link through Gradio's servers, for 72 hours.
+    max_file_size
+        Largest upload, e.g. 500mb.
+    outputs
+        Folder of the results.
+    """
+    from relight.ui.serve import Options as Serving
+    from relight.ui.serve import serve
+
+    serve(
+        Serving(
+            host=host,
+            port=port,
+            auth=tuple(auth or ()),
+            share=share,
+            max_file_size=max_file_size,
+            outputs=outputs,
+        )
+    )
+    return 0
+
+
 def _jobs(inputs: list[Path], output: Path | None, given: dict[str, Any]) -> list[RelightJob]:
     """The jobs meant by a command line; its own settings go before those of a job file."""
     if len(inputs) == 1 and inputs[0].suffix.lower() in JOB_FILES:
@@ -163,8 +206,8 @@ def _loader() -> Load:
     transformers_logging.disable_progress_bar()  # ours is the one on stderr
 
     @functools.lru_cache(maxsize=1)
-    def load(name: str, device: str, dtype: str, memory: str) -> Model:
-        model = load_model(name, device, dtype, memory)
+    def load(*wanted: str | bool) -> Model:
+        model = load_model(*wanted)
         _say(f"model: {model.name} ({model.why})")
         return model
 

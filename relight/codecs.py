@@ -7,15 +7,15 @@ itself, frames pass through it in chunks, and a chunked call gives what an unchu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderKLCogVideoX, AutoencoderKLWan, ModelMixin
+from diffusers import AutoencoderKL, ModelMixin
 from torch import Tensor
 
-from relight.errors import ModelError
+from relight.errors import InputError, ModelError
 
 CHUNK = 16
 """Frames per VAE call: the peak memory of a VAE is far above that of the UNet per frame."""
@@ -73,76 +73,134 @@ def _safe_dtype(vae: AutoencoderKL) -> Iterator[torch.dtype]:
         vae.to(own)
 
 
-class VideoCodec(Protocol):
-    """Pixels (frames, 3, h, w) <-> the latents a video pipeline's scheduler steps on."""
+class VideoCodec:
+    """Pixels (frames, 3, h, w) <-> the latents a video pipeline's scheduler steps on.
 
-    def encode(self, pixels: Tensor) -> Tensor: ...
+    As written here: a VAE that takes all frames at once, (1, c, frames', h', w') inside. A family
+    says in `normalise` and `raw` what its denoiser sees of the VAE's latents.
 
-    def decode(self, latents: Tensor) -> Tensor: ...
+    Args:
+        vae: used as it is. device: where it computes; None: where it lies.
+        clip: (frames, height, width) in pixels, for latents whose shape does not tell it.
+    """
+
+    def __init__(
+        self,
+        vae: ModelMixin,
+        device: torch.device | None = None,
+        clip: tuple[int, int, int] | None = None,
+    ) -> None:
+        self.vae, self.device, self.clip = vae, device or vae.device, clip
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        video = pixels.transpose(0, 1)[None].to(self.device, self.vae.dtype)
+        return self.normalise(self.vae.encode(video).latent_dist.mode().float())
+
+    def decode(self, latents: Tensor) -> Tensor:
+        raw = self.raw(latents.to(self.device).float()).to(self.vae.dtype)
+        return self._frames(raw)[0].transpose(0, 1).float()
+
+    def _frames(self, raw: Tensor) -> Tensor:
+        return self.vae.decode(raw, return_dict=False)[0]
+
+    def normalise(self, mode: Tensor) -> Tensor:
+        """What the VAE encodes, (1, c, frames', h', w') float32 -> what the denoiser sees."""
+        raise NotImplementedError
+
+    def raw(self, latents: Tensor) -> Tensor:
+        """The inverse of `normalise`."""
+        raise NotImplementedError
 
 
-class AnimateDiffCodec:
+class AnimateDiffCodec(VideoCodec):
     """Frame by frame: latents (1, c, frames, h / 8, w / 8) of an `AutoencoderKL`."""
 
-    def __init__(self, vae: AutoencoderKL, device: torch.device | None = None) -> None:
-        self.frames = FrameCodec(vae, device)
-
     def encode(self, pixels: Tensor) -> Tensor:
-        return self.frames.encode(pixels).transpose(0, 1)[None]
+        return FrameCodec(self.vae, self.device).encode(pixels).transpose(0, 1)[None]
 
     def decode(self, latents: Tensor) -> Tensor:
-        return self.frames.decode(latents[0].transpose(0, 1))
+        return FrameCodec(self.vae, self.device).decode(latents[0].transpose(0, 1))
 
 
-class WanCodec:
-    """4k + 1 frames at once: latents (1, c, k + 1, h / 8, w / 8), each channel normalised."""
+class WanCodec(VideoCodec):
+    """4k + 1 frames: latents (1, c, k + 1, h / 8, w / 8), each channel normalised."""
 
-    def __init__(self, vae: AutoencoderKLWan, device: torch.device | None = None) -> None:
-        self.vae, self.device = vae, device or vae.device
-        shape = (1, vae.config.z_dim, 1, 1, 1)
-        self.mean = torch.tensor(vae.config.latents_mean, device=self.device).view(shape)
-        self.std = torch.tensor(vae.config.latents_std, device=self.device).view(shape)
+    def normalise(self, mode: Tensor) -> Tensor:
+        mean, std = self._statistics()
+        return (mode - mean) / std
 
-    def encode(self, pixels: Tensor) -> Tensor:
-        video = pixels.transpose(0, 1)[None].to(self.device, self.vae.dtype)
-        return (self.vae.encode(video).latent_dist.mode().float() - self.mean) / self.std
+    def raw(self, latents: Tensor) -> Tensor:
+        mean, std = self._statistics()
+        return latents * std + mean
 
-    def decode(self, latents: Tensor) -> Tensor:
-        raw = latents.float() * self.std + self.mean
-        video = self.vae.decode(raw.to(self.vae.dtype), return_dict=False)[0]
-        return video[0].transpose(0, 1).float()
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        config = self.vae.config
+        both = torch.tensor([config.latents_mean, config.latents_std], device=self.device)
+        mean, std = both.view(2, 1, -1, 1, 1, 1)
+        return mean, std
 
 
-class CogVideoXCodec:
-    """4k + 1 frames at once: latents (1, k + 1, c, h / 8, w / 8), scaled."""
+class CogVideoXCodec(VideoCodec):
+    """4k + 1 frames: latents (1, k + 1, c, h / 8, w / 8), scaled."""
 
-    def __init__(self, vae: AutoencoderKLCogVideoX, device: torch.device | None = None) -> None:
-        self.vae, self.device = vae, device or vae.device
-        self.scale = vae.config.scaling_factor
+    def normalise(self, mode: Tensor) -> Tensor:
+        return mode.transpose(1, 2) * self.vae.config.scaling_factor
 
-    def encode(self, pixels: Tensor) -> Tensor:
-        video = pixels.transpose(0, 1)[None].to(self.device, self.vae.dtype)
-        mode = self.vae.encode(video).latent_dist.mode().float()  # (1, c, k + 1, h / 8, w / 8)
-        return mode.transpose(1, 2) * self.scale
+    def raw(self, latents: Tensor) -> Tensor:
+        return (latents / self.vae.config.scaling_factor).transpose(1, 2)
 
-    def decode(self, latents: Tensor) -> Tensor:
-        raw = (latents.float() / self.scale).transpose(1, 2)
-        video = self.vae.decode(raw.to(self.device, self.vae.dtype)).sample
-        return video[0].transpose(0, 1).float()
+
+class LTXCodec(VideoCodec):
+    """8k + 1 frames: a sequence of latents (1, (k + 1) * h / 32 * w / 32, c), normalised."""
+
+    def normalise(self, mode: Tensor) -> Tensor:
+        mean, std = self._statistics()
+        return ((mode - mean) / std).flatten(2).transpose(1, 2)
+
+    def raw(self, latents: Tensor) -> Tensor:
+        mean, std = self._statistics()
+        return latents.transpose(1, 2).unflatten(2, self._grid(latents.shape[1])) * std + mean
+
+    def _frames(self, raw: Tensor) -> Tensor:
+        # A decoder that also removes noise is told that there is none.
+        clean = raw.new_zeros(1) if self.vae.config.timestep_conditioning else None
+        return self.vae.decode(raw, clean, return_dict=False)[0]
+
+    def _grid(self, tokens: int) -> tuple[int, int, int]:
+        frames, height, width = self.clip
+        f, s = self.vae.temporal_compression_ratio, self.vae.spatial_compression_ratio
+        grid = (frames - 1) // f + 1, height // s, width // s
+        if math.prod(grid) != tokens:
+            raise InputError(
+                f"{tokens} latents are not a clip of {frames} frames of {width} x {height}: "
+                "tell light_fusion the height and width that the pipeline is called with"
+            )
+        return grid
+
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        shape = (1, -1, 1, 1, 1)
+        std = self.vae.latents_std.view(shape) / self.vae.config.scaling_factor
+        return self.vae.latents_mean.view(shape).to(self.device), std.to(self.device)
 
 
 _CODECS = {
     "AutoencoderKL": AnimateDiffCodec,
     "AutoencoderKLWan": WanCodec,
     "AutoencoderKLCogVideoX": CogVideoXCodec,
+    "AutoencoderKLLTXVideo": LTXCodec,
 }
 
 
-def video_codec(vae: ModelMixin, device: torch.device | None = None) -> VideoCodec:
+def video_codec(
+    vae: ModelMixin,
+    device: torch.device | None = None,
+    clip: tuple[int, int, int] | None = None,
+) -> VideoCodec:
     """The codec of a video pipeline's VAE.
 
     Args:
         device: where the VAE computes; None: where it lies (they differ under offloading).
+        clip: (frames, height, width) in pixels; needed where latents are a sequence (LTX).
 
     Raises:
         ModelError: no codec for this class of VAE.
@@ -150,4 +208,4 @@ def video_codec(vae: ModelMixin, device: torch.device | None = None) -> VideoCod
     name = type(vae).__name__
     if name not in _CODECS:
         raise ModelError(f"no codec for {name}: known are {', '.join(_CODECS)}")
-    return _CODECS[name](vae, device)
+    return _CODECS[name](vae, device, clip)

@@ -28,6 +28,8 @@ from relight.windows import blended, windows
 
 OVERLAP = 4
 """Model frames two windows share: half a second at the default rate."""
+GLIMPSE = 640
+"""Longer side, in pixels, of the pictures shown while a clip is being lit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,11 @@ def lit_frames(
 
 
 def run_window(
-    images: np.ndarray, model: Model, look: Look, on_step: Callable[[], None] | None = None
+    images: np.ndarray,
+    model: Model,
+    look: Look,
+    on_step: Callable[[], None] | None = None,
+    on_fused: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """(frames, h, w, 3) uint8 of a size the model takes -> relit (frames, 3, h, w) in [0, 1].
 
@@ -134,8 +140,29 @@ def run_window(
         output_type="pt",
         relight_chunk_size=model.chunk,
         on_relight_step=(lambda *_: on_step()) if on_step else None,
+        on_fused=on_fused,
     )
     return result.frames[0]
+
+
+def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool) -> np.ndarray:
+    """A quick look at one frame before its window is done.
+
+    Args:
+        frame: the source frame, (h, w, 3) uint8; small: the same at the model's size.
+        drawn: what the model predicts for it now, (3, h', w') of the model's size in [0, 1].
+        transfer: show the light on `frame`; else the model's own pixels.
+
+    Returns:
+        (h, w, 3) uint8: `frame`, its longer side brought down to `GLIMPSE`, or the model's size.
+    """
+    if not transfer:
+        return (drawn.permute(1, 2, 0) * 255).round().byte().numpy()
+    shrink = GLIMPSE / max(frame.shape[:2])
+    if shrink < 1:
+        frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    source = torch.from_numpy(small).permute(2, 0, 1).float() / 255
+    return apply_gain_uint8(frame, log_gain(source[None], drawn[None])[0], source)
 
 
 def gains(source: Tensor, relit: Tensor) -> Tensor:

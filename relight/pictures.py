@@ -40,6 +40,17 @@ def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
     return pixels.float().clamp(0, 1)
 
 
+def as_pixels(pictures: Pictures) -> Tensor:
+    """Pictures in any form that `as_pictures` takes -> (frames, 3, h, w), float32 in [0, 1]."""
+    pictures = as_pictures(pictures)
+    if isinstance(pictures, Tensor):
+        return pictures
+    if len({picture.size for picture in pictures}) != 1:
+        raise InputError("the pictures of one call must have one size")
+    pixels = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
+    return pixels.permute(0, 3, 1, 2).float() / 255
+
+
 def _frames_first(picture: np.ndarray | Tensor) -> Tensor:
     """(frames, h, w, 3) array or (frames, 3, h, w) tensor, frames optional -> (frames, 3, h, w)."""
     if isinstance(picture, np.ndarray):

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from relight.ic_light import image_to_image_steps
-from relight.jobs import RelightJob
+from relight.jobs import Job, RelightJob
 from relight.light_stream import OVERLAP
 from relight.models import Model
 from relight.video import VideoInfo
@@ -16,11 +18,16 @@ from relight.video import VideoInfo
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run stands: `fraction` of all the work in [0, 1], `seconds_left` once it is known."""
+    """Where a run stands: `fraction` of all the work in [0, 1], `seconds_left` once it is known.
+
+    `preview` makes a picture of what there is so far, (h, w, 3) uint8; it costs little until it is
+    called, which another thread may do.
+    """
 
     stage: str
     fraction: float
     seconds_left: float | None
+    preview: Callable[[], np.ndarray] | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -31,48 +38,61 @@ OnProgress = Callable[[Progress], None]
 class Meter:
     """Counts UNet passes and written frames against an estimate of all there will be."""
 
-    job: RelightJob
-    model: Model
-    info: VideoInfo
+    stage: str
+    total_frames: int
+    total_passes: int
     report: OnProgress | None
     seconds: dict[str, float]
     frames: int = 0
     passes: int = 0
+    preview: Callable[[], np.ndarray] | None = None
     begun: float = field(default_factory=time.perf_counter)
-
-    def __post_init__(self) -> None:
-        job, model = self.job, self.model
-        rate = float(self.info.fps)
-        count = self.info.frames or round((self.info.duration or 0) * rate)
-        count = max(count - round(job.start * rate), 1)
-        self.total_frames = min(count, job.frames or count)
-        seen = self.total_frames
-        if job.transfer == "on" and rate > job.light_fps:
-            seen = max(round(seen * job.light_fps / rate), 1)
-        fresh = model.entry.window - OVERLAP
-        windows = 1 + max(-(-(seen - model.entry.window) // fresh), 0)
-        relights = model.pipe.recipes[job.recipe].relit_steps(job.steps)
-        _, passes = image_to_image_steps(job.relight_steps)
-        self.total_passes = max(windows * relights * passes, 1)
 
     def step(self) -> None:
         self.passes += 1
-        self._tell("relighting")
+        self._tell(self.stage)
 
-    def frame(self) -> None:
+    def frame(self, image: np.ndarray) -> None:
         self.frames += 1
-        self._tell("writing" if self.passes >= self.total_passes else "relighting")
+        self.preview = lambda: image
+        self._tell("writing" if self.passes >= self.total_passes else self.stage)
 
     def _tell(self, stage: str) -> None:
         if self.report is None:
             return
         # The model is nearly all of the work where it is small, and all of it where it is large.
-        modelled = min(self.passes / self.total_passes, 1)
+        modelled = min(self.passes / max(self.total_passes, 1), 1)
         written = min(self.frames / max(self.total_frames, 1), 1)
         fraction = 0.9 * modelled + 0.1 * written
         spent = time.perf_counter() - self.begun
         left = spent * (1 - fraction) / fraction if fraction > 0.02 else None
-        self.report(Progress(stage=stage, fraction=fraction, seconds_left=left))
+        self.report(
+            Progress(stage=stage, fraction=fraction, seconds_left=left, preview=self.preview)
+        )
+
+
+def frame_count(job: Job, info: VideoInfo) -> int:
+    """How many frames a job will take, as far as the file tells."""
+    rate = float(info.fps)
+    count = info.frames or round((info.duration or 0) * rate)
+    count = max(count - round(job.start * rate), 1)
+    return min(count, job.frames or count)
+
+
+def window_count(frames: int, length: int, overlap: int) -> int:
+    """How many windows `frames` are cut into; see `relight.windows`."""
+    return 1 + max(-(-(frames - length) // (length - overlap)), 0)
+
+
+def relight_work(job: RelightJob, model: Model, info: VideoInfo) -> tuple[int, int]:
+    """(frames to write, UNet passes of the relighter) of a job."""
+    seen = frames = frame_count(job, info)
+    rate = float(info.fps)
+    if job.transfer == "on" and rate > job.light_fps:
+        seen = max(round(seen * job.light_fps / rate), 1)
+    relights = model.pipe.recipes[job.recipe].relit_steps(job.steps)
+    _, passes = image_to_image_steps(job.relight_steps)
+    return frames, window_count(seen, model.entry.window, OVERLAP) * relights * passes
 
 
 @contextmanager

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import logging
 import os
-import platform
 import secrets
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,38 +23,20 @@ from relight.light_stream import (
     Look,
     gains,
     generated,
+    glimpse,
     lit_frames,
     run_window,
     sparse,
     transferred,
 )
 from relight.models import Model, load_model
-from relight.progress import Meter, OnProgress, timed
+from relight.output import Result, checked, deliver
+from relight.progress import Meter, OnProgress, relight_work, timed
 
 log = logging.getLogger(__name__)
 
 
-Load = Callable[[str, str, str, str], Model]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What a run made.
-
-    Attributes:
-        path: the output; sidecar: the JSON beside it, itself a valid job file.
-        frames: frames written. seconds: wall time by stage, and "total".
-        settings: every setting with its default filled in: given again, they give the same output.
-        model: the model taken and why. notes: what the user should know about the source.
-    """
-
-    path: Path
-    sidecar: Path
-    frames: int
-    seconds: dict[str, float]
-    settings: dict[str, Any]
-    model: str
-    notes: tuple[str, ...] = ()
+Load = Callable[[str, str, str, str, str, bool], Model]
 
 
 def relight_video(
@@ -87,64 +65,24 @@ def run_relight(
 
     Args:
         job: what to do.
-        load: called with a job's (model, device, dtype, memory); pass one that remembers.
+        load: called with a job's `loading`; pass one that remembers.
         on_progress: told about progress; may raise to stop, which leaves no output behind.
 
     Raises:
         InputError, MediaError, ModelError, Cancelled: the output file is then not there.
     """
     seconds: dict[str, float] = {}
-    begun = time.perf_counter()
-    info = video.probe(job.input)
-    video.check_output(job.output, job.input, job.overwrite)
-    sidecar = sidecar_path(job.output)
-    if sidecar.exists() and not job.overwrite:
-        raise InputError(f"{sidecar} exists: remove it, or allow overwriting")
+    info = checked(job)
     light = read_light(job.light)
-    if info.duration is not None and job.start >= max(info.duration, 1e-3):
-        raise InputError(
-            f"{job.input}: start {job.start:g} s lies past the end, at {info.duration:.2f} s"
-        )
     with timed(seconds, "load"):
-        model = load(job.model, job.device, job.dtype, job.memory)
+        model = load(*job.loading)
     job = _resolved(job, model, info)
     framing = Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
     log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
-    meter = Meter(job, model, info, on_progress, seconds)
-    with video.write(
-        job.output,
-        info,
-        size=(info.width, info.height),
-        fps=info.fps,
-        start=job.start,
-        overwrite=job.overwrite,
-    ) as writer:
-        for frame in _frames(job, model, framing, light, meter):
-            with timed(seconds, "encode"):
-                writer.add(frame.image, frame.time)
-            meter.frame()
-    total = time.perf_counter() - begun
-    seconds |= {"decode and transfer": total - sum(seconds.values()), "total": total}
-    result = Result(
-        path=job.output,
-        sidecar=sidecar,
-        frames=meter.frames,
-        seconds={stage: round(value, 2) for stage, value in seconds.items()},
-        settings=job.settings(),
-        model=f"{model.name} ({model.why})",
-        notes=info.notes,
-    )
-    _write_sidecar(result)
-    return result
-
-
-def sidecar_path(output: Path) -> Path:
-    """Where the settings of an output are written: `out.mp4` -> `out.mp4.json`.
-
-    Those of a sequence lie beside its first picture: `a/%05d.png` -> `a/00001.png.json`.
-    """
-    first = video.first_file(output)
-    return first.with_name(first.name + ".json")
+    meter = Meter("relighting", *relight_work(job, model, info), on_progress, seconds)
+    frames = _frames(job, model, info, framing, light, meter)
+    said = f"{model.name} ({model.why})"
+    return deliver(job, info, (info.width, info.height), frames, meter, said)
 
 
 def read_light(light: str) -> lights.Light:
@@ -183,6 +121,7 @@ def _resolved(job: RelightJob, model: Model, info: video.VideoInfo) -> RelightJo
         "side": job.side or round(model.side),
         "device": model.device,
         "dtype": model.dtype,
+        "memory": model.memory,
     }
     if job.transfer == "auto":
         decided["transfer"] = "on" if model.entry.transfer or larger else "off"
@@ -190,7 +129,12 @@ def _resolved(job: RelightJob, model: Model, info: video.VideoInfo) -> RelightJo
 
 
 def _frames(
-    job: RelightJob, model: Model, framing: Framing, light: lights.Light, meter: Meter
+    job: RelightJob,
+    model: Model,
+    info: video.VideoInfo,
+    framing: Framing,
+    light: lights.Light,
+    meter: Meter,
 ) -> Iterator[video.Frame]:
     look = Look(
         prompt=job.prompt,
@@ -207,33 +151,28 @@ def _frames(
     )
     length = model.entry.window
 
-    def run(images: np.ndarray) -> Tensor:
-        with timed(meter.seconds, "model"):
-            return run_window(images, model, look, meter.step)
+    last: video.Frame | None = None  # the newest frame read is the last one of its window
 
-    frames = video.read(job.input, start=job.start, frames=job.frames)
+    def watched(frames: Iterable[video.Frame]) -> Iterator[video.Frame]:
+        nonlocal last
+        for last in frames:  # noqa: UP028 - it must set `last`
+            yield last
+
+    def show(frame: np.ndarray, drawn: Tensor) -> None:
+        relit = framing.cut(drawn[-1]).cpu().float().clamp(-1, 1) / 2 + 0.5
+        small, transfer = framing.scale(frame), job.transfer == "on"
+        meter.preview = functools.partial(glimpse, frame, small, relit, transfer)
+
+    def run(images: np.ndarray) -> Tensor:
+        on_fused = functools.partial(show, last.image) if meter.report else None
+        with timed(meter.seconds, "model"):
+            return run_window(images, model, look, meter.step, on_fused)
+
+    frames = watched(video.read(job.input, start=job.start, frames=job.frames))
     if job.transfer == "off":
         lit = lit_frames(frames, framing, length, run, lambda source, relit: relit)
-        return generated(lit, meter.info.width, meter.info.height)
+        return generated(lit, info.width, info.height)
     # Two decoders in step: one far ahead with small frames for the model, one for the output.
     lit = lit_frames(sparse(frames, job.light_fps), framing, length, run, gains)
     again = video.read(job.input, start=job.start, frames=job.frames)
     return transferred(again, lit, framing)
-
-
-def _write_sidecar(result: Result) -> None:
-    packages = ("relight", "torch", "diffusers", "transformers", "av", "opencv-python-headless")
-    content = {
-        "settings": result.settings,
-        "made": {
-            "frames": result.frames,
-            "seconds": result.seconds,
-            "model": result.model,
-            "notes": list(result.notes),
-            "versions": {"python": platform.python_version()}
-            | {name: version(name) for name in packages},
-        },
-    }
-    part = result.sidecar.with_name(f".{result.sidecar.name}.part")
-    part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(result.sidecar)

@@ -44,7 +44,11 @@ _ALPHAS = {"DDIMScheduler", "DDPMScheduler", "CogVideoXDDIMScheduler", "CogVideo
 
 
 def predict_x0(
-    scheduler: SchedulerMixin, model_output: Tensor, timestep: Tensor | float, sample: Tensor
+    scheduler: SchedulerMixin,
+    model_output: Tensor,
+    timestep: Tensor | float,
+    sample: Tensor,
+    per_token_timesteps: Tensor | None = None,
 ) -> Tensor:
     """The clean sample that `model_output` stands for.
 
@@ -53,6 +57,8 @@ def predict_x0(
         model_output: the (guided) output of the model, any shape and float dtype.
         timestep: one of `scheduler.timesteps`.
         sample: the noisy sample x_t, same shape.
+        per_token_timesteps: as given to `FlowMatchEulerDiscreteScheduler.step`: (batch, tokens) or
+            (batch, 1) for a sample (batch, tokens, channels) whose tokens are noised unequally.
 
     Returns:
         x0, float32, same shape, neither clipped nor thresholded.
@@ -60,7 +66,7 @@ def predict_x0(
     Raises:
         ModelError: the scheduler or its prediction type is not supported.
     """
-    a, s, c = _coefficients(scheduler, timestep, sample.device)
+    a, s, c = _coefficients(scheduler, timestep, sample.device, per_token_timesteps)
     x, o = sample.float() * c, model_output.float()
     match _prediction_type(scheduler):
         case "epsilon":
@@ -74,13 +80,18 @@ def predict_x0(
 
 
 def output_for_x0(
-    scheduler: SchedulerMixin, x0: Tensor, timestep: Tensor | float, sample: Tensor
+    scheduler: SchedulerMixin,
+    x0: Tensor,
+    timestep: Tensor | float,
+    sample: Tensor,
+    per_token_timesteps: Tensor | None = None,
 ) -> Tensor:
     """The model output that would have predicted `x0`: the inverse of `predict_x0`.
 
-    Same arguments, shapes, dtype (float32) and errors as `predict_x0`.
+    Same arguments, shapes, dtype (float32) and errors as `predict_x0`. Tokens without noise have
+    no such output; theirs is not finite.
     """
-    a, s, c = _coefficients(scheduler, timestep, sample.device)
+    a, s, c = _coefficients(scheduler, timestep, sample.device, per_token_timesteps)
     x, x0 = sample.float() * c, x0.float()
     match _prediction_type(scheduler):
         case "epsilon":
@@ -100,7 +111,9 @@ def edit_x0(scheduler: SchedulerMixin, edit: Edit) -> Iterator[SchedulerMixin]:
     Args:
         scheduler: the scheduler object the pipeline steps with (not a copy of it).
         edit: called once a step with (x0 float32, number of the step from 0, timestep); returns
-            the new x0, or None to leave the step exactly as it is.
+            the new x0, or None to leave the step exactly as it is. Where tokens have time steps of
+            their own, those less noisy than the step wait for their turn and are left as they are,
+            and a step at which all of them wait is not told to `edit`.
 
     Raises:
         ModelError: at once, if the scheduler is not supported.
@@ -116,11 +129,17 @@ def edit_x0(scheduler: SchedulerMixin, edit: Edit) -> Iterator[SchedulerMixin]:
         bound = signature.bind(*args, **kwargs)
         call = bound.arguments
         output, t, x = call["model_output"], call["timestep"], call["sample"]
-        x0 = predict_x0(scheduler, output, t, x)  # before the stock step, which moves step_index
+        tokens = call.get("per_token_timesteps")
+        due = None if tokens is None else _due(tokens, t)
+        if due is not None and not due.any():
+            return stock(*bound.args, **bound.kwargs)
+        # Before the stock step, which moves step_index.
+        x0 = predict_x0(scheduler, output, t, x, tokens)
         edited = edit(x0, count, t)
         count += 1
         if edited is not None:
-            call["model_output"] = output_for_x0(scheduler, edited, t, x).to(output.dtype)
+            new = output_for_x0(scheduler, edited, t, x, tokens).to(output.dtype)
+            call["model_output"] = new if due is None else torch.where(due, new, output)
         return stock(*bound.args, **bound.kwargs)
 
     had_own_step = "step" in vars(scheduler)
@@ -163,11 +182,25 @@ def _prediction_type(scheduler: SchedulerMixin) -> str:
     return kind
 
 
+def _due(per_token_timesteps: Tensor, timestep: Tensor | float) -> Tensor:
+    """Which tokens are as noisy as the step: (batch, tokens) -> (batch, tokens, 1)."""
+    return per_token_timesteps[..., None] >= timestep - 1e-3
+
+
 def _coefficients(
-    scheduler: SchedulerMixin, timestep: Tensor | float, device: torch.device
+    scheduler: SchedulerMixin,
+    timestep: Tensor | float,
+    device: torch.device,
+    per_token_timesteps: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor | float]:
-    """(a, s, c) of  c x = a x0 + s eps, as float32 scalars."""
+    """(a, s, c) of  c x = a x0 + s eps, as float32 scalars; (batch, tokens, 1) for tokens."""
     name = type(scheduler).__name__
+    if per_token_timesteps is not None:
+        sigma = per_token_timesteps.to(device).float()[..., None]
+        sigma = sigma / scheduler.config.num_train_timesteps
+        # Such a step adds (sigma - next) o where others add (next - sigma) o: o is x0 - eps.
+        # The stochastic step alone reads o the same way in both.
+        return 1 - sigma, sigma if scheduler.config.stochastic_sampling else -sigma, 1.0
     if name in _ALPHAS:
         alpha = scheduler.alphas_cumprod[int(timestep)].to(device).double()
         return alpha.sqrt().float(), (1 - alpha).sqrt().float(), 1.0

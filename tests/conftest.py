@@ -13,13 +13,14 @@ import torch
 from diffusers import (
     AutoencoderKL,
     EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
     MotionAdapter,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from relight.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
-from relight.pipelines import AnimateDiffRelightPipeline
+from relight.pipelines import AnimateDiffRelightPipeline, DiffuseHighSDXLPipeline
 
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
@@ -39,6 +40,30 @@ def sd15():
         "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         "unet": UNet2DConditionModel.from_pretrained(folder / "unet").eval(),
     }
+
+
+@pytest.fixture(scope="session")
+def sdxl(sd15):
+    """Stable Diffusion XL components at tiny size; shared, so tests must not change them."""
+    folder = TINY / "sdxl"
+    projected = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2")
+    return {
+        "vae": AutoencoderKL.from_pretrained(folder / "vae").eval(),
+        "text_encoder": CLIPTextModel.from_pretrained(folder / "text_encoder").eval(),
+        "text_encoder_2": projected.eval(),
+        "tokenizer": sd15["tokenizer"],
+        "tokenizer_2": sd15["tokenizer"],
+        "unet": UNet2DConditionModel.from_pretrained(folder / "unet").eval(),
+    }
+
+
+@pytest.fixture
+def diffusehigh(sdxl):
+    """A fresh DiffuseHighSDXLPipeline over the shared components."""
+    scheduler = EulerDiscreteScheduler.from_pretrained(TINY / "sdxl" / "scheduler")
+    pipe = DiffuseHighSDXLPipeline(**sdxl, scheduler=scheduler)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 @pytest.fixture(scope="session")

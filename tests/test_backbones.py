@@ -109,6 +109,23 @@ def test_low_memory_gives_the_same_light(folder):
     torch.testing.assert_close(results[0], results[1], atol=1e-4, rtol=1e-4)
 
 
+def test_half_precision_with_weights_stored_in_bytes_runs(folder):
+    model = load_model(str(folder), "cpu", "bfloat16", "lowest")
+    video = torch.rand(5, 3, 64, 64, generator=torch.manual_seed(0))
+    out = model.pipe(
+        video,
+        "a bear",
+        relighter=model.relighter,
+        relight_steps=2,
+        num_inference_steps=4,
+        output_type="pt",
+        relight_chunk_size=model.chunk,
+        generator=torch.Generator().manual_seed(0),
+    ).frames
+    assert out.isfinite().all() and out.float().std() > 0.001
+    assert torch.float8_e4m3fn in {p.dtype for p in model.pipe.transformer.parameters()}
+
+
 def test_full_size_wan_is_accepted():
     with torch.device("meta"):
         transformer = WanTransformer3DModel(

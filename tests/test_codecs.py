@@ -1,17 +1,29 @@
 """Pixels <-> latents: chunks, precision, determinism; and pictures in any form -> pixels."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, AutoencoderKLCogVideoX, AutoencoderKLWan, AutoencoderTiny
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLCogVideoX,
+    AutoencoderKLLTXVideo,
+    AutoencoderKLWan,
+    AutoencoderTiny,
+    LTXConditionPipeline,
+)
 from PIL import Image
 
+from relight import video
+from relight.catalogue import MINI
 from relight.codecs import FrameCodec, video_codec
 from relight.errors import InputError, ModelError
 from relight.pictures import as_pictures, picture_size
 from tests.conftest import TINY
+
+CLIP = Path(__file__).parents[1] / "examples" / "clips" / "big_buck_bunny.mp4"
 
 
 def _pixels(frames=5, height=16, width=24):
@@ -153,6 +165,132 @@ def test_the_precision_is_restored_after_an_exception(half_vae, call):
     with pytest.raises(RuntimeError):
         getattr(FrameCodec(half_vae), call)(torch.zeros(1, 7, 8, 8))
     assert half_vae.dtype == torch.float16
+
+
+# --- LTX: a sequence of tokens
+
+
+@pytest.fixture
+def ltx_vae():
+    torch.manual_seed(0)
+    halvings = (True, False, False, False)  # 8 x 8 pixels and 2 frames a latent
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=6,
+        block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1, 1),
+        spatio_temporal_scaling=halvings,
+        decoder_spatio_temporal_scaling=halvings,
+        timestep_conditioning=True,
+        scaling_factor=2.0,
+    ).eval()
+    vae.latents_mean.copy_(torch.randn(6))
+    vae.latents_std.copy_(torch.rand(6) + 0.5)
+    return vae
+
+
+def test_ltx_latents_are_packed_and_normalised_as_its_pipeline_does(ltx_vae):
+    x = _pixels(3, 32, 48)
+    codec = video_codec(ltx_vae, clip=(3, 32, 48))
+    z = codec.encode(x)
+    assert z.shape == (1, 2 * 4 * 6, 6) and z.dtype == torch.float32
+    stock = LTXConditionPipeline
+    mean, std = ltx_vae.latents_mean, ltx_vae.latents_std
+    mode = ltx_vae.encode(x.transpose(0, 1)[None]).latent_dist.mode()
+    expected = stock._pack_latents(stock._normalize_latents(mode, mean, std, 2.0))
+    torch.testing.assert_close(z, expected)
+    raw = stock._denormalize_latents(stock._unpack_latents(z, 2, 4, 6), mean, std, 2.0)
+    video = ltx_vae.decode(raw, torch.zeros(1)).sample
+    torch.testing.assert_close(codec.decode(z), video[0].transpose(0, 1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("clip", [(3, 32, 32), (5, 32, 48)], ids=["size", "frames"])
+def test_ltx_latents_of_another_clip_are_refused(ltx_vae, clip):
+    z = video_codec(ltx_vae).encode(_pixels(3, 32, 48))
+    with pytest.raises(InputError, match="48 latents are not a clip"):
+        video_codec(ltx_vae, clip=clip).decode(z)
+
+
+# --- slices and tiles: less memory, the same picture
+
+
+def _family(name, sd15, ltx_vae):
+    """A VAE with random weights of each family, and a clip it takes."""
+    if name == "sd15":
+        return copy.deepcopy(sd15["vae"]), _pixels(3, 64, 96)
+    if name == "ltx":
+        return ltx_vae, _pixels(3, 64, 96)
+    kind = {"wan": AutoencoderKLWan, "cog": AutoencoderKLCogVideoX}[name]
+    return kind.from_pretrained(TINY / name / "vae").eval(), _pixels(5, 64, 96)
+
+
+FAMILIES = ["sd15", "wan", "cog", "ltx"]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_slices_change_nothing(name, sd15, ltx_vae):
+    vae, x = _family(name, sd15, ltx_vae)
+    codec = video_codec(vae, clip=(len(x), *x.shape[2:]))
+    z = codec.encode(x)
+    out = codec.decode(z)
+    vae.enable_slicing()
+    torch.testing.assert_close(codec.encode(x), z, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(codec.decode(z), out, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_tiles_that_hold_the_whole_picture_change_nothing(name, sd15, ltx_vae):
+    vae, x = _family(name, sd15, ltx_vae)
+    codec = video_codec(vae, clip=(len(x), *x.shape[2:]))
+    z = codec.encode(x)
+    out = codec.decode(z)
+    vae.enable_tiling()
+    _tile(vae, 128, 96)
+    assert torch.equal(codec.encode(x), z)
+    assert torch.equal(codec.decode(z), out)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_small_tiles_keep_the_shapes(name, sd15, ltx_vae):
+    vae, x = _family(name, sd15, ltx_vae)
+    codec = video_codec(vae, clip=(len(x), *x.shape[2:]))
+    z = codec.encode(x)
+    whole = codec.decode(z)
+    vae.enable_tiling()
+    _tile(vae, 48, 32)
+    assert codec.encode(x).shape == z.shape
+    tiled = codec.decode(z)
+    assert tiled.shape == whole.shape and not torch.equal(tiled, whole)  # tiles were used
+
+
+def test_small_tiles_of_a_trained_vae_are_off_by_less_than_a_grey_level():
+    # Random weights say nothing here: their normalisation over a tile is far from that over all.
+    vae = AutoencoderKL.from_pretrained(MINI / "vae").eval()
+    frames = np.stack([frame.image for frame in video.read(CLIP, frames=2)])
+    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = torch.nn.functional.interpolate(x, (256, 384), mode="area")
+    codec = video_codec(vae)
+    whole = codec.decode(codec.encode(x))
+    vae.enable_tiling()
+    _tile(vae, 128, 96)
+    levels = (codec.decode(codec.encode(x)) - whole).abs() * 127.5
+    assert 0 < levels.mean() < 1 and levels.max() < 16  # 0.66 and 9.9 of 255 when written
+
+
+def _tile(vae, size, stride):
+    """Tiles of `size` pixels every `stride`, in whichever terms a family has."""
+    if hasattr(vae, "tile_sample_stride_height"):
+        vae.tile_sample_min_height = vae.tile_sample_min_width = size
+        vae.tile_sample_stride_height = vae.tile_sample_stride_width = stride
+        return
+    overlap = 1 - stride / size
+    if hasattr(vae, "tile_sample_min_height"):
+        vae.enable_tiling(size, size, overlap, overlap)
+        return
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    vae.tile_sample_min_size, vae.tile_latent_min_size = size, size // factor
+    vae.tile_overlap_factor = overlap
 
 
 # --- pictures in any form

@@ -12,7 +12,8 @@ from relight import video
 from relight.errors import Cancelled, InputError, ModelError
 from relight.jobs import RelightJob, read_job
 from relight.models import load_model
-from relight.run import run_relight, sidecar_path
+from relight.output import sidecar_path
+from relight.run import run_relight
 
 CLIP = Path(__file__).parents[1] / "examples" / "clips" / "big_buck_bunny.mp4"
 QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light"}

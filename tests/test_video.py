@@ -1532,7 +1532,7 @@ def test_sequence_pictures_that_appear_meanwhile_are_kept(here):
 
 
 def test_sequence_sidecar(here):
-    from relight.run import sidecar_path
+    from relight.output import sidecar_path
 
     assert sidecar_path(Path("f/%05d.png")) == Path("f/00001.png.json")
     assert sidecar_path(Path("f/100%.png")) == Path("f/100%.png.json")

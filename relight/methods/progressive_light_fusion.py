@@ -64,6 +64,7 @@ class ProgressiveLightFusion:
         decode, encode: latents <-> pixels (frames, 3, h, w) in [-1, 1]; encode by the VAE's mode.
         steps: number of steps that will be run; a function is asked at the first step.
         recipe: weights and threshold.
+        on_fused: shown what each relit step predicts, (frames, 3, h, w), about [-1, 1].
     """
 
     def __init__(
@@ -74,9 +75,11 @@ class ProgressiveLightFusion:
         encode: Callable[[Tensor], Tensor],
         steps: int | Callable[[Tensor], int],
         recipe: Recipe,
+        on_fused: Callable[[Tensor], None] | None = None,
     ) -> None:
         self.source, self.relight, self.recipe = source, relight, recipe
         self.decode, self.encode, self.steps = decode, encode, steps
+        self.on_fused = on_fused
         self.detail: Tensor | None = None
 
     def __call__(self, x0: Tensor, step: int, timestep: Tensor) -> Tensor | None:
@@ -92,6 +95,8 @@ class ProgressiveLightFusion:
             self.detail = source.to(drawn) - drawn
         v = drawn + self.recipe.detail_weight(step, self.steps) * self.detail
         fused = torch.lerp(v, self.relight(v), weight)
+        if self.on_fused:
+            self.on_fused(fused)
         if self.recipe.difference:
             return x0 + (self.encode(fused) - self.encode(drawn)).to(x0)
         return self.encode(fused).to(x0)

@@ -1,0 +1,109 @@
+"""Upscaling of video: DiffuseHigh's stages (arXiv:2406.18459) on a stock video pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers import AnimateDiffVideoToVideoPipeline
+from diffusers.pipelines.animatediff import AnimateDiffPipelineOutput
+from torch import Tensor
+
+from relight.codecs import VideoCodec, video_codec
+from relight.methods.diffuse_high import Size, UpscaleRecipe
+from relight.pictures import Pictures, as_pixels
+from relight.pipelines.guided_stages import GuidedStages, chosen
+
+
+class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipeline):
+    """`AnimateDiffVideoToVideoPipeline` that upscales a clip in guided stages.
+
+    The low band of every predicted frame is held to the enlarged clip, so the motion is the
+    clip's, and only the detail is new; a *video* model draws it, so that frames agree on it. 1 to
+    32 frames; longer clips go through `relight.upscale` in windows.
+    """
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        video: Pictures,
+        prompt: str | None = None,
+        *,
+        negative_prompt: str | None = None,
+        sizes: Sequence[Size],
+        stage_noise: Sequence[Tensor] | None = None,
+        generator: torch.Generator | None = None,
+        recipe: str | UpscaleRecipe = "best",
+        identity: float | None = None,
+        tile: int | None = None,
+        pad: bool = False,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        **stock: Any,
+    ) -> AnimateDiffPipelineOutput | tuple:
+        """Upscale a clip.
+
+        Args:
+            video: PIL images, an array (frames, h, w, 3) uint8 or in [0, 1], or a tensor
+                (frames, 3, h, w) in [0, 1].
+            prompt, negative_prompt: for every stage (or `prompt_embeds` among `stock`).
+            sizes: (height, width) of each stage, growing; multiples of `size_multiple()`.
+            stage_noise: the noise of each stage, (1, c, frames, h / f, w / f); default: from
+                `generator`.
+            generator: seeds everything.
+            recipe: "best", "paper" or an `UpscaleRecipe`.
+            identity: 0 "reimagine the details" to 1 "keep my clip"; None: as the recipe says.
+            tile: side in pixels of the tiles in which UNet and VAE work, for small memory.
+            pad: take any size: what the model can't take is filled up, and cut off again.
+            output_type: "pil", "np", "pt" or "latent".
+            stock: any other argument of the stock pipeline's call, the same in every stage.
+
+        Returns:
+            The stock pipeline's output, with one video of exactly the last of `sizes`.
+
+        Raises:
+            InputError: no sizes, sizes that shrink or that the model can't take, a wrong value.
+        """
+        recipe = chosen(recipe)
+        if identity is not None:
+            recipe = recipe.with_identity(identity)
+        pixels = as_pixels(video)
+        sizes = self.checked_sizes(sizes, tuple(pixels.shape[-2:]), stage_noise, pad)
+        call = {"prompt": prompt, "negative_prompt": negative_prompt, **stock}
+        call["generator"] = generator
+        self.checked_call(call)
+        pixels, latents = self.staged(pixels, sizes, recipe, stage_noise, tile, call)
+        self.maybe_free_model_hooks()
+        frames = latents
+        if output_type != "latent":
+            video = (pixels * 2 - 1).transpose(0, 1)[None]  # (1, 3, frames, h, w)
+            frames = self.video_processor.postprocess_video(video, output_type=output_type)
+        return AnimateDiffPipelineOutput(frames=frames) if return_dict else (frames,)
+
+    def frame_noise(
+        self, sizes: Sequence[Size], frames: int, start: int, seed: int
+    ) -> list[Tensor]:
+        """`stage_noise` for frames `start`, `start` + 1 ... of a clip, the same in every window.
+
+        Args:
+            sizes: of the stages. seed: together with a frame's index, decides its noise.
+        """
+        channels, multiple = self.unet.config.in_channels, self.size_multiple()
+        noise = []
+        for stage, size in enumerate(sizes):
+            h, w = (-(-side // multiple) * multiple // self.vae_scale_factor for side in size)
+            seeds = ((seed + len(sizes) * (start + i) + stage) % 2**63 for i in range(frames))
+            each = [
+                torch.randn(channels, h, w, generator=torch.Generator().manual_seed(one))
+                for one in seeds
+            ]
+            noise.append(torch.stack(each, dim=1)[None])
+        return noise
+
+    def codec(self) -> VideoCodec:
+        return video_codec(self.vae, self._execution_device)
+
+    def denoised(self, guide: Tensor, **call: Any) -> Tensor:
+        height, width = guide.shape[-2:]
+        return super().__call__(video=[guide], height=height, width=width, **call).frames

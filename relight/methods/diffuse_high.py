@@ -1,0 +1,191 @@
+"""DiffuseHigh: one stage of training-free upscaling (arXiv:2406.18459, sec. 3.2-3.4), as recipes.
+
+A stage enlarges the picture, sharpens it, adds noise as of a late step of the schedule, and
+denoises it again while its structure is held to the enlarged picture:
+
+    g  = (1 + a) up(image) - a blur(up(image))
+    z  = add_noise(E(g), t_restart);  denoise, with x0 guided by g in the first steps
+
+`PAPER` is that, exactly. `BEST` swaps each part for what measured better: see `UpscaleRecipe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relight.errors import InputError
+from relight.methods.back_projection import back_project, larger
+from relight.methods.direction_alignment import DirectionAlignment
+from relight.methods.wavelet_structure_guidance import WaveletStructureGuidance
+from relight.x0 import Edit
+
+Size = tuple[int, int]
+Coder = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleRecipe:
+    """How each stage is run.
+
+    Attributes:
+        num_inference_steps: length of the schedule. noising_steps: how many of its last steps a
+            stage runs.
+        dwt_steps: how many of those are guided.
+        guidance_scale: of the base picture. upscale_guidance_scale: of the stages.
+        wavelet, wavelet_level: of the wavelet guidance.
+        sharpening_kernel, sharpening_sigma, sharpening_alpha: size in pixels, width in pixels and
+            strength of the unsharp mask.
+        structure: "wavelet": the guide's low wavelet band, in pixels, as published; "alignment":
+            a soft low band that follows the enlargement, in latents, without the VAE
+            (`relight.methods.direction_alignment`).
+        restart: None starts a stage `noising_steps` from the end, as published. Else the stage
+            starts where an enlargement asks for it, from this timestep (of 1000) for no
+            enlargement at all, and `noising_steps` are spread over the rest.
+        back_projection: 0 to 1, how far the result of a stage is made to agree with the picture it
+            was made from (`relight.methods.back_projection`).
+    """
+
+    num_inference_steps: int = 50
+    noising_steps: int = 15
+    dwt_steps: int = 5
+    guidance_scale: float = 5.0
+    upscale_guidance_scale: float = 10.0
+    wavelet: str = "db4"
+    wavelet_level: int = 1
+    sharpening_kernel: int = 3
+    sharpening_sigma: float = 1.0
+    sharpening_alpha: float = 1.0
+    structure: Literal["wavelet", "alignment"] = "wavelet"
+    restart: float | None = None
+    back_projection: float = 0.0
+
+    def with_(self, **asked: Any) -> UpscaleRecipe:
+        """The recipe with those of the values that are not None.
+
+        Raises:
+            InputError: a value out of its range.
+        """
+        recipe = replace(self, **{name: v for name, v in asked.items() if v is not None})
+        steps, run, guided = recipe.num_inference_steps, recipe.noising_steps, recipe.dwt_steps
+        if not 1 <= run <= steps:
+            raise InputError(f"noising_steps lies in [1, {steps}], not {run}")
+        if guided < 0:
+            raise InputError(f"dwt_steps is at least 0, not {guided}")
+        if recipe.sharpening_kernel % 2 == 0 or recipe.sharpening_sigma <= 0:
+            raise InputError(
+                "sharpening needs an odd kernel and a sigma above 0, not "
+                f"{recipe.sharpening_kernel} and {recipe.sharpening_sigma}"
+            )
+        return recipe
+
+    def with_identity(self, identity: float) -> UpscaleRecipe:
+        """The recipe along the dial from 0, "reimagine the details", to 1, "keep my picture".
+
+        The dial moves the restart (less noise keeps more) and how much is projected back.
+        """
+        if not 0 <= identity <= 1:
+            raise InputError(f"identity lies in [0, 1], not {identity}")
+        return self
+
+    def guide(self, image: Tensor, size: Size) -> Tensor:
+        """What a stage starts from and is held to: (n, 3, h, w) -> (n, 3, *size), not clamped."""
+        enlarged = larger(image, size)
+        if self.back_projection:
+            enlarged = back_project(enlarged, image, rounds=2)
+        return sharpened(
+            enlarged, self.sharpening_kernel, self.sharpening_sigma, self.sharpening_alpha
+        )
+
+    def edit(
+        self, guide: Tensor, latents: Tensor, scale: float, decode: Coder, encode: Coder
+    ) -> Edit:
+        """The edit of x0 that holds a stage to its guide.
+
+        Args:
+            guide: (n, 3, h, w) in [0, 1]; latents: the same, encoded. scale: of the enlargement.
+        """
+        if self.structure == "alignment":
+            return DirectionAlignment(latents, 1 / scale, self.dwt_steps)
+        return WaveletStructureGuidance(
+            guide, decode, encode, self.dwt_steps, self.wavelet, self.wavelet_level
+        )
+
+    def finish(self, image: Tensor, before: Tensor) -> Tensor:
+        """A stage's decoded picture (n, 3, h, w), unclamped -> its result in [0, 1]."""
+        if self.back_projection:
+            image = back_project(image, before, rounds=2, weight=self.back_projection)
+        return image.clamp(0, 1)
+
+    def schedule(self, scale: float, alphas: Tensor) -> tuple[int, float]:
+        """(num_inference_steps, strength) with which a stock pipeline runs `noising_steps`.
+
+        Args:
+            scale: of the enlargement's sides. alphas: the scheduler's `alphas_cumprod`.
+        """
+        steps = self.num_inference_steps
+        if self.restart is not None:
+            part = (restart_timestep(self.restart, scale, alphas) + 1) / len(alphas)
+            steps = max(round(self.noising_steps / part), self.noising_steps)
+        # Half a step more: the product of the two is rounded down, and must not fall below.
+        return steps, min((self.noising_steps + 0.5) / steps, 1.0)
+
+
+PAPER = UpscaleRecipe()
+"""DiffuseHigh as published, but that the blur's width, drawn at random there, is 1 pixel."""
+
+BEST = UpscaleRecipe(
+    noising_steps=6,
+    dwt_steps=6,
+    upscale_guidance_scale=5.0,
+    sharpening_alpha=0.0,
+    structure="alignment",
+    restart=120,
+    back_projection=1.0,
+)
+"""What jobs use."""
+
+RECIPES = {"paper": PAPER, "best": BEST}
+
+GAMMA = 1.5
+"""Of FreCaS: how much more noise an enlargement needs, from 1.5 to 2."""
+
+
+def restart_timestep(timestep: float, scale: float, alphas: Tensor) -> int:
+    """Where an enlarged picture must start to be as noisy, a pixel, as the small one at `timestep`.
+
+    FreCaS (arXiv:2410.18410, eq. 6): a' = s a / (1 + (s - 1) a) with s = scale ** -GAMMA.
+
+    Args:
+        timestep: 0 to 999 of the small picture. alphas: (timesteps,) the scheduler's cumulated.
+    """
+    a, s = alphas[int(timestep)], scale**-GAMMA
+    return int((alphas - s * a / (1 + (s - 1) * a)).abs().argmin())
+
+
+def base_size(shape: Size, side: int, multiple: int) -> Size:
+    """(height, width) of about side x side pixels in the shape of `shape`, in whole multiples."""
+    scale = side / (shape[0] * shape[1]) ** 0.5
+    return tuple(max(round(length * scale / multiple), 1) * multiple for length in shape)
+
+
+def sharpened(image: Tensor, kernel: int, sigma: float, alpha: float) -> Tensor:
+    """Unsharp mask (1 + a) g - a blur(g) of (n, 3, h, w) pictures, not clamped.
+
+    Args:
+        kernel: odd size of the Gaussian in pixels, at most 2 min(h, w) - 1. sigma: its width.
+        alpha: strength; 0 changes nothing.
+    """
+    if not alpha:
+        return image
+    places = torch.arange(kernel, dtype=image.dtype, device=image.device) - (kernel - 1) / 2
+    weights = torch.exp(-0.5 * (places / sigma) ** 2)
+    weights = weights / weights.sum()
+    padded = F.pad(image, [kernel // 2] * 4, mode="reflect").flatten(0, 1)[:, None]
+    blurred = F.conv2d(F.conv2d(padded, weights[None, None, None]), weights[None, None, :, None])
+    return torch.lerp(blurred[:, 0].unflatten(0, image.shape[:2]), image, 1 + alpha)

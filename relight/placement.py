@@ -1,0 +1,127 @@
+"""Where a model's parts lie and how they compute: the levers of diffusers, pulled by settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from diffusers import DiffusionPipeline, attention_backend
+from diffusers.hooks import apply_group_offloading
+from diffusers.models.attention_processor import AttnProcessor2_0
+from torch import nn
+
+from relight.errors import ModelError
+
+Pipes = Sequence[DiffusionPipeline]
+
+SMALL_GPU = 16
+"""GiB of GPU memory below which `memory="auto"` means "low"."""
+
+DENOISERS = ("unet", "transformer")
+
+
+def is_small(device: torch.device) -> bool:
+    """Whether a device is a GPU on which the parts of a model should take turns."""
+    if device.type != "cuda":
+        return False
+    return torch.cuda.get_device_properties(device).total_memory < SMALL_GPU * 2**30
+
+
+def place(pipes: Pipes, device: torch.device, memory: str) -> None:
+    """Put pipelines that work together (and may share parts) on a device.
+
+    Args:
+        memory: "high": all there. "low": one part at a time is there, the others wait on the CPU;
+            VAEs work in slices and tiles. "lowest": as low, but layer by layer, and the weights of
+            the denoisers are stored in 8 bits (float8 e4m3) and widened when used, which costs
+            some quality.
+    """
+    if memory == "high":
+        for pipe in pipes:
+            pipe.to(device)
+        return
+    vaes = _parts(pipes, ("vae",))
+    for vae in vaes:
+        vae.enable_slicing()
+        vae.enable_tiling()
+    if memory == "lowest":
+        for model in _parts(pipes, DENOISERS):
+            model.enable_layerwise_casting(torch.float8_e4m3fn, model.dtype)
+        for model in _parts(pipes):
+            if any(
+                model is vae for vae in vaes
+            ):  # small; `codecs` changes its precision as a whole
+                model.to(device)
+            else:
+                _offload_by_layer(model, device)
+        return
+    for pipe in pipes:
+        if device.type == "cpu":
+            pipe.to(device)
+        else:  # the relighter and the video model are then never both on the GPU
+            pipe.enable_model_cpu_offload(device=device)
+
+
+def use_attention(pipes: Pipes, backend: str) -> None:
+    """Let what denoises compute its attention with a backend of diffusers.
+
+    Args:
+        backend: "auto": PyTorch's own; or a name of diffusers' `AttentionBackendName`, e.g.
+            "flash", "sage", "xformers". Models without a choice keep PyTorch's own; the UNets of
+            Stable Diffusion 1.5 have that between it and "xformers".
+
+    Raises:
+        ModelError: the backend is unknown or not installed, or no model has that choice.
+    """
+    if backend == "auto":
+        return
+    try:
+        taken = [_set_attention(model, backend) for model in _parts(pipes, DENOISERS)]
+    except (RuntimeError, ValueError, ImportError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"attention {backend!r} can't be used: {reason}") from None
+    if not any(taken):
+        raise ModelError(f"this model has no attention {backend!r}: use auto or xformers")
+
+
+def compile_denoisers(pipes: Pipes) -> None:
+    """Compile what denoises: its repeated blocks where the class names them, else the whole."""
+    for model in _parts(pipes, DENOISERS):
+        if getattr(model, "_repeated_blocks", None):
+            model.compile_repeated_blocks()
+        else:
+            model.compile()
+
+
+def _parts(pipes: Pipes, names: Sequence[str] | None = None) -> list[nn.Module]:
+    """The modules of those names, or all, each once though several pipelines share it."""
+    found = [
+        part
+        for pipe in pipes
+        for name, part in pipe.components.items()
+        if isinstance(part, nn.Module) and (names is None or name in names)
+    ]
+    return list({id(part): part for part in found}.values())
+
+
+def _offload_by_layer(model: nn.Module, device: torch.device) -> None:
+    apply_group_offloading(
+        model,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        offload_type="leaf_level",
+        use_stream=device.type == "cuda",  # fetches the next layer while this one computes
+    )
+
+
+def _set_attention(model: nn.Module, backend: str) -> bool:
+    """Whether the model has that choice; it is then made."""
+    processors = model.attn_processors.values()
+    if any(hasattr(processor, "_attention_backend") for processor in processors):
+        with attention_backend("native"):  # which is put back: it would hold for other models too
+            model.set_attention_backend(backend)
+        return True
+    if backend == "xformers" and all(type(one) is AttnProcessor2_0 for one in processors):
+        model.enable_xformers_memory_efficient_attention()
+        return True
+    return False

@@ -1,0 +1,166 @@
+"""A model's name, or a folder -> a loaded upscaler of pictures or of video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    EulerDiscreteScheduler,
+    MotionAdapter,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from relight.assemble import Parts, load_part
+from relight.catalogue import SD15_PARTS, SDXL_PARTS, UPSCALERS, UpscaleEntry, is_here, locate
+from relight.errors import ModelError
+from relight.models import device_for, dtype_for
+from relight.pipelines.diffusehigh_sd15 import DiffuseHighSD15Pipeline
+from relight.pipelines.diffusehigh_sdxl import DiffuseHighSDXLPipeline
+from relight.pipelines.video_upscale import VideoUpscaleAnimateDiffPipeline
+from relight.placement import compile_denoisers, is_small, place, use_attention
+
+UpscalePipeline = (
+    DiffuseHighSD15Pipeline | DiffuseHighSDXLPipeline | VideoUpscaleAnimateDiffPipeline
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upscaler:
+    """A loaded upscaler.
+
+    Attributes:
+        why: why this one was taken. device, dtype, memory: where and how it computes.
+        window: frames it takes at a time; None: it takes pictures.
+    """
+
+    name: str
+    pipe: UpscalePipeline
+    why: str
+    device: str
+    dtype: str
+    memory: str
+    guidance: float
+    window: int | None
+
+    @property
+    def side(self) -> int:
+        """Side, in pixels, of the square the model was made for."""
+        return self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
+
+
+def load_upscaler(
+    moving: bool,
+    name: str = "auto",
+    device: str = "auto",
+    dtype: str = "auto",
+    memory: str = "auto",
+    attention: str = "auto",
+    compile: bool = False,
+) -> Upscaler:
+    """Load an upscaler by name, or from a folder (laid out like `relight/mini` or SDXL's).
+
+    Args:
+        moving: for clips; else for single pictures.
+        name: "auto", a name of `UPSCALERS`, or a folder. "auto" takes "sdxl" for pictures, or else
+            "sd15", where there is a GPU and its weights are here, else "mini".
+        device, dtype, memory, attention, compile: see `relight.models.load_model`.
+
+    Raises:
+        ModelError: an unknown name, missing weights, a picture model for a clip, a device that
+            can't be used.
+    """
+    where, why = device_for(device), "asked for"
+    if name == "auto":
+        name, why = _choose(where, moving)
+    entry, parts = _entry(name)
+    if moving and entry.window is None:
+        raise ModelError(f"{name} upscales pictures only: use mini, sd15 or auto for a clip")
+    kind = dtype_for(dtype, where, "float16")
+    pipe = (_video if moving else _pictures)(parts, kind)
+    pipe.set_progress_bar_config(disable=True)
+    use_attention((pipe,), attention)
+    if memory == "auto":
+        memory = "low" if is_small(where) else "high"
+    place((pipe,), where, memory)
+    if compile:
+        compile_denoisers((pipe,))
+    return Upscaler(
+        name=name,
+        pipe=pipe,
+        why=why,
+        device=str(where),
+        dtype=str(kind).removeprefix("torch."),
+        memory=memory,
+        guidance=entry.guidance,
+        window=entry.window if moving else None,
+    )
+
+
+def _choose(device: torch.device, moving: bool) -> tuple[str, str]:
+    if device.type != "cuda":
+        return "mini", "no GPU here"
+    for name in ("sd15",) if moving else ("sdxl", "sd15"):
+        if is_here(UPSCALERS[name]):
+            return name, "a GPU and its weights are here"
+    return "mini", "the weights of sd15 are not here: relight models download sd15"
+
+
+def _entry(name: str) -> tuple[UpscaleEntry, Parts]:
+    if name in UPSCALERS:
+        return UPSCALERS[name], locate(UPSCALERS[name])
+    folder = Path(name)
+    if not name or not folder.is_dir():
+        known = ", ".join(("auto", *UPSCALERS))
+        raise ModelError(f"unknown model {name!r}: use {known}, or an existing folder")
+    like = UPSCALERS["sdxl" if (folder / "text_encoder_2").is_dir() else "sd15"]
+    names = SDXL_PARTS if like.window is None else (*SD15_PARTS, "motion_adapter")
+    missing = [part for part in names if not (folder / part).exists()]
+    if missing:
+        raise ModelError(f"the model folder {folder} has no {missing[0]}")
+    return like, {part: folder / part for part in names}
+
+
+def _pictures(
+    parts: Parts, dtype: torch.dtype
+) -> DiffuseHighSD15Pipeline | DiffuseHighSDXLPipeline:
+    common = _common(parts, dtype)
+    scheduler = load_part(EulerDiscreteScheduler, parts["scheduler"])
+    if "text_encoder_2" not in parts:
+        return DiffuseHighSD15Pipeline(
+            **common,
+            scheduler=scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    second = load_part(CLIPTextModelWithProjection, parts["text_encoder_2"], dtype=dtype)
+    return DiffuseHighSDXLPipeline(
+        **common,
+        scheduler=scheduler,
+        text_encoder_2=second,
+        tokenizer_2=load_part(CLIPTokenizer, parts["tokenizer_2"]),
+    )
+
+
+def _video(parts: Parts, dtype: torch.dtype) -> VideoUpscaleAnimateDiffPipeline:
+    return VideoUpscaleAnimateDiffPipeline(
+        **_common(parts, dtype),
+        motion_adapter=load_part(MotionAdapter, parts["motion_adapter"], dtype=dtype),
+        # AnimateDiff was trained on linear betas, over the checkpoint's own configuration.
+        scheduler=load_part(EulerDiscreteScheduler, parts["scheduler"], beta_schedule="linear"),
+    )
+
+
+def _common(parts: Parts, dtype: torch.dtype) -> dict[str, Any]:
+    weights = {"dtype": dtype, "use_safetensors": True}
+    return {
+        "vae": load_part(AutoencoderKL, parts["vae"], **weights),
+        "text_encoder": load_part(CLIPTextModel, parts["text_encoder"], **weights),
+        "tokenizer": load_part(CLIPTokenizer, parts["tokenizer"]),
+        "unet": load_part(UNet2DConditionModel, parts["unet"], **weights),
+    }
