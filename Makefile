@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo ui test lint clean
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m examples.demo
+
+ui: $(INSTALLED)
+	@$(BIN)/relight ui
 
 test: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""`make demo`: relight the sample clip with the embedded model, and show what came of it.
+"""`make demo`: relight the sample clip with the embedded model, upscale a frame, show both.
 
 python -m examples.demo
 """
@@ -8,26 +8,48 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from examples.contact_sheet import contact_sheet, spread
 from relight.cli import main as relight
 
 CLIP = Path(__file__).parent / "clips" / "big_buck_bunny.mp4"
 PROMPT = "a bunny in a meadow, sunset, warm golden light"
+DETAIL = (500, 190, 740, 325)
+"""Where the enlarged frame is looked at closely: left, top, right, bottom."""
 
 
 def main() -> int:
-    """Write out/demo.mp4 and out/demo.png and print both paths."""
+    """Write out/demo.mp4, out/upscaled.png and out/demo.png, and print their paths."""
     out = Path("out")
     out.mkdir(exist_ok=True)
-    target = out / "demo.mp4"
-    settings = ["--prompt", PROMPT, "--light", "left", "--model", "mini", "--seed", "1"]
-    failed = relight(["run", str(CLIP), "-o", str(target), *settings, "--overwrite"])
+    clip, frame, larger = out / "demo.mp4", out / "frame.png", out / "upscaled.png"
+    common = ["--model", "mini", "--seed", "1", "--overwrite"]
+    light = ["--prompt", PROMPT, "--light", "left"]
+    failed = relight(["run", str(CLIP), "-o", str(clip), *light, *common])
     if failed:
         return failed
-    rows = {"source": spread(CLIP, 5), f"relit: {PROMPT}, from the left": spread(target, 5)}
+    relit = spread(clip, 5)
+    Image.fromarray(relit[2]).save(frame)
+    failed = relight(["upscale", str(frame), "-o", str(larger), "--scale", "2", *common])
+    if failed:
+        return failed
+    rows = {
+        "source": spread(CLIP, 5),
+        f"relit: {PROMPT}, from the left": relit,
+        "a detail of the third, twice as large: bicubic, upscaled": details(frame, larger),
+    }
     contact_sheet(rows).save(out / "demo.png")
     print(out / "demo.png")
     return 0
+
+
+def details(frame: Path, larger: Path) -> list[np.ndarray]:
+    """The same small part of a bicubic enlargement and of ours."""
+    ours = Image.open(larger).convert("RGB")
+    bicubic = Image.open(frame).resize(ours.size, Image.Resampling.BICUBIC)
+    return [np.asarray(image.crop(DETAIL)) for image in (bicubic, ours)]
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from relight.codecs import FrameCodec, VideoCodec
 from relight.errors import InputError
 from relight.methods.diffuse_high import RECIPES, Size, UpscaleRecipe, base_size
 from relight.methods.tiled_denoising import tiled_denoising
-from relight.x0 import edit_x0
+from relight.x0 import Edit, edit_x0
 
 VAE_TILING = 1536 * 1536
 """Pixels above which the VAE works in tiles: below, whole pictures are exact and fit."""
@@ -55,11 +56,15 @@ class GuidedStages:
 
     def codec(self) -> FrameCodec | VideoCodec:
         """Pixels (n, 3, h, w) in [-1, 1] <-> the latents the scheduler steps on."""
-        return FrameCodec(self.vae, self._execution_device, chunk=1)
+        return FrameCodec(self.vae, self._execution_device)
 
     def denoised(self, guide: Tensor, **call: Any) -> Tensor:
         """The stock call from `guide`, (n, 3, h, w) in [0, 1], to clean latents."""
         raise NotImplementedError
+
+    def in_time(self, edit: Edit, start: Tensor, pixels: Tensor, recipe: UpscaleRecipe) -> Edit:
+        """A stage's edit of x0, with what the frames of a clip owe each other."""
+        return edit
 
     def prepare_latents(self, *stock: Any, **named: Any) -> Tensor:
         """The stock hook that makes the start latents: here those of the stage, with its noise."""
@@ -94,13 +99,16 @@ class GuidedStages:
         latent_tile = self._latent_tile(tile), self._depth()
         for stage, size in enumerate(sizes):
             scale = ((size[0] * size[1]) / (pixels.shape[-2] * pixels.shape[-1])) ** 0.5
-            steps, strength = recipe.schedule(scale, self.scheduler.alphas_cumprod)
-            guide = _filled_up(recipe.guide(pixels, size), self.size_multiple())
+            steps, strength = recipe.schedule(scale, _alphas(self.scheduler))
+            multiple = self.size_multiple()
+            before = _filled_up(pixels, multiple)
+            guide = _filled_up(recipe.guide(pixels, size), multiple)
             large = size[0] * size[1] > VAE_TILING
             with tiled_vae(self.vae, large, tile), tiled_denoising(self.unet, *latent_tile):
                 start = codec.encode(guide * 2 - 1)
                 self._start = _Start(start, None if noise is None else noise[stage])
-                edit = recipe.edit(guide, start, scale, codec.decode, codec.encode)
+                edit = recipe.edit(guide, start, before, scale, codec.decode, codec.encode)
+                edit = self.in_time(edit, start, pixels, recipe)
                 with self._fresh_scheduler(), edit_x0(self.scheduler, edit):
                     latents = self.denoised(
                         guide.clamp(0, 1),
@@ -174,6 +182,14 @@ class GuidedStages:
         if noise is not None and len(noise) != len(sizes):
             raise InputError(f"{len(noise)} stage_noise for {len(sizes)} sizes: give one for each")
         return sizes
+
+
+def _alphas(scheduler: SchedulerMixin) -> Tensor:
+    """How much of a sample is signal, by timestep, as a part of its variance."""
+    if hasattr(scheduler, "alphas_cumprod"):
+        return scheduler.alphas_cumprod
+    noise = torch.linspace(0, 1, scheduler.config.num_train_timesteps)  # flow matching
+    return (1 - noise) ** 2 / ((1 - noise) ** 2 + noise**2)
 
 
 def _filled_up(guide: Tensor, multiple: int) -> Tensor:

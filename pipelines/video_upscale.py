@@ -11,17 +11,19 @@ from diffusers.pipelines.animatediff import AnimateDiffPipelineOutput
 from torch import Tensor
 
 from relight.codecs import VideoCodec, video_codec
-from relight.methods.diffuse_high import Size, UpscaleRecipe
+from relight.methods.diffuse_high import Size, UpscaleRecipe, in_turn
+from relight.methods.latent_propagation import LatentPropagation
 from relight.pictures import Pictures, as_pixels
 from relight.pipelines.guided_stages import GuidedStages, chosen
+from relight.x0 import Edit
 
 
 class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipeline):
     """`AnimateDiffVideoToVideoPipeline` that upscales a clip in guided stages.
 
     The low band of every predicted frame is held to the enlarged clip, so the motion is the
-    clip's, and only the detail is new; a *video* model draws it, so that frames agree on it. 1 to
-    32 frames; longer clips go through `relight.upscale` in windows.
+    clip's, and only the detail is new; a *video* model draws it, and its frames are made to agree
+    on it along the motion. 1 to 32 frames; longer clips go through `relight.upscale` in windows.
     """
 
     @torch.no_grad()
@@ -103,6 +105,11 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
 
     def codec(self) -> VideoCodec:
         return video_codec(self.vae, self._execution_device)
+
+    def in_time(self, edit: Edit, start: Tensor, pixels: Tensor, recipe: UpscaleRecipe) -> Edit:
+        if not recipe.propagation or len(pixels) == 1:
+            return edit
+        return in_turn(edit, LatentPropagation(start, pixels, recipe.propagation))
 
     def denoised(self, guide: Tensor, **call: Any) -> Tensor:
         height, width = guide.shape[-2:]

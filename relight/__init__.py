@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from relight.errors import Cancelled, InputError, MediaError, ModelError, RelightError
     from relight.ic_light import ic_light_unet
-    from relight.jobs import RelightJob
+    from relight.jobs import RelightJob, UpscaleJob
     from relight.models import load_model
+    from relight.output import Result
     from relight.pipelines import (
         AnimateDiffRelightPipeline,
         CogVideoXRelightPipeline,
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
         WanRelightPipeline,
         light_fusion,
     )
-    from relight.run import Result, relight_video, run_relight
+    from relight.run import relight_video, run_relight
+    from relight.upscalers import load_upscaler
+    from relight.upscaling import run_upscale, upscale
     from relight.x0 import edit_x0, output_for_x0, predict_x0
 
 _HOME = {
     "relight.errors": ("Cancelled", "InputError", "MediaError", "ModelError", "RelightError"),
     "relight.ic_light": ("ic_light_unet",),
-    "relight.jobs": ("RelightJob",),
+    "relight.jobs": ("RelightJob", "UpscaleJob"),
     "relight.models": ("load_model",),
     "relight.pipelines": (
         "AnimateDiffRelightPipeline",
@@ -49,7 +52,10 @@ _HOME = {
         "WanRelightPipeline",
         "light_fusion",
     ),
-    "relight.run": ("Result", "relight_video", "run_relight"),
+    "relight.output": ("Result",),
+    "relight.run": ("relight_video", "run_relight"),
+    "relight.upscalers": ("load_upscaler",),
+    "relight.upscaling": ("run_upscale", "upscale"),
     "relight.x0": ("edit_x0", "output_for_x0", "predict_x0"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -69,16 +75,20 @@ __all__ = [
     "RelightError",
     "RelightJob",
     "Result",
+    "UpscaleJob",
     "VideoUpscaleAnimateDiffPipeline",
     "WanRelightPipeline",
     "edit_x0",
     "ic_light_unet",
     "light_fusion",
     "load_model",
+    "load_upscaler",
     "output_for_x0",
     "predict_x0",
     "relight_video",
     "run_relight",
+    "run_upscale",
+    "upscale",
 ]
 
 

@@ -76,6 +76,7 @@ class Entry(Weights):
         window: frames it is run on at a time.
         transformer: class of its video transformer, by which a folder of one's own is known.
         half: the half precision it was made for.
+        upscaler: which of `UPSCALERS` has the same weights.
         transfer: its pixels are not good enough to be shown, so its light is always transferred.
     """
 
@@ -85,6 +86,7 @@ class Entry(Weights):
     area: int | None = None
     transformer: str | None = None
     half: str = "float16"
+    upscaler: str = "auto"
     transfer: bool = False
 
 
@@ -94,10 +96,12 @@ class UpscaleEntry(Weights):
 
     Attributes:
         guidance: guidance scale of a job that leaves it open; 1: without, at half the cost.
+        steps: of each stage, for such a job; None: the recipe's.
         window: frames of a clip it is run on at a time; None: it takes pictures only.
     """
 
     guidance: float
+    steps: int | None = None
     window: int | None = None
 
 
@@ -122,6 +126,7 @@ CATALOGUE = {
             backbone="animatediff",
             window=16,
             defaults=Defaults(strength=0.3, steps=8, relight_steps=6),
+            upscaler="mini",
             transfer=True,
         ),
         Entry(
@@ -132,6 +137,7 @@ CATALOGUE = {
             backbone="animatediff",
             window=16,
             defaults=Defaults(strength=0.5, steps=25, relight_steps=15),
+            upscaler="sd15",
             sources=(
                 Source(repo=_REALISTIC, parts=SD15_PARTS),
                 _ADAPTER,
@@ -178,6 +184,7 @@ UPSCALERS = {
             licence="Apache-2.0",
             size="in the package",
             guidance=1.0,
+            steps=4,
             window=16,
         ),
         UpscaleEntry(

@@ -1,4 +1,4 @@
-"""The command line: `relight run`, `relight models`. Options come from the job classes.
+"""The command line: `relight run`, `relight upscale`, `relight models`, from the job classes.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Progress goes to stderr, results to
 stdout.
@@ -21,16 +21,17 @@ from cyclopts import App, CycloptsError, Parameter
 
 from relight.batch import JOB_FILES, pair_up
 from relight.errors import Cancelled, InputError, RelightError
-from relight.jobs import RelightJob, read_job
+from relight.jobs import Job, RelightJob, UpscaleJob, read_job
 
 if TYPE_CHECKING:
-    from relight.models import Model
+    from relight.output import Result
     from relight.progress import Progress
-    from relight.run import Load, Result
+
+    Run = Callable[..., Result]
 
 app = App(
     name="relight",
-    help="Relight videos with diffusion models: no training, sound and size kept.",
+    help="Relight and upscale videos and pictures with diffusion models, without training.",
     version_flags=["--version"],
     help_format="plaintext",
 )
@@ -54,6 +55,7 @@ def _options(job: type[RelightJob], without: set[str]) -> type:
 
 
 Options = _options(RelightJob, without={"input", "output"})
+UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
 
 
 @app.command
@@ -79,10 +81,35 @@ def run(
     verbose
         Tell what is done, and show tracebacks.
     """
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
-    given = {k: v for k, v in vars(settings).items() if v is not None}
-    jobs = _jobs(inputs, output, given)
-    return _run_all(jobs, json_result, verbose)
+    jobs = _jobs(RelightJob, inputs, output, settings)
+    return _run_all(jobs, _relighting, json_result, verbose)
+
+
+@app.command
+def upscale(
+    inputs: list[Path],
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    settings: Annotated[UpscaleOptions, Parameter(name="*")] = UpscaleOptions(),  # noqa: B008
+    json_result: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative=())] = False,
+) -> int:
+    """Upscale pictures and clips: relight upscale in.jpg -o out.png --scale 2
+
+    Parameters
+    ----------
+    inputs
+        Pictures, clips, folders of them, or one job file (.yaml, .json; a sidecar is one).
+    output
+        The file to write, or a folder for several inputs.
+    json_result
+        Print the result as JSON on stdout, one line an output.
+    verbose
+        Tell what is done, and show tracebacks.
+    """
+    jobs = _jobs(UpscaleJob, inputs, output, settings)
+    return _run_all(jobs, _upscaling, json_result, verbose)
 
 
 models = App(name="models", help="List the models, or get one.")
@@ -92,9 +119,10 @@ app.command(models)
 @models.default
 def list_models() -> int:
     """List the models: name, what it is, size, licence, and whether its weights are here."""
-    from relight.catalogue import CATALOGUE, is_here
+    from relight.catalogue import CATALOGUE, UPSCALERS, is_here
 
-    for entry in CATALOGUE.values():
+    new = [entry for name, entry in UPSCALERS.items() if name not in CATALOGUE]
+    for entry in (*CATALOGUE.values(), *new):
         here = "here" if is_here(entry) else "not here"
         print(f"{entry.name:12} {entry.about}")  # noqa: T201
         print(f"{'':12} {entry.size}, {here}; {entry.licence}")  # noqa: T201
@@ -112,11 +140,12 @@ def download(name: str) -> int:
     name
         A name from `relight models`.
     """
-    from relight.catalogue import CATALOGUE, locate
+    from relight.catalogue import CATALOGUE, UPSCALERS, locate
 
-    if name not in CATALOGUE:
-        raise InputError(f"unknown model {name!r}: use one of {', '.join(CATALOGUE)}")
-    locate(CATALOGUE[name])
+    known = UPSCALERS | CATALOGUE
+    if name not in known:
+        raise InputError(f"unknown model {name!r}: use one of {', '.join(known)}")
+    locate(known[name])
     print(f"{name}: here")  # noqa: T201
     return 0
 
@@ -164,26 +193,26 @@ def ui(
     return 0
 
 
-def _jobs(inputs: list[Path], output: Path | None, given: dict[str, Any]) -> list[RelightJob]:
+def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: object) -> list[Job]:
     """The jobs meant by a command line; its own settings go before those of a job file."""
+    given = {name: value for name, value in vars(settings).items() if value is not None}
     if len(inputs) == 1 and inputs[0].suffix.lower() in JOB_FILES:
-        settings = {**read_job(inputs[0]), **given}
+        stored = {**read_job(inputs[0], kind), **given}
         if output is not None:
-            settings["output"] = output
-        return [RelightJob.make(**settings)]
+            stored["output"] = output
+        return [kind.make(**stored)]
     pairs = pair_up(inputs, output)
-    return [RelightJob.make(input=source, output=target, **given) for source, target in pairs]
+    return [kind.make(input=source, output=target, **given) for source, target in pairs]
 
 
-def _run_all(jobs: list[RelightJob], json_result: bool, verbose: bool) -> int:
+def _run_all(jobs: list[Job], runner: Callable[[], Run], json_result: bool, verbose: bool) -> int:
     """One after another with the model loaded once; a failure is told and the rest is done."""
-    from relight.run import run_relight
-
-    load, failures = _loader(), 0
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+    run, failures = runner(), 0
     for job in jobs:
         try:
             with _Bar(job.input.name) as bar:
-                result = run_relight(job, load=load, on_progress=bar.update)
+                result = run(job, on_progress=bar.update)
             _report(result, json_result)
         except RelightError as error:
             if verbose:
@@ -197,21 +226,36 @@ def _run_all(jobs: list[RelightJob], json_result: bool, verbose: bool) -> int:
     return 1 if failures else 0
 
 
-def _loader() -> Load:
-    """`load_model` that tells which model it took, and loads it once."""
-    from transformers.utils import logging as transformers_logging
-
+def _relighting() -> Run:
     from relight.models import load_model
+    from relight.run import run_relight
+    from relight.upscalers import load_upscaler
+
+    return functools.partial(
+        run_relight, load=_telling(load_model), load_upscaler=_telling(load_upscaler)
+    )
+
+
+def _upscaling() -> Run:
+    from relight.upscalers import load_upscaler
+    from relight.upscaling import run_upscale
+
+    return functools.partial(run_upscale, load=_telling(load_upscaler))
+
+
+def _telling(load: Callable[..., Any]) -> Callable[..., Any]:
+    """A loader that tells which model it took, and loads it once."""
+    from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # ours is the one on stderr
 
     @functools.lru_cache(maxsize=1)
-    def load(*wanted: str | bool) -> Model:
-        model = load_model(*wanted)
+    def once(*wanted: str | bool) -> Any:
+        model = load(*wanted)
         _say(f"model: {model.name} ({model.why})")
         return model
 
-    return load
+    return once
 
 
 def _report(result: Result, as_json: bool) -> None:

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from relight.errors import InputError, ModelError
 
-CHUNK = 16
-"""Frames per VAE call: the peak memory of a VAE is far above that of the UNet per frame."""
+CHUNK = 16 * 512 * 512
+"""Pixels per VAE call: the peak memory of a VAE is far above that of the UNet per frame."""
 
 
 class FrameCodec:
@@ -28,11 +28,11 @@ class FrameCodec:
         vae: used as it is (dtype), but for `force_upcast` half-precision VAEs, which overflow and
             are therefore run in float32 and put back.
         device: where the VAE computes; None: where it lies (they differ under offloading).
-        chunk: frames per call.
+        chunk: frames per call; None: as many as make up `CHUNK` pixels, at least one.
     """
 
     def __init__(
-        self, vae: AutoencoderKL, device: torch.device | None = None, chunk: int = CHUNK
+        self, vae: AutoencoderKL, device: torch.device | None = None, chunk: int | None = None
     ) -> None:
         self.vae, self.device, self.chunk = vae, device, chunk
 
@@ -40,7 +40,7 @@ class FrameCodec:
         """(frames, 3, h, w) in [-1, 1] -> (frames, c, h / f, w / f), the scaled mode, float32."""
         scale, shift = self._scale_and_shift()
         with _safe_dtype(self.vae) as dtype:
-            modes = self._chunked(lambda x: self.vae.encode(x).latent_dist.mode(), pixels, dtype)
+            modes = self._chunked(lambda x: self.vae.encode(x).latent_dist.mode(), pixels, dtype, 1)
         return (modes.float() - shift) * scale
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -48,11 +48,16 @@ class FrameCodec:
         scale, shift = self._scale_and_shift()
         with _safe_dtype(self.vae) as dtype:
             raw = latents.float() / scale + shift
-            return self._chunked(lambda z: self.vae.decode(z).sample, raw, dtype).float()
+            side = 2 ** (len(self.vae.config.block_out_channels) - 1)
+            return self._chunked(lambda z: self.vae.decode(z).sample, raw, dtype, side).float()
 
-    def _chunked(self, call: Callable[[Tensor], Tensor], x: Tensor, dtype: torch.dtype) -> Tensor:
+    def _chunked(
+        self, call: Callable[[Tensor], Tensor], x: Tensor, dtype: torch.dtype, side: int
+    ) -> Tensor:
+        """`call` on a few frames at a time, of which each element is side x side pixels."""
+        chunk = self.chunk or max(CHUNK // (x.shape[-2] * x.shape[-1] * side**2), 1)
         x = x.to(self.device or self.vae.device, dtype)
-        return torch.cat([call(part) for part in x.split(self.chunk)])
+        return torch.cat([call(part) for part in x.split(chunk)])
 
     def _scale_and_shift(self) -> tuple[float, float]:
         config = self.vae.config

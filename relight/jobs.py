@@ -160,6 +160,14 @@ class RelightJob(Job):
         description="The model sees frames of about side x side pixels; default: what it was made "
         "for. Smaller is faster and needs less memory.",
     )
+    upscale: float | None = Field(
+        None,
+        gt=1,
+        le=16,
+        allow_inf_nan=False,
+        description="Upscale the relit clip this many times, in the same pass; default: its own "
+        "size.",
+    )
     light_fps: float = Field(
         8.0,
         gt=0,

@@ -18,7 +18,7 @@ from relight import lights, video
 from relight.catalogue import CATALOGUE
 from relight.errors import InputError
 from relight.framing import Framing
-from relight.jobs import RelightJob
+from relight.jobs import RelightJob, UpscaleJob
 from relight.light_stream import (
     Look,
     gains,
@@ -32,6 +32,8 @@ from relight.light_stream import (
 from relight.models import Model, load_model
 from relight.output import Result, checked, deliver
 from relight.progress import Meter, OnProgress, relight_work, timed
+from relight.upscalers import load_upscaler
+from relight.upscaling import LoadUpscaler, planned, upscaled
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ def run_relight(
     job: RelightJob,
     *,
     load: Load = load_model,
+    load_upscaler: LoadUpscaler = load_upscaler,
     on_progress: OnProgress | None = None,
 ) -> Result:
     """Run one job.
@@ -66,6 +69,7 @@ def run_relight(
     Args:
         job: what to do.
         load: called with a job's `loading`; pass one that remembers.
+        load_upscaler: called as `run_upscale` does, for a job that also upscales.
         on_progress: told about progress; may raise to stop, which leaves no output behind.
 
     Raises:
@@ -82,7 +86,22 @@ def run_relight(
     meter = Meter("relighting", *relight_work(job, model, info), on_progress, seconds)
     frames = _frames(job, model, info, framing, light, meter)
     said = f"{model.name} ({model.why})"
-    return deliver(job, info, (info.width, info.height), frames, meter, said)
+    if job.upscale is None:
+        return deliver(job, info, (info.width, info.height), frames, meter, said)
+    plan = planned(_upscale_job(job, model), info, meter.seconds, load_upscaler)
+    meter.total_passes += plan.passes
+    larger = upscaled(frames, plan, meter)
+    return deliver(job, info, plan.size[::-1], larger, meter, f"{said}, {plan.upscaler.name}")
+
+
+def _upscale_job(job: RelightJob, model: Model) -> UpscaleJob:
+    """How the result of a relighting job is enlarged: by the model's own weights if they can."""
+    upscaler = model.entry.upscaler
+    if upscaler != "auto" and model.name not in CATALOGUE:
+        upscaler = model.name  # a folder of one's own
+    same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")
+    settings = {name: getattr(job, name) for name in (*same, "attention", "compile")}
+    return UpscaleJob(model=upscaler, scale=job.upscale, **settings)
 
 
 def read_light(light: str) -> lights.Light:

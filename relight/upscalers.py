@@ -35,6 +35,7 @@ class Upscaler:
 
     Attributes:
         why: why this one was taken. device, dtype, memory: where and how it computes.
+        guidance, steps: of jobs that leave them open (steps of None: the recipe's).
         window: frames it takes at a time; None: it takes pictures.
     """
 
@@ -45,6 +46,7 @@ class Upscaler:
     dtype: str
     memory: str
     guidance: float
+    steps: int | None
     window: int | None
 
     @property
@@ -97,6 +99,7 @@ def load_upscaler(
         dtype=str(kind).removeprefix("torch."),
         memory=memory,
         guidance=entry.guidance,
+        steps=entry.steps,
         window=entry.window if moving else None,
     )
 

@@ -38,15 +38,31 @@ LoadUpscaler = Callable[..., Upscaler]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Enlarging:
-    """What an upscaler is asked for: a job's settings with every default filled in."""
+class Plan:
+    """An upscaling job with everything decided.
 
+    Attributes:
+        job: with every default filled in. size: (height, width) of the result.
+        sizes: of the stages, the last of them `size`. frames: how many there will be.
+    """
+
+    job: UpscaleJob
+    upscaler: Upscaler
+    size: Size
     sizes: tuple[Size, ...]
-    prompt: str
-    negative_prompt: str
     recipe: UpscaleRecipe
-    seed: int
-    tile: int | None
+    frames: int
+
+    @property
+    def passes(self) -> int:
+        """Denoising steps that will be run."""
+        windows = window_count(self.frames, self.upscaler.window or 1, self.overlap)
+        return windows * len(self.sizes) * self.recipe.noising_steps
+
+    @property
+    def overlap(self) -> int:
+        """Frames that two windows share."""
+        return OVERLAP if self.upscaler.window else 0
 
 
 def upscale(input: str | os.PathLike, output: str | os.PathLike, **settings: Any) -> Result:
@@ -79,20 +95,45 @@ def run_upscale(
         InputError, MediaError, ModelError, Cancelled: the output file is then not there.
     """
     info = checked(job)
-    size = target_size(job, (info.height, info.width))
-    moving = frame_count(job, info) > 1
     seconds: dict[str, float] = {}
-    with timed(seconds, "load"):
-        upscaler = load(moving, *job.loading)
-    check_memory(size, upscaler)
-    job = _resolved(job, upscaler, size)
-    wanted = enlarging(job, upscaler, (info.height, info.width), size)
-    meter = Meter(
-        "upscaling", *upscale_work(wanted, upscaler, frame_count(job, info)), on_progress, seconds
-    )
+    plan = planned(job, info, seconds, load)
+    meter = Meter("upscaling", plan.frames, plan.passes, on_progress, seconds)
     frames = video.read(job.input, start=job.start, frames=job.frames)
-    said = f"{upscaler.name} ({upscaler.why})"
-    return deliver(job, info, size[::-1], upscaled(frames, upscaler, wanted, meter), meter, said)
+    said = f"{plan.upscaler.name} ({plan.upscaler.why})"
+    larger = upscaled(frames, plan, meter)
+    return deliver(plan.job, info, plan.size[::-1], larger, meter, said)
+
+
+def planned(
+    job: UpscaleJob,
+    info: video.VideoInfo,
+    seconds: dict[str, float],
+    load: LoadUpscaler = load_upscaler,
+) -> Plan:
+    """Load a job's upscaler and decide everything it leaves open.
+
+    Raises:
+        InputError: a size that is no larger than the input, or takes more memory than there is.
+        ModelError: see `load_upscaler`.
+    """
+    before = info.height, info.width
+    size = target_size(job, before)
+    frames = frame_count(job, info)
+    check_memory(size, UPSCALERS["mini"].window if frames > 1 else 1)
+    with timed(seconds, "load"):
+        upscaler = load(frames > 1, *job.loading)
+    job = _resolved(job, upscaler, size)
+    recipe = RECIPES[job.recipe].with_(noising_steps=job.steps, upscale_guidance_scale=job.guidance)
+    if job.recipe != "paper":
+        recipe = recipe.with_(dwt_steps=job.steps).with_identity(job.identity)
+    return Plan(
+        job=job,
+        upscaler=upscaler,
+        size=size,
+        sizes=stage_sizes(before, size),
+        recipe=recipe,
+        frames=frames,
+    )
 
 
 def target_size(job: UpscaleJob, size: Size) -> Size:
@@ -112,13 +153,13 @@ def target_size(job: UpscaleJob, size: Size) -> Size:
     return round(height * scale), round(width * scale)
 
 
-def check_memory(size: Size, upscaler: Upscaler) -> None:
+def check_memory(size: Size, frames: int) -> None:
     """Refuse a result that can't fit, with an estimate, before any work.
 
     Raises:
-        InputError: it would take more than the memory that is free.
+        InputError: `frames` of it at once would take more than the memory that is free.
     """
-    needed = size[0] * size[1] * (upscaler.window or 1) * BYTES
+    needed = size[0] * size[1] * frames * BYTES
     free = psutil.virtual_memory().available
     if needed > free:
         raise InputError(
@@ -138,38 +179,20 @@ def stage_sizes(before: Size, target: Size) -> tuple[Size, ...]:
     return (*between, target)
 
 
-def enlarging(job: UpscaleJob, upscaler: Upscaler, before: Size, target: Size) -> Enlarging:
-    """What `upscaled` is to do for a job with its defaults filled in."""
-    recipe = RECIPES[job.recipe].with_(
-        noising_steps=job.steps, dwt_steps=job.steps, upscale_guidance_scale=job.guidance
-    )
-    if job.recipe != "paper":
-        recipe = recipe.with_identity(job.identity)
-    return Enlarging(
-        sizes=stage_sizes(before, target),
-        prompt=job.prompt,
-        negative_prompt=job.negative_prompt,
-        recipe=recipe,
-        seed=job.seed,
-        tile=job.tile or None,
-    )
-
-
-def upscaled(
-    frames: Iterable[video.Frame], upscaler: Upscaler, wanted: Enlarging, meter: Meter
-) -> Iterator[video.Frame]:
+def upscaled(frames: Iterable[video.Frame], plan: Plan, meter: Meter) -> Iterator[video.Frame]:
     """Frames, enlarged: pictures one by one, clips in overlapping windows, in constant memory."""
-    length = upscaler.window or 1
+    length = plan.upscaler.window or 1
     times: deque[Fraction] = deque()
 
     def parts() -> Iterator[tuple[int, Tensor]]:
         known = 0
-        for start, window in windows(frames, length, min(OVERLAP, length - 1)):
+        for start, window in windows(frames, length, min(plan.overlap, length - 1)):
             times.extend(frame.time for frame in window[known - start :])
             known = start + len(window)
             images = np.stack([frame.image for frame in window])
             with timed(meter.seconds, "model"):
-                yield start, enlarge(images, start, upscaler, wanted, meter.step)
+                larger = enlarge(images, start, plan, meter.step)
+            yield start, larger
 
     for pixels in blended(parts(), torch.lerp):
         image = (pixels.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().cpu().numpy()
@@ -177,13 +200,9 @@ def upscaled(
 
 
 def enlarge(
-    images: np.ndarray,
-    start: int,
-    upscaler: Upscaler,
-    wanted: Enlarging,
-    on_step: Callable[[], None] | None = None,
+    images: np.ndarray, start: int, plan: Plan, on_step: Callable[[], None] | None = None
 ) -> Tensor:
-    """(frames, h, w, 3) uint8 -> (frames, 3, *last size) in [0, 1].
+    """(frames, h, w, 3) uint8 -> (frames, 3, *size) in [0, 1].
 
     Args:
         start: index of the first frame in its clip: a frame's noise depends on it alone, so that
@@ -195,35 +214,29 @@ def enlarge(
             on_step()
         return tensors
 
+    job, pipe = plan.job, plan.upscaler.pipe
     common = {
-        "prompt": wanted.prompt,
-        "negative_prompt": wanted.negative_prompt,
-        "sizes": wanted.sizes,
-        "recipe": wanted.recipe,
-        "tile": wanted.tile,
+        "prompt": job.prompt,
+        "negative_prompt": job.negative_prompt,
+        "sizes": plan.sizes,
+        "recipe": plan.recipe,
+        "tile": job.tile or None,
         "pad": True,
         "output_type": "pt",
         "callback_on_step_end": step,
+        "generator": torch.Generator("cpu").manual_seed(job.seed),
     }
-    generator = torch.Generator("cpu").manual_seed(wanted.seed)
-    if upscaler.window is None:
-        return upscaler.pipe(image=images, generator=generator, **common).images
-    noise = upscaler.pipe.frame_noise(wanted.sizes, len(images), start, wanted.seed)
-    return upscaler.pipe(images, stage_noise=noise, generator=generator, **common).frames[0]
-
-
-def upscale_work(wanted: Enlarging, upscaler: Upscaler, frames: int) -> tuple[int, int]:
-    """(frames to write, denoising steps) of a job."""
-    each = len(wanted.sizes) * wanted.recipe.noising_steps
-    if upscaler.window is None:
-        return frames, frames * each
-    return frames, window_count(frames, upscaler.window, OVERLAP) * each
+    if plan.upscaler.window is None:
+        return pipe(image=images, **common).images
+    noise = pipe.frame_noise(plan.sizes, len(images), start, job.seed)
+    return pipe(images, stage_noise=noise, **common).frames[0]
 
 
 def _resolved(job: UpscaleJob, upscaler: Upscaler, size: Size) -> UpscaleJob:
     """The job with every open setting decided, so that its sidecar repeats the run exactly."""
     recipe = RECIPES[job.recipe]
     known = upscaler.name in UPSCALERS
+    own = None if job.recipe == "paper" else upscaler.steps
     tile = job.tile
     if tile is None and max(size) > WHOLE * upscaler.side:
         tile = 2 * upscaler.side
@@ -232,7 +245,7 @@ def _resolved(job: UpscaleJob, upscaler: Upscaler, size: Size) -> UpscaleJob:
         "scale": None,
         "size": f"{size[1]}x{size[0]}",
         "seed": secrets.randbelow(2**31) if job.seed is None else job.seed,
-        "steps": job.steps or recipe.noising_steps,
+        "steps": job.steps or own or recipe.noising_steps,
         "guidance": upscaler.guidance if job.guidance is None else job.guidance,
         "tile": tile or 0,
         "device": upscaler.device,

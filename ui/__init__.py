@@ -1,1 +1,1 @@
-"""The Gradio app."""
+"""The studio: a Gradio app over `relight.jobs` and `relight.run`. `relight ui` starts it."""

@@ -1,0 +1,78 @@
+"""A studio served by real code on a free port, and a real browser where this machine has one."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="relight-test-")  # before gradio's import
+
+import pytest
+
+from relight.ui.serve import Options, launch
+from relight.ui.studio import Studio
+
+CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+QUICK = {"steps": "2", "relight_steps": "2", "side": "64", "seed": "7"}
+"""Settings that make the mini model answer within seconds."""
+LIMIT = 2_000_000
+
+
+@dataclass(frozen=True)
+class Served:
+    url: str
+    outputs: Path
+    studio: Studio
+
+    def results(self) -> list[Path]:
+        """Everything that lies in anybody's folder, but for previews."""
+        return [p for p in self.outputs.glob("*/*/*") if p.parent.parent.name != "scratch"]
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """The studio as `relight ui` serves it, with uploads limited to 2 MB."""
+    outputs = tmp_path_factory.mktemp("studio")
+    here = launch(Options(outputs=outputs, max_file_size=f"{LIMIT}b"))
+    yield Served(here.address.rstrip("/"), outputs, here.studio)
+    here.close()
+    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+
+
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread
+def chromium():
+    """A real browser; its tests are skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def profile(chromium):
+    """A browser profile: pages of it share the cache, so that only the first is slow."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(profile, served):
+    """The studio as a new visitor finds it, in a desktop's size; no script error is let through."""
+    page = profile.new_page()
+    page.set_default_timeout(60_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(served.url)
+    page.wait_for_selector("#relight_go")
+    yield page
+    page.goto(f"{served.url}/theme.css")
+    page.evaluate("localStorage.clear()")
+    page.close()
+    assert not errors

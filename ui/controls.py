@@ -1,0 +1,91 @@
+"""Controls made from the fields of a job class: label, range, choices, default and help.
+
+A field added to a job appears in the app and in its API by itself. The kind of control is read off
+the field's JSON schema, so that unions and annotated types need no care here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from pydantic import BaseModel
+
+SERVER_SIDE = {
+    *("input", "output", "overwrite"),
+    *("device", "dtype", "memory", "attention", "compile"),
+}
+"""Fields that the server decides: no path and no device is ever taken from a browser."""
+
+SHORT_RANGE = 1
+"""A number with both ends known, no further apart than this, is a slider."""
+
+
+def open_fields(job: type[BaseModel], *own: str) -> list[str]:
+    """Fields of `job` that a generic control shall show: not the server's, not those of `own`."""
+    return [name for name in job.model_fields if name not in SERVER_SIDE and name not in own]
+
+
+def control(job: type[BaseModel], name: str, *, drawn: bool = True, **overrides: Any) -> Component:
+    """The control of one field.
+
+    Args:
+        job: the job class.
+        name: one of its fields.
+        drawn: for the page; an API parameter needs no such care of the browser.
+        overrides: arguments of the component that replace those read off the field.
+    """
+    schema = _schema(job, name)
+    common = {
+        "label": job.model_fields[name].title or name.replace("_", " ").capitalize(),
+        "info": _sentence(job.model_fields[name].description),
+    }
+    if schema.get("format") == "path":
+        return gr.File(**{"label": common["label"], "type": "filepath", **overrides})
+    default = schema.get("default")
+    if "enum" in schema:
+        kind = gr.Radio if len(schema["enum"]) <= 3 else gr.Dropdown
+        return kind(**{**common, "choices": schema["enum"], "value": default, **overrides})
+    if schema["type"] == "boolean":
+        return gr.Checkbox(**{**common, "value": default, **overrides})
+    if schema["type"] in ("integer", "number"):
+        return _number(schema, default, drawn, {**common, **overrides})
+    return gr.Textbox(**{**common, "value": default, **overrides})
+
+
+def values(job: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
+    """What the controls hold as settings of a job: an empty control leaves its field open."""
+    return {
+        name: value
+        for name, value in given.items()
+        if name in job.model_fields and value is not None and value != ""
+    }
+
+
+def _number(schema: dict[str, Any], default: Any, drawn: bool, common: dict[str, Any]) -> Component:
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    whole = schema["type"] == "integer"
+    if None not in (low, high, default) and high - low <= SHORT_RANGE:
+        own = {"minimum": low, "maximum": high, "step": 1 if whole else 0.01, "value": default}
+        return gr.Slider(**own | common)
+    if drawn and default is None:  # the browser would turn an empty number into a 0
+        own = {"placeholder": "automatic", "max_lines": 1}
+        return gr.Textbox(**own | common)
+    ends = {} if high is None or high > 1e9 else {"maximum": high}
+    if whole:
+        ends["precision"] = 0
+    own = {"value": default, "minimum": low, **ends}
+    return gr.Number(**own | common)
+
+
+def _schema(job: type[BaseModel], name: str) -> dict[str, Any]:
+    """The JSON schema of one field; of an optional one, that of its value."""
+    schema = job.model_json_schema()["properties"][name]
+    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    return {**schema, **options[0]} if options else schema
+
+
+def _sentence(help: str | None) -> str | None:
+    return help[:1].upper() + help[1:] if help else None

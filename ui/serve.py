@@ -1,0 +1,157 @@
+"""Serving the studio: what `relight ui` does once its options are read."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight.errors import InputError
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+    from relight.ui.studio import Studio
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+EXAMPLE = Path(__file__).parents[1] / "examples" / "clips" / "big_buck_bunny.mp4"
+
+
+def logins(pairs: tuple[str, ...]) -> list[tuple[str, str]]:
+    """`name:password` texts as pairs.
+
+    Raises:
+        InputError: one of them is not of that form.
+    """
+    found = [tuple(pair.split(":", 1)) for pair in pairs]
+    if any(len(pair) != 2 or not all(pair) for pair in found):
+        raise InputError("--auth is NAME:PASSWORD, both of them given")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the studio is served.
+
+    Attributes:
+        host, port: where it listens; the first free port from 7860 where none is given.
+        auth: `name:password` texts; none: no login. share: a public link by Gradio's servers.
+        max_file_size: of an upload, e.g. "500mb". outputs: folder of the results.
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    auth: tuple[str, ...] = ()
+    share: bool = False
+    max_file_size: str = "2gb"
+    outputs: Path = Path("out/studio")
+
+    @property
+    def local(self) -> bool:
+        """Whether only this computer can reach it."""
+        return self.host in LOOPBACK and not self.share
+
+
+def serve(options: Options) -> None:
+    """Serve the studio until interrupted.
+
+    Raises:
+        InputError: Gradio is not installed, or an option is wrong.
+    """
+    served = launch(options)
+    _tell(served.address, open_to_all=not options.local and not options.auth)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("relight: the studio is closed", file=sys.stderr)  # noqa: T201
+    finally:
+        served.close()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A studio that is being served at `address`."""
+
+    page: Blocks
+    studio: Studio
+    address: str
+
+    def close(self) -> None:
+        self.studio.close()
+        self.page.close(verbose=False)
+
+
+def launch(options: Options) -> Served:
+    """Start serving and come back.
+
+    Raises:
+        InputError: Gradio is not installed, or an option is wrong.
+    """
+    if find_spec("gradio") is None:
+        raise InputError("the studio needs Gradio: pip install 'relight[ui]'")
+    users = logins(options.auth)
+    _set_environment()
+    from starlette.middleware import Middleware
+
+    from relight.ui import theme
+    from relight.ui.app import build, warm
+    from relight.ui.guard import Guard
+    from relight.ui.studio import Studio
+
+    try:
+        studio = Studio(options.outputs)
+    except OSError as error:
+        raise InputError(
+            f"can't write to {options.outputs} ({error.strerror}): give --outputs"
+        ) from None
+    page = build(studio, EXAMPLE)
+    warm()
+    try:
+        _, address, public = page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share,
+            auth=users or None,
+            max_file_size=options.max_file_size,
+            allowed_paths=[str(studio.outputs), str(EXAMPLE)],
+            blocked_paths=[str(studio.secret_file)],
+            mcp_server=find_spec("mcp") is not None and not users,  # it knows no logins
+            app_kwargs={"middleware": [Middleware(Guard, local=options.local)]},
+            theme=theme.theme(),
+            css=theme.CSS,
+            footer_links=["api"],
+            prevent_thread_lock=True,
+            show_error=False,
+            ssr_mode=False,
+            quiet=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"the studio can't be served: {reason}") from None
+    return Served(page, studio, public or address)
+
+
+def _set_environment() -> None:
+    """Before Gradio is imported: no calls home, and an upload cache that nobody else reads."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "true")
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        cache = tempfile.mkdtemp(prefix="relight-studio-")
+        os.environ["GRADIO_TEMP_DIR"] = cache
+        atexit.register(shutil.rmtree, cache, ignore_errors=True)
+
+
+def _tell(address: str, open_to_all: bool) -> None:
+    print(f"relight: the studio is at {address} (stop with Ctrl+C)", file=sys.stderr)  # noqa: T201
+    if open_to_all:
+        print(  # noqa: T201
+            "relight: everybody who reaches this machine can use it: --auth NAME:PASSWORD",
+            file=sys.stderr,
+        )
