@@ -19,7 +19,7 @@ from relight.ui.serve import Options, launch
 PICTURES = Path(__file__).parent / "pictures"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 960}
-SECONDS = 1200
+SECONDS = 600
 
 
 def main() -> int:
@@ -41,8 +41,8 @@ def main() -> int:
             _save(page.screenshot(), "studio.png")
             page.set_viewport_size(PHONE)
             page.wait_for_timeout(1000)
-            page.locator(".compare:visible").scroll_into_view_if_needed()
-            page.locator(".status:visible").evaluate("e => e.scrollIntoView()")
+            page.locator(".compare:visible").first.scroll_into_view_if_needed()
+            page.locator(".status:visible").first.evaluate("e => e.scrollIntoView()")
             page.wait_for_timeout(1000)
             _save(page.screenshot(), "studio_phone.png")
             browser.close()
@@ -61,7 +61,14 @@ def _relight(page: Any) -> None:
         page.locator(f"#relight_{name} :is(input, textarea)").fill(value)
     page.get_by_role("button", name="Advanced settings").filter(visible=True).click()
     page.click("#relight_go")
-    page.get_by_text("It is kept under History").wait_for(timeout=SECONDS * 1000)
+    told = ""
+    for _ in range(SECONDS):
+        page.wait_for_timeout(1000)
+        told = page.locator(".status:visible").first.inner_text()
+        if told.startswith("Done"):
+            break
+    else:
+        raise TimeoutError(told)
     page.wait_for_timeout(2000)
 
 

@@ -50,7 +50,7 @@ def _files(given: Path) -> list[Path]:
         return [given]
     found = sorted(p for p in given.iterdir() if p.suffix.lower() in MEDIA and p.is_file())
     if not found:
-        raise InputError(f"the folder {given} holds no clips")
+        raise InputError(f"the folder {given} holds no clips or pictures")
     return found
 
 

@@ -197,7 +197,10 @@ def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: ob
     """The jobs meant by a command line; its own settings go before those of a job file."""
     given = {name: value for name, value in vars(settings).items() if value is not None}
     if len(inputs) == 1 and inputs[0].suffix.lower() in JOB_FILES:
-        stored = {**read_job(inputs[0], kind), **given}
+        stored = read_job(inputs[0], kind)
+        if given.keys() & {"scale", "size"}:  # two ways to say one thing: the newer goes before
+            stored = {name: stored[name] for name in stored if name not in ("scale", "size")}
+        stored |= given
         if output is not None:
             stored["output"] = output
         return [kind.make(**stored)]

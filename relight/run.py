@@ -33,7 +33,7 @@ from relight.models import Model, load_model
 from relight.output import Result, checked, deliver
 from relight.progress import Meter, OnProgress, relight_work, timed
 from relight.upscalers import load_upscaler
-from relight.upscaling import LoadUpscaler, planned, upscaled
+from relight.upscaling import LoadUpscaler, planned, possible_size, upscaled
 
 log = logging.getLogger(__name__)
 
@@ -78,27 +78,36 @@ def run_relight(
     seconds: dict[str, float] = {}
     info = checked(job)
     light = read_light(job.light)
+    if job.upscale is not None:
+        possible_size(_upscale_job(job, "auto"), info)
     with timed(seconds, "load"):
         model = load(*job.loading)
     job = _resolved(job, model, info)
     framing = Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
     log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
+    plan = None
+    if job.upscale is not None:
+        plan = planned(_upscale_job(job, _upscaler(model)), info, seconds, load_upscaler)
     meter = Meter("relighting", *relight_work(job, model, info), on_progress, seconds)
     frames = _frames(job, model, info, framing, light, meter)
     said = f"{model.name} ({model.why})"
-    if job.upscale is None:
+    if plan is None:
         return deliver(job, info, (info.width, info.height), frames, meter, said)
-    plan = planned(_upscale_job(job, model), info, meter.seconds, load_upscaler)
     meter.total_passes += plan.passes
     larger = upscaled(frames, plan, meter)
     return deliver(job, info, plan.size[::-1], larger, meter, f"{said}, {plan.upscaler.name}")
 
 
-def _upscale_job(job: RelightJob, model: Model) -> UpscaleJob:
-    """How the result of a relighting job is enlarged: by the model's own weights if they can."""
+def _upscaler(model: Model) -> str:
+    """What enlarges the result of a model: its own weights if they can."""
     upscaler = model.entry.upscaler
     if upscaler != "auto" and model.name not in CATALOGUE:
-        upscaler = model.name  # a folder of one's own
+        return model.name  # a folder of one's own
+    return upscaler
+
+
+def _upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
+    """How the result of a relighting job is enlarged."""
     same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")
     settings = {name: getattr(job, name) for name in (*same, "attention", "compile")}
     return UpscaleJob(model=upscaler, scale=job.upscale, **settings)

@@ -79,9 +79,10 @@ def load_upscaler(
     where, why = device_for(device), "asked for"
     if name == "auto":
         name, why = _choose(where, moving)
-    entry, parts = _entry(name)
-    if moving and entry.window is None:
+    entry = _entry(name)
+    if moving and entry.window is None:  # told before gigabytes are downloaded
         raise ModelError(f"{name} upscales pictures only: use mini, sd15 or auto for a clip")
+    parts = locate(entry) if name in UPSCALERS else _folder_parts(Path(name), entry, moving)
     kind = dtype_for(dtype, where, "float16")
     pipe = (_video if moving else _pictures)(parts, kind)
     pipe.set_progress_bar_config(disable=True)
@@ -113,19 +114,25 @@ def _choose(device: torch.device, moving: bool) -> tuple[str, str]:
     return "mini", "the weights of sd15 are not here: relight models download sd15"
 
 
-def _entry(name: str) -> tuple[UpscaleEntry, Parts]:
+def _entry(name: str) -> UpscaleEntry:
+    """The catalogue's entry of that name, or the one that a folder is like."""
     if name in UPSCALERS:
-        return UPSCALERS[name], locate(UPSCALERS[name])
+        return UPSCALERS[name]
     folder = Path(name)
     if not name or not folder.is_dir():
         known = ", ".join(("auto", *UPSCALERS))
         raise ModelError(f"unknown model {name!r}: use {known}, or an existing folder")
-    like = UPSCALERS["sdxl" if (folder / "text_encoder_2").is_dir() else "sd15"]
-    names = SDXL_PARTS if like.window is None else (*SD15_PARTS, "motion_adapter")
+    return UPSCALERS["sdxl" if (folder / "text_encoder_2").is_dir() else "sd15"]
+
+
+def _folder_parts(folder: Path, like: UpscaleEntry, moving: bool) -> Parts:
+    names = SDXL_PARTS if like.window is None else SD15_PARTS
+    if moving:
+        names = (*names, "motion_adapter")
     missing = [part for part in names if not (folder / part).exists()]
     if missing:
         raise ModelError(f"the model folder {folder} has no {missing[0]}")
-    return like, {part: folder / part for part in names}
+    return {part: folder / part for part in names}
 
 
 def _pictures(

@@ -21,7 +21,7 @@ from relight import video
 from relight.catalogue import UPSCALERS
 from relight.errors import InputError
 from relight.jobs import UpscaleJob
-from relight.methods.diffuse_high import RECIPES, Size, UpscaleRecipe
+from relight.methods.diffuse_high import PAPER, RECIPES, Size, UpscaleRecipe
 from relight.output import Result, checked, deliver
 from relight.progress import Meter, OnProgress, frame_count, timed, window_count
 from relight.upscalers import Upscaler, load_upscaler
@@ -113,27 +113,38 @@ def planned(
     """Load a job's upscaler and decide everything it leaves open.
 
     Raises:
-        InputError: a size that is no larger than the input, or takes more memory than there is.
+        InputError: a size that is no larger than the input, or takes more memory than there is;
+            more steps than the recipe has.
         ModelError: see `load_upscaler`.
     """
     before = info.height, info.width
-    size = target_size(job, before)
     frames = frame_count(job, info)
-    check_memory(size, UPSCALERS["mini"].window if frames > 1 else 1)
+    size = possible_size(job, info)
+    if job.recipe == "paper" and (job.steps or 1) > PAPER.num_inference_steps:
+        limit = PAPER.num_inference_steps
+        raise InputError(f"steps is at most {limit} with the paper's recipe, not {job.steps}")
     with timed(seconds, "load"):
         upscaler = load(frames > 1, *job.loading)
     job = _resolved(job, upscaler, size)
-    recipe = RECIPES[job.recipe].with_(noising_steps=job.steps, upscale_guidance_scale=job.guidance)
-    if job.recipe != "paper":
-        recipe = recipe.with_(dwt_steps=job.steps).with_identity(job.identity)
     return Plan(
         job=job,
         upscaler=upscaler,
         size=size,
         sizes=stage_sizes(before, size),
-        recipe=recipe,
+        recipe=_recipe(job),
         frames=frames,
     )
+
+
+def possible_size(job: UpscaleJob, info: video.VideoInfo) -> Size:
+    """(height, width) that a job asks for, if it can be made here; told before any work.
+
+    Raises:
+        InputError: a size that is no larger than the input, or takes more memory than there is.
+    """
+    size = target_size(job, (info.height, info.width))
+    check_memory(size, UPSCALERS["mini"].window if frame_count(job, info) > 1 else 1)
+    return size
 
 
 def target_size(job: UpscaleJob, size: Size) -> Size:
@@ -150,6 +161,8 @@ def target_size(job: UpscaleJob, size: Size) -> Size:
         scale = min(across / width, down / height)
         if scale <= 1:
             raise InputError(f"size {job.size} is not larger than the input, {width}x{height}")
+        if max(down - height * scale, across - width * scale) < 1:
+            return down, across  # the same shape, but for rounding: 1280x720 for 854x480
     return round(height * scale), round(width * scale)
 
 
@@ -232,6 +245,19 @@ def enlarge(
     return pipe(images, stage_noise=noise, **common).frames[0]
 
 
+def _recipe(job: UpscaleJob) -> UpscaleRecipe:
+    """The recipe with the settings of a job that leaves nothing open."""
+    recipe = RECIPES[job.recipe].with_(
+        # The default recipe's schedule is as long as its steps ask for.
+        num_inference_steps=max(job.steps, PAPER.num_inference_steps),
+        noising_steps=job.steps,
+        upscale_guidance_scale=job.guidance,
+    )
+    if job.recipe == "paper":
+        return recipe
+    return recipe.with_(dwt_steps=job.steps).with_identity(job.identity)
+
+
 def _resolved(job: UpscaleJob, upscaler: Upscaler, size: Size) -> UpscaleJob:
     """The job with every open setting decided, so that its sidecar repeats the run exactly."""
     recipe = RECIPES[job.recipe]
@@ -242,8 +268,8 @@ def _resolved(job: UpscaleJob, upscaler: Upscaler, size: Size) -> UpscaleJob:
         tile = 2 * upscaler.side
     decided = {
         "model": upscaler.name if known else str(Path(upscaler.name).absolute()),
-        "scale": None,
-        "size": f"{size[1]}x{size[0]}",
+        # Not the size it comes to: rounded, that would fit the picture's shape less well.
+        "scale": None if job.size else job.scale or 2.0,
         "seed": secrets.randbelow(2**31) if job.seed is None else job.seed,
         "steps": job.steps or own or recipe.noising_steps,
         "guidance": upscaler.guidance if job.guidance is None else job.guidance,

@@ -126,6 +126,7 @@ def launch(options: Options) -> Served:
             app_kwargs={"middleware": [Middleware(Guard, local=options.local)]},
             theme=theme.theme(),
             css=theme.CSS,
+            head=theme.PAGE,
             footer_links=["api"],
             prevent_thread_lock=True,
             show_error=False,

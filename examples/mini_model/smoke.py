@@ -16,7 +16,7 @@ from . import export, motion, relight, vae
 def made_up_pictures(path: Path, seed: int = 0) -> None:
     """A cache like that of sources.py: smooth colour fields with discs."""
     rng = np.random.default_rng(seed)
-    ys, xs = np.mgrid[0:160, 0:200] / 200
+    ys, xs = np.mgrid[0:260, 0:320] / 320
 
     def picture(shift: float = 0.0) -> np.ndarray:
         waves = [np.sin(6 * (xs * a + ys * b) + c + shift) for a, b, c in waves_of]
@@ -71,8 +71,8 @@ def run(out: Path) -> Path:
                 str(out / "motion"),
                 "--fill",
                 "2",
-                "--sizes",
-                "small",
+                "--pool",
+                "4",
             ],
         ),
         (

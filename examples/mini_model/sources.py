@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-PHOTO_SIDE = 448  # long side stored for a photo, pixels
+PHOTO_SIDE = 1024  # long side stored for a photo, pixels
 CLIP_SIDE = 224  # short side stored for a clip
 
 
@@ -68,6 +68,11 @@ SOURCES = (
         "gradio media assets",
         r"media_assets/images/(cheetah1|tower)\.jpg$|test_data/cheetah2",
         "Apache-2.0 (as distributed)",
+    ),
+    Source(
+        "GCompris photos (see gcompris.py)",
+        r"/gcompris/\w+\.webp$",
+        "CC-BY, CC-BY-SA, CC0, public domain: CREDITS.tsv",
     ),
     Source("pmndrs/assets environment maps (Poly Haven)", r"hdri/\w+\.exr\.js$", "CC0-1.0", "hdri"),
     Source(

@@ -108,7 +108,7 @@ def _square(stream: av.VideoStream, picture: av.VideoFrame, notes: list[str]) ->
 
     if aspect > 1:
         width = max(width, even(width * aspect))
-    else:
+    elif aspect < 1:
         height = max(height, even(height / aspect))
     if (width, height) != (picture.width, picture.height):
         notes.append(

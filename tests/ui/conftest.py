@@ -1,5 +1,6 @@
 """A studio served by real code on a free port, and a real browser where this machine has one."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -12,6 +13,8 @@ import pytest
 
 from relight.ui.serve import Options, launch
 from relight.ui.studio import Studio
+
+atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 QUICK = {"steps": "2", "relight_steps": "2", "side": "64", "seed": "7"}
@@ -37,7 +40,6 @@ def served(tmp_path_factory):
     here = launch(Options(outputs=outputs, max_file_size=f"{LIMIT}b"))
     yield Served(here.address.rstrip("/"), outputs, here.studio)
     here.close()
-    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread

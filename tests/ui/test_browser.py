@@ -224,7 +224,7 @@ def test_a_picture_is_upscaled_compared_and_downloaded(page, served, tmp_path):
     with page.expect_download() as got:
         page.get_by_role("button", name="Download settings").filter(visible=True).click()
     settings = json.loads(Path(got.value.path()).read_text())["settings"]
-    assert settings["size"] == "216x144" and settings["input"] == "small.png"
+    assert settings["scale"] == 3 and settings["input"] == "small.png"
     page.get_by_role("tab", name="History").click()
     page.locator("#gallery button.thumbnail-item").first.click()
     _status(page, "small.png")
@@ -242,6 +242,8 @@ def test_every_tab_fits_a_desk_and_a_phone(page):
             page.wait_for_timeout(150)
             over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert over <= 0, (tab, width)
+            across = page.evaluate("document.querySelector('.gradio-container').offsetWidth")
+            assert across == width, (tab, width)  # no tab makes the page jump
 
 
 def test_everything_is_reached_by_keyboard(page):

