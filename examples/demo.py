@@ -38,7 +38,7 @@ def main() -> int:
     rows = {
         "source": spread(CLIP, 5),
         f"relit: {PROMPT}, from the left": relit,
-        "details of the third, twice as large: bicubic, upscaled; bicubic, upscaled": details(frame, larger),
+        "details of the third, larger: bicubic, upscaled, twice": details(frame, larger),
     }
     contact_sheet(rows).save(out / "demo.png")
     print(out / "demo.png")
