@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,10 +96,9 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
         noise = []
         for stage, size in enumerate(sizes):
             h, w = (-(-side // multiple) * multiple // self.vae_scale_factor for side in size)
-            seeds = ((seed + len(sizes) * (start + i) + stage) % 2**63 for i in range(frames))
             each = [
-                torch.randn(channels, h, w, generator=torch.Generator().manual_seed(one))
-                for one in seeds
+                torch.randn(channels, h, w, generator=_generator(seed, stage, start + i))
+                for i in range(frames)
             ]
             noise.append(torch.stack(each, dim=1)[None])
         return noise
@@ -114,3 +114,9 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
     def denoised(self, guide: Tensor, **call: Any) -> Tensor:
         height, width = guide.shape[-2:]
         return super().__call__(video=[guide], height=height, width=width, **call).frames
+
+
+def _generator(*numbers: int) -> torch.Generator:
+    """Seeded by all the numbers together: neighbours have nothing in common."""
+    digest = hashlib.sha256(repr(numbers).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))

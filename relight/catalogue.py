@@ -16,6 +16,14 @@ log = logging.getLogger(__name__)
 
 MINI = Path(__file__).parent / "mini"
 OFFSETS = "iclight_fc.safetensors"
+MINI_SHA256 = {
+    "iclight_fc": "ebdb7238db3fdaaefc5df6d161b5286b3489d2291685eb1fec7fc02ee5288bbe",
+    "motion_adapter": "8ccf914c0977e75bb9dda0c8e289bd442a09d75ba8c840e6be7d081b42c750a5",
+    "text_encoder": "3ff3f1caee4bd8cf83806ce00248e0f43e29668fc0d24e88f7ebfadef98da4b0",
+    "unet": "80e113dc4fef23f63bcf7564576dfe08ac1d25ef2119d185136b06ca23a3ed09",
+    "vae": "35fb24781fcbecc1d212dc06fe73b79d474e4b44323c89fe09e031e88ebf51a6",
+}
+"""Of the embedded weights: a change of theirs is meant, and measured anew in their card."""
 SD15_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 SDXL_PARTS = (*SD15_PARTS, "text_encoder_2", "tokenizer_2")
 VIDEO_PARTS = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")

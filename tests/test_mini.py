@@ -1,5 +1,6 @@
 """The embedded model really relights: on footage it never saw, through the library's own road."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from relight import video
-from relight.catalogue import MINI
+from relight.catalogue import MINI, MINI_SHA256
 from relight.framing import Framing
 from relight.models import load_model
 from relight.run import relight_video
@@ -77,6 +78,13 @@ def test_the_family_is_small_half_precision_and_safe():
 
 
 @pytest.mark.slow
+def test_the_weights_are_those_the_card_was_measured_on():
+    files = [*MINI.glob("*.safetensors"), *MINI.glob("*/*.safetensors")]
+    names = {file: file.stem if file.parent == MINI else file.parent.name for file in files}
+    found = {names[file]: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    assert found == MINI_SHA256
+
+
 def test_the_default_recipe_relights_a_clip_at_its_own_size(tmp_path):
     result = relight_video(
         CLIP, tmp_path / "out.mp4", prompt="a bunny, red light", light="left", seed=1, frames=24

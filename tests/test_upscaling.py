@@ -268,6 +268,20 @@ def test_every_setting_counts(tmp_path, picture, tiny, change):
     assert not np.array_equal(base, _images(_run(tiny, source, tmp_path / "b.png", **other).path))
 
 
+def test_a_frames_noise_depends_on_the_seed_and_its_place_in_the_clip(tmp_path, clip, tiny):
+    pipe, sizes = tiny(True).pipe, [(64, 64), (100, 70)]
+    whole, later = pipe.frame_noise(sizes, 4, 0, 7), pipe.frame_noise(sizes, 2, 2, 7)
+    for one, two in zip(whole, later, strict=True):
+        assert np.array_equal(one[:, :, 2:], two)  # windows agree where they overlap
+    assert not np.array_equal(whole[0], pipe.frame_noise(sizes, 4, 0, 70)[0])
+    source = clip(2)
+    given = {"guidance": 1.0, "identity": 0.5}
+    base = _images(_run(tiny, source, tmp_path / "a.mkv", **given).path)
+    assert not np.array_equal(
+        base, _images(_run(tiny, source, tmp_path / "b.mkv", seed=70, **given).path)
+    )
+
+
 def test_the_paper_has_its_own_steps(tmp_path, picture, tiny):
     given = {"recipe": "paper", "steps": None}
     result = _run(tiny, picture(), tmp_path / "out.png", **given)
