@@ -143,7 +143,7 @@ def possible_size(job: UpscaleJob, info: video.VideoInfo) -> Size:
         InputError: a size that is no larger than the input, or takes more memory than there is.
     """
     size = target_size(job, (info.height, info.width))
-    check_memory(size, UPSCALERS["mini"].window if frame_count(job, info) > 1 else 1)
+    check_memory(size, min(frame_count(job, info), UPSCALERS["mini"].window))
     return size
 
 
