@@ -33,7 +33,7 @@ from relight.pipelines import (
     CogVideoXRelightPipeline,
     WanRelightPipeline,
 )
-from relight.placement import compile_denoisers, place, use_attention
+from relight.placement import settle
 
 FOUR = {
     "down_block_types": ("DownEncoderBlock2D",) * 4,
@@ -159,10 +159,7 @@ def measure(args: argparse.Namespace, dtype: str, memory: str, attention: str) -
     device = torch.device(args.device)
     pipe, relighter = build(args.model, DTYPES[dtype], args.tiny)
     pipe.set_progress_bar_config(disable=True)
-    use_attention((pipe, relighter), attention)
-    place((pipe, relighter), device, memory)
-    if args.compile:
-        compile_denoisers((pipe, relighter))
+    settle((pipe, relighter), device, memory, attention, args.compile)
     width, height = args.size
     video = torch.rand(args.frames, 3, height, width)
     words = {

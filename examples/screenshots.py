@@ -53,7 +53,7 @@ def main() -> int:
 
 def _relight(page: Any) -> None:
     """What a visitor does: the example, a light, a side, the button; waits for the result."""
-    page.click("#example")
+    page.click("#relight_example")
     page.wait_for_selector(".facts .name")
     page.get_by_role("button", name="Golden hour").click()
     page.get_by_role("button", name="Advanced settings").filter(visible=True).click()

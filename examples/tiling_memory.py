@@ -23,25 +23,9 @@ ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "1000000", "OMP_NUM_THREADS": "1"}
 
 def measure(side: int, tile: int | None, recipe: str) -> float:
     """MiB that one upscaling from 256 x 256 takes beyond what the loaded model does."""
-    import torch
-    from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from relight import load_upscaler, video
 
-    import relight
-    from relight import DiffuseHighSD15Pipeline, video
-
-    mini = Path(relight.__file__).parent / "mini"
-    pipe = DiffuseHighSD15Pipeline(
-        vae=AutoencoderKL.from_pretrained(mini / "vae", dtype=torch.float32),
-        text_encoder=CLIPTextModel.from_pretrained(mini / "text_encoder", dtype=torch.float32),
-        tokenizer=CLIPTokenizer.from_pretrained(mini / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(mini / "unet", dtype=torch.float32),
-        scheduler=EulerDiscreteScheduler.from_pretrained(mini / "scheduler"),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipe.set_progress_bar_config(disable=True)
+    pipe = load_upscaler(False, "mini", "cpu").pipe
     picture = next(iter(video.read(CLIP))).image[:256, 100:356]
     few = {"recipe": recipe, "noising_steps": 1, "dwt_steps": 1}  # the peak is that of any number
     pipe("a rabbit", image=picture[:64, :64], sizes=[(64, 64)], **few)  # loads what loads late

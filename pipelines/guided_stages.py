@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class _Start:
     noise: Tensor | None
 
 
-class GuidedStages:
+class GuidedStages(ABC):
     """Put before a stock pipeline that starts from pictures, it runs DiffuseHigh's stages on it.
 
     A subclass says how the stock pipeline is called (`denoised`) and how its latents are coded.
@@ -58,9 +59,9 @@ class GuidedStages:
         """Pixels (n, 3, h, w) in [-1, 1] <-> the latents the scheduler steps on."""
         return FrameCodec(self.vae, self._execution_device)
 
+    @abstractmethod
     def denoised(self, guide: Tensor, **call: Any) -> Tensor:
         """The stock call from `guide`, (n, 3, h, w) in [0, 1], to clean latents."""
-        raise NotImplementedError
 
     def in_time(self, edit: Edit, start: Tensor, pixels: Tensor, recipe: UpscaleRecipe) -> Edit:
         """A stage's edit of x0, with what the frames of a clip owe each other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from relight.pictures import Pictures, as_pictures, picture_size
 from relight.pipelines.light_fusion import light_fusion
 
 
-class LightAVideo:
+class LightAVideo(ABC):
     """Put before a stock video-to-video pipeline, it relights what that pipeline generates.
 
     A subclass gives `recipes` and says which sizes and frame counts its model can take.
@@ -126,15 +127,15 @@ class LightAVideo:
             _cut(output, frames)
         return output
 
+    @abstractmethod
     def size_multiple(self) -> int:
         """Height and width must be multiples of this, in pixels."""
-        raise NotImplementedError
 
     def whole_frames(self, frames: int) -> int:
         """The next number of frames, from `frames` up, that the model can take."""
         return frames
 
-    def check_frames(self, frames: int) -> None:
+    def check_frames(self, frames: int) -> None:  # noqa: B027 - most models take any number
         """Raise InputError where the model can't take so many frames."""
 
     def _recipe(self, recipe: str | Recipe) -> Recipe:

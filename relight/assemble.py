@@ -20,20 +20,29 @@ Parts = dict[str, Path]
 RelightPipeline = AnimateDiffRelightPipeline | WanRelightPipeline | CogVideoXRelightPipeline
 
 
-def _relighter(parts: Parts, dtype: torch.dtype, prefix: str = "relighter/") -> ICLightPipeline:
+def stable_diffusion(parts: Parts, dtype: torch.dtype, prefix: str = "") -> dict[str, Any]:
+    """VAE, text encoder, tokenizer and UNet of a Stable Diffusion, by their names in a pipeline.
+
+    Raises:
+        ModelError: files that are damaged, or of something else.
+    """
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     weights = {"dtype": dtype, "use_safetensors": True}
-    unet = load_part(UNet2DConditionModel, parts[prefix + "unet"], **weights)
+    return {
+        "vae": load_part(AutoencoderKL, parts[prefix + "vae"], **weights),
+        "text_encoder": load_part(CLIPTextModel, parts[prefix + "text_encoder"], **weights),
+        "tokenizer": load_part(CLIPTokenizer, parts[prefix + "tokenizer"]),
+        "unet": load_part(UNet2DConditionModel, parts[prefix + "unet"], **weights),
+    }
+
+
+def _relighter(parts: Parts, dtype: torch.dtype, prefix: str = "relighter/") -> ICLightPipeline:
+    common = stable_diffusion(parts, dtype, prefix)
     kind = _config(parts[prefix + "scheduler"]).get("prediction_type", "epsilon")
-    return ICLightPipeline(
-        vae=load_part(AutoencoderKL, parts[prefix + "vae"], **weights),
-        text_encoder=load_part(CLIPTextModel, parts[prefix + "text_encoder"], **weights),
-        tokenizer=load_part(CLIPTokenizer, parts[prefix + "tokenizer"]),
-        unet=ic_light_unet(unet, parts["relighter/offsets"]),
-        scheduler=ic_light_scheduler(prediction_type=kind),
-    )
+    common["unet"] = ic_light_unet(common["unet"], parts["relighter/offsets"])
+    return ICLightPipeline(**common, scheduler=ic_light_scheduler(prediction_type=kind))
 
 
 def _animatediff(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from relight.errors import InputError
 
-JOB_FILES = {".yaml", ".yml", ".json"}
 MEDIA = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".gif"),
     *(".png", ".jpg", ".jpeg", ".webp"),

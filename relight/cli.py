@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import logging
 import os
 import signal
@@ -19,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from relight.batch import JOB_FILES, pair_up
+from relight.batch import pair_up
 from relight.errors import Cancelled, InputError, RelightError
-from relight.jobs import Job, RelightJob, UpscaleJob, read_job
+from relight.job_files import JOB_FILES, overlaid, read_job
+from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.terminal import Bar, report, say
 
 if TYPE_CHECKING:
     from relight.output import Result
-    from relight.progress import Progress
 
     Run = Callable[..., Result]
 
@@ -54,6 +54,24 @@ def _options(job: type[RelightJob], without: set[str]) -> type:
     return dataclasses.make_dataclass("Options", fields, kw_only=True, namespace=own)
 
 
+Output = Annotated[
+    Path | None,
+    Parameter(name=["--output", "-o"], help="The file to write, or a folder for several inputs."),
+]
+Json = Annotated[
+    bool,
+    Parameter(
+        name="--json",
+        negative=(),
+        help="Print the result as JSON on stdout, one line an output.",
+    ),
+]
+Verbose = Annotated[
+    bool,
+    Parameter(
+        name=["--verbose", "-v"], negative=(), help="Tell what is done, and show tracebacks."
+    ),
+]
 Options = _options(RelightJob, without={"input", "output"})
 UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
 
@@ -63,10 +81,10 @@ def run(
     inputs: list[Path],
     /,
     *,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    output: Output = None,
     settings: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - never changed
-    json_result: Annotated[bool, Parameter(name="--json", negative=())] = False,
-    verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative=())] = False,
+    json_result: Json = False,
+    verbose: Verbose = False,
 ) -> int:
     """Relight clips: relight run in.mp4 -o out.mp4 --prompt "a bear, red neon light" --light left
 
@@ -74,12 +92,6 @@ def run(
     ----------
     inputs
         Clips, folders of clips, or one job file (.yaml, .json; a sidecar is one).
-    output
-        The file to write, or a folder for several inputs.
-    json_result
-        Print the result as JSON on stdout, one line an output.
-    verbose
-        Tell what is done, and show tracebacks.
     """
     jobs = _jobs(RelightJob, inputs, output, settings)
     return _run_all(jobs, _relighting, json_result, verbose)
@@ -90,10 +102,10 @@ def upscale(
     inputs: list[Path],
     /,
     *,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    output: Output = None,
     settings: Annotated[UpscaleOptions, Parameter(name="*")] = UpscaleOptions(),  # noqa: B008
-    json_result: Annotated[bool, Parameter(name="--json", negative=())] = False,
-    verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative=())] = False,
+    json_result: Json = False,
+    verbose: Verbose = False,
 ) -> int:
     """Upscale pictures and clips: relight upscale in.jpg -o out.png --scale 2
 
@@ -101,12 +113,6 @@ def upscale(
     ----------
     inputs
         Pictures, clips, folders of them, or one job file (.yaml, .json; a sidecar is one).
-    output
-        The file to write, or a folder for several inputs.
-    json_result
-        Print the result as JSON on stdout, one line an output.
-    verbose
-        Tell what is done, and show tracebacks.
     """
     jobs = _jobs(UpscaleJob, inputs, output, settings)
     return _run_all(jobs, _upscaling, json_result, verbose)
@@ -197,10 +203,7 @@ def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: ob
     """The jobs meant by a command line; its own settings go before those of a job file."""
     given = {name: value for name, value in vars(settings).items() if value is not None}
     if len(inputs) == 1 and inputs[0].suffix.lower() in JOB_FILES:
-        stored = read_job(inputs[0], kind)
-        if given.keys() & {"scale", "size"}:  # two ways to say one thing: the newer goes before
-            stored = {name: stored[name] for name in stored if name not in ("scale", "size")}
-        stored |= given
+        stored = overlaid(kind, read_job(inputs[0], kind), given)
         if output is not None:
             stored["output"] = output
         return [kind.make(**stored)]
@@ -214,18 +217,18 @@ def _run_all(jobs: list[Job], runner: Callable[[], Run], json_result: bool, verb
     run, failures = runner(), 0
     for job in jobs:
         try:
-            with _Bar(job.input.name) as bar:
+            with Bar(job.input.name) as bar:
                 result = run(job, on_progress=bar.update)
-            _report(result, json_result)
+            report(result, json_result)
         except RelightError as error:
             if verbose:
                 logging.getLogger("relight").exception("%s", job.input)
             if len(jobs) == 1 or isinstance(error, Cancelled):
                 raise
             failures += 1
-            _say(f"relight: {job.input}: {error}")
+            say(f"relight: {job.input}: {error}")
     if failures:
-        _say(f"relight: {failures} of {len(jobs)} failed")
+        say(f"relight: {failures} of {len(jobs)} failed")
     return 1 if failures else 0
 
 
@@ -255,52 +258,10 @@ def _telling(load: Callable[..., Any]) -> Callable[..., Any]:
     @functools.lru_cache(maxsize=1)
     def once(*wanted: str | bool) -> Any:
         model = load(*wanted)
-        _say(f"model: {model.name} ({model.why})")
+        say(f"model: {model.name} ({model.why})")
         return model
 
     return once
-
-
-def _report(result: Result, as_json: bool) -> None:
-    for note in result.notes:
-        _say(f"note: {note}")
-    if as_json:
-        plain = dataclasses.asdict(result)
-        print(json.dumps(plain, default=str, ensure_ascii=False))  # noqa: T201
-    else:
-        seconds = result.seconds["total"]
-        print(f"{result.path} ({result.frames} frames, {seconds:.0f} s)")  # noqa: T201
-
-
-class _Bar:
-    """A progress bar on stderr: stage, part done, time left. It appears with the first news."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.bar = name, None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def update(self, progress: Progress) -> None:
-        if self.bar is None:
-            from tqdm import tqdm
-
-            form = "{desc} {percentage:3.0f}%|{bar}|{postfix}"
-            self.bar = tqdm(
-                total=1.0, desc=self.name, bar_format=form, file=sys.stderr, leave=False
-            )
-        left = progress.seconds_left
-        when = "" if left is None else f", {left // 60:.0f}:{left % 60:02.0f} left"
-        self.bar.set_postfix_str(progress.stage + when, refresh=False)
-        self.bar.update(progress.fraction - self.bar.n)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -314,19 +275,19 @@ def main(arguments: list[str] | None = None) -> int:
         done = call(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         return done or 0
     except (CycloptsError, InputError) as error:
-        _say(f"relight: {' '.join(str(error).split())}")
+        say(f"relight: {' '.join(str(error).split())}")
         return 2
     except (KeyboardInterrupt, Cancelled):
-        _say("relight: interrupted, nothing was written")
+        say("relight: interrupted, nothing was written")
         return 130
     except RelightError as error:
-        _say(f"relight: {error}")
+        say(f"relight: {error}")
         return 1
     except (RuntimeError, MemoryError, OSError) as error:
         if logging.getLogger().isEnabledFor(logging.INFO):
             raise
         reason = " ".join(str(error).split())[:300]
-        _say(f"relight: {type(error).__name__}: {reason} (--verbose shows where)")
+        say(f"relight: {type(error).__name__}: {reason} (--verbose shows where)")
         return 1
 
 

@@ -8,6 +8,7 @@ itself, frames pass through it in chunks, and a chunked call gives what an unchu
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -78,11 +79,8 @@ def _safe_dtype(vae: AutoencoderKL) -> Iterator[torch.dtype]:
         vae.to(own)
 
 
-class VideoCodec:
+class VideoCodec(ABC):
     """Pixels (frames, 3, h, w) <-> the latents a video pipeline's scheduler steps on.
-
-    As written here: a VAE that takes all frames at once, (1, c, frames', h', w') inside. A family
-    says in `normalise` and `raw` what its denoiser sees of the VAE's latents.
 
     Args:
         vae: used as it is. device: where it computes; None: where it lies.
@@ -97,24 +95,13 @@ class VideoCodec:
     ) -> None:
         self.vae, self.device, self.clip = vae, device or vae.device, clip
 
+    @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor:
-        video = pixels.transpose(0, 1)[None].to(self.device, self.vae.dtype)
-        return self.normalise(self.vae.encode(video).latent_dist.mode().float())
+        """(frames, 3, h, w) in [-1, 1] -> latents, the mode, float32."""
 
+    @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
-        raw = self.raw(latents.to(self.device).float()).to(self.vae.dtype)
-        return self._frames(raw)[0].transpose(0, 1).float()
-
-    def _frames(self, raw: Tensor) -> Tensor:
-        return self.vae.decode(raw, return_dict=False)[0]
-
-    def normalise(self, mode: Tensor) -> Tensor:
-        """What the VAE encodes, (1, c, frames', h', w') float32 -> what the denoiser sees."""
-        raise NotImplementedError
-
-    def raw(self, latents: Tensor) -> Tensor:
-        """The inverse of `normalise`."""
-        raise NotImplementedError
+        """Latents -> (frames, 3, h, w) about [-1, 1], float32."""
 
 
 class AnimateDiffCodec(VideoCodec):
@@ -127,7 +114,33 @@ class AnimateDiffCodec(VideoCodec):
         return FrameCodec(self.vae, self.device).decode(latents[0].transpose(0, 1))
 
 
-class WanCodec(VideoCodec):
+class ClipCodec(VideoCodec):
+    """A VAE that takes all frames at once, (1, c, frames', h', w') inside.
+
+    A family says in `normalise` and `raw` what its denoiser sees of the VAE's latents.
+    """
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        video = pixels.transpose(0, 1)[None].to(self.device, self.vae.dtype)
+        return self.normalise(self.vae.encode(video).latent_dist.mode().float())
+
+    def decode(self, latents: Tensor) -> Tensor:
+        raw = self.raw(latents.to(self.device).float()).to(self.vae.dtype)
+        return self._frames(raw)[0].transpose(0, 1).float()
+
+    def _frames(self, raw: Tensor) -> Tensor:
+        return self.vae.decode(raw, return_dict=False)[0]
+
+    @abstractmethod
+    def normalise(self, mode: Tensor) -> Tensor:
+        """What the VAE encodes, (1, c, frames', h', w') float32 -> what the denoiser sees."""
+
+    @abstractmethod
+    def raw(self, latents: Tensor) -> Tensor:
+        """The inverse of `normalise`."""
+
+
+class WanCodec(ClipCodec):
     """4k + 1 frames: latents (1, c, k + 1, h / 8, w / 8), each channel normalised."""
 
     def normalise(self, mode: Tensor) -> Tensor:
@@ -145,7 +158,7 @@ class WanCodec(VideoCodec):
         return mean, std
 
 
-class CogVideoXCodec(VideoCodec):
+class CogVideoXCodec(ClipCodec):
     """4k + 1 frames: latents (1, k + 1, c, h / 8, w / 8), scaled."""
 
     def normalise(self, mode: Tensor) -> Tensor:
@@ -155,7 +168,7 @@ class CogVideoXCodec(VideoCodec):
         return (latents / self.vae.config.scaling_factor).transpose(1, 2)
 
 
-class LTXCodec(VideoCodec):
+class LTXCodec(ClipCodec):
     """8k + 1 frames: a sequence of latents (1, (k + 1) * h / 32 * w / 32, c), normalised."""
 
     def normalise(self, mode: Tensor) -> Tensor:

@@ -5,11 +5,9 @@ A field added to a job appears in all of them by itself, with its range and its 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from relight.errors import InputError
@@ -59,8 +57,12 @@ Overwrite = Annotated[bool, Field(description="Replace the output if it exists."
 
 
 class Job(BaseModel):
-    """What jobs have in common. Frozen; raises `InputError` (one line) through `make`."""
+    """What jobs have in common. Frozen; raises `InputError` (one line) through `make`.
 
+    `exclusive` names settings that say one thing in several ways, of which a job has one at most.
+    """
+
+    exclusive: ClassVar[tuple[str, ...]] = ()
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     input: Path
@@ -194,6 +196,8 @@ class RelightJob(Job):
 class UpscaleJob(Job):
     """One picture or clip to upscale."""
 
+    exclusive = ("scale", "size")
+
     input: Path = Field(
         description="The picture or clip: png, jpg, webp, gif, mp4, mov, mkv, webm, avi."
     )
@@ -262,32 +266,6 @@ class UpscaleJob(Job):
         if self.scale is not None and self.size is not None:
             raise ValueError("give a scale or a size, not both")
         return self
-
-
-def read_job(path: Path, kind: type[Job] = RelightJob) -> dict[str, Any]:
-    """The settings in a YAML or JSON job file, or in the sidecar beside an earlier output.
-
-    Keys are checked here, so that a typo is named together with its file; values when the job is
-    made. Relative paths are meant from the current folder, as on the command line.
-
-    Raises:
-        InputError: unreadable, not a mapping, or an unknown key.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"can't read the job file {path}: {reason}") from None
-    if isinstance(data, dict) and "settings" in data:
-        data = data["settings"]  # a sidecar
-    if not isinstance(data, dict):
-        raise InputError(f"the job file {path} holds no settings (key: value lines)")
-    for key in data:
-        if key not in kind.model_fields:
-            known = ", ".join(kind.model_fields)
-            raise InputError(f"unknown key {key!r} in {path}: use {known}")
-    return data
 
 
 def _one_line(error: ValidationError, kind: type[Job]) -> str:

@@ -13,7 +13,7 @@ from relight.assemble import Parts, RelightPipeline, assemble, load_with
 from relight.catalogue import CATALOGUE, Entry, folder_parts, is_here, locate
 from relight.errors import ModelError
 from relight.ic_light import ICLightPipeline
-from relight.placement import compile_denoisers, is_small, place, use_attention
+from relight.placement import settle
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 CHUNKS = {"lowest": 2, "low": 4, "high": None}
@@ -96,12 +96,7 @@ def load_model(
     kind = dtype_for(dtype, where, entry.half)
     pipe, relighter = assemble(entry.backbone, parts, kind)
     pipe.set_progress_bar_config(disable=True)
-    use_attention((pipe, relighter), attention)
-    if memory == "auto":
-        memory = "low" if is_small(where) else "high"
-    place((pipe, relighter), where, memory)
-    if compile:
-        compile_denoisers((pipe, relighter))
+    memory = settle((pipe, relighter), where, memory, attention, compile)
     return Model(
         name=name,
         entry=entry,

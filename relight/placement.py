@@ -20,6 +20,25 @@ SMALL_GPU = 16
 DENOISERS = ("unet", "transformer")
 
 
+def settle(pipes: Pipes, device: torch.device, memory: str, attention: str, compile: bool) -> str:
+    """Pull all the levers of a job on freshly loaded pipelines.
+
+    Args:
+        memory: see `place`, or "auto", by the GPU's memory. attention: see `use_attention`.
+        compile: compile what denoises.
+
+    Returns:
+        what `memory` came to.
+    """
+    use_attention(pipes, attention)
+    if memory == "auto":
+        memory = "low" if is_small(device) else "high"
+    place(pipes, device, memory)
+    if compile:
+        compile_denoisers(pipes)
+    return memory
+
+
 def is_small(device: torch.device) -> bool:
     """Whether a device is a GPU on which the parts of a model should take turns."""
     if device.type != "cuda":

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import (
-    AutoencoderKL,
     EulerDiscreteScheduler,
     MotionAdapter,
-    UNet2DConditionModel,
 )
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-from relight.assemble import Parts, load_part
+from relight.assemble import Parts, load_part, stable_diffusion
 from relight.catalogue import SD15_PARTS, SDXL_PARTS, UPSCALERS, UpscaleEntry, is_here, locate
 from relight.errors import ModelError
 from relight.models import device_for, dtype_for
 from relight.pipelines.diffusehigh_sd15 import DiffuseHighSD15Pipeline
 from relight.pipelines.diffusehigh_sdxl import DiffuseHighSDXLPipeline
 from relight.pipelines.video_upscale import VideoUpscaleAnimateDiffPipeline
-from relight.placement import compile_denoisers, is_small, place, use_attention
+from relight.placement import settle
 
 UpscalePipeline = (
     DiffuseHighSD15Pipeline | DiffuseHighSDXLPipeline | VideoUpscaleAnimateDiffPipeline
@@ -86,12 +83,7 @@ def load_upscaler(
     kind = dtype_for(dtype, where, "float16")
     pipe = (_video if moving else _pictures)(parts, kind)
     pipe.set_progress_bar_config(disable=True)
-    use_attention((pipe,), attention)
-    if memory == "auto":
-        memory = "low" if is_small(where) else "high"
-    place((pipe,), where, memory)
-    if compile:
-        compile_denoisers((pipe,))
+    memory = settle((pipe,), where, memory, attention, compile)
     return Upscaler(
         name=name,
         pipe=pipe,
@@ -138,7 +130,7 @@ def _folder_parts(folder: Path, like: UpscaleEntry, moving: bool) -> Parts:
 def _pictures(
     parts: Parts, dtype: torch.dtype
 ) -> DiffuseHighSD15Pipeline | DiffuseHighSDXLPipeline:
-    common = _common(parts, dtype)
+    common = stable_diffusion(parts, dtype)
     scheduler = load_part(EulerDiscreteScheduler, parts["scheduler"])
     if "text_encoder_2" not in parts:
         return DiffuseHighSD15Pipeline(
@@ -159,18 +151,8 @@ def _pictures(
 
 def _video(parts: Parts, dtype: torch.dtype) -> VideoUpscaleAnimateDiffPipeline:
     return VideoUpscaleAnimateDiffPipeline(
-        **_common(parts, dtype),
+        **stable_diffusion(parts, dtype),
         motion_adapter=load_part(MotionAdapter, parts["motion_adapter"], dtype=dtype),
         # AnimateDiff was trained on linear betas, over the checkpoint's own configuration.
         scheduler=load_part(EulerDiscreteScheduler, parts["scheduler"], beta_schedule="linear"),
     )
-
-
-def _common(parts: Parts, dtype: torch.dtype) -> dict[str, Any]:
-    weights = {"dtype": dtype, "use_safetensors": True}
-    return {
-        "vae": load_part(AutoencoderKL, parts["vae"], **weights),
-        "text_encoder": load_part(CLIPTextModel, parts["text_encoder"], **weights),
-        "tokenizer": load_part(CLIPTokenizer, parts["tokenizer"]),
-        "unet": load_part(UNet2DConditionModel, parts["unet"], **weights),
-    }

@@ -143,7 +143,8 @@ def possible_size(job: UpscaleJob, info: video.VideoInfo) -> Size:
         InputError: a size that is no larger than the input, or takes more memory than there is.
     """
     size = target_size(job, (info.height, info.width))
-    check_memory(size, min(frame_count(job, info), UPSCALERS["mini"].window))
+    window = max(entry.window or 1 for entry in UPSCALERS.values())
+    check_memory(size, min(frame_count(job, info), window))
     return size
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLLTXVideo,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     MotionAdapter,
@@ -93,6 +94,24 @@ def tiny_model(tmp_path_factory):
     (folder / "motion_adapter").symlink_to(TINY / "motion_adapter")
     (folder / "iclight_fc.safetensors").symlink_to(TINY / "iclight_fc.safetensors")
     return folder
+
+
+def tiny_ltx_vae(channels, halvings, **config):
+    """An LTX VAE with random weights; each of `halvings` that is true halves space and time."""
+    torch.manual_seed(0)
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=channels,
+        block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1, 1),
+        spatio_temporal_scaling=halvings,
+        decoder_spatio_temporal_scaling=halvings,
+        **config,
+    ).eval()
+    vae.latents_mean.copy_(torch.randn(channels) * 0.1)
+    vae.latents_std.copy_(torch.rand(channels) + 0.5)
+    return vae
 
 
 def case_id(value):

@@ -9,7 +9,6 @@ import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderKLCogVideoX,
-    AutoencoderKLLTXVideo,
     AutoencoderKLWan,
     AutoencoderTiny,
     LTXConditionPipeline,
@@ -21,7 +20,7 @@ from relight.catalogue import MINI
 from relight.codecs import FrameCodec, video_codec
 from relight.errors import InputError, ModelError
 from relight.pictures import as_pictures, picture_size
-from tests.conftest import TINY
+from tests.conftest import TINY, tiny_ltx_vae
 
 CLIP = Path(__file__).parents[1] / "examples" / "clips" / "big_buck_bunny.mp4"
 
@@ -172,22 +171,9 @@ def test_the_precision_is_restored_after_an_exception(half_vae, call):
 
 @pytest.fixture
 def ltx_vae():
-    torch.manual_seed(0)
-    halvings = (True, False, False, False)  # 8 x 8 pixels and 2 frames a latent
-    vae = AutoencoderKLLTXVideo(
-        latent_channels=6,
-        block_out_channels=(8, 8, 8, 8),
-        decoder_block_out_channels=(8, 8, 8, 8),
-        layers_per_block=(1, 1, 1, 1, 1),
-        decoder_layers_per_block=(1, 1, 1, 1, 1),
-        spatio_temporal_scaling=halvings,
-        decoder_spatio_temporal_scaling=halvings,
-        timestep_conditioning=True,
-        scaling_factor=2.0,
-    ).eval()
-    vae.latents_mean.copy_(torch.randn(6))
-    vae.latents_std.copy_(torch.rand(6) + 0.5)
-    return vae
+    # 8 x 8 pixels and 2 frames a latent
+    halvings = (True, False, False, False)
+    return tiny_ltx_vae(6, halvings, timestep_conditioning=True, scaling_factor=2.0)
 
 
 def test_ltx_latents_are_packed_and_normalised_as_its_pipeline_does(ltx_vae):
@@ -215,7 +201,7 @@ def test_ltx_latents_of_another_clip_are_refused(ltx_vae, clip):
 # --- slices and tiles: less memory, the same picture
 
 
-def _family(name, sd15, ltx_vae):
+def _vae_and_clip(name, sd15, ltx_vae):
     """A VAE with random weights of each family, and a clip it takes."""
     if name == "sd15":
         return copy.deepcopy(sd15["vae"]), _pixels(3, 64, 96)
@@ -225,38 +211,32 @@ def _family(name, sd15, ltx_vae):
     return kind.from_pretrained(TINY / name / "vae").eval(), _pixels(5, 64, 96)
 
 
-FAMILIES = ["sd15", "wan", "cog", "ltx"]
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_slices_change_nothing(name, sd15, ltx_vae):
-    vae, x = _family(name, sd15, ltx_vae)
+@pytest.fixture(params=["sd15", "wan", "cog", "ltx"])
+def coded(request, sd15, ltx_vae):
+    """(VAE, codec, clip, its latents, those decoded) of each family."""
+    vae, x = _vae_and_clip(request.param, sd15, ltx_vae)
     codec = video_codec(vae, clip=(len(x), *x.shape[2:]))
     z = codec.encode(x)
-    out = codec.decode(z)
+    return vae, codec, x, z, codec.decode(z)
+
+
+def test_slices_change_nothing(coded):
+    vae, codec, x, z, out = coded
     vae.enable_slicing()
     torch.testing.assert_close(codec.encode(x), z, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(codec.decode(z), out, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_tiles_that_hold_the_whole_picture_change_nothing(name, sd15, ltx_vae):
-    vae, x = _family(name, sd15, ltx_vae)
-    codec = video_codec(vae, clip=(len(x), *x.shape[2:]))
-    z = codec.encode(x)
-    out = codec.decode(z)
+def test_tiles_that_hold_the_whole_picture_change_nothing(coded):
+    vae, codec, x, z, out = coded
     vae.enable_tiling()
     _tile(vae, 128, 96)
     assert torch.equal(codec.encode(x), z)
     assert torch.equal(codec.decode(z), out)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_small_tiles_keep_the_shapes(name, sd15, ltx_vae):
-    vae, x = _family(name, sd15, ltx_vae)
-    codec = video_codec(vae, clip=(len(x), *x.shape[2:]))
-    z = codec.encode(x)
-    whole = codec.decode(z)
+def test_small_tiles_keep_the_shapes(coded):
+    vae, codec, x, z, whole = coded
     vae.enable_tiling()
     _tile(vae, 48, 32)
     assert codec.encode(x).shape == z.shape

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from relight.errors import InputError
-from relight.jobs import RelightJob, read_job
+from relight.job_files import read_job
+from relight.jobs import RelightJob
 
 GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
 

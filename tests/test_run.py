@@ -10,7 +10,8 @@ import pytest
 import relight
 from relight import video
 from relight.errors import Cancelled, InputError, ModelError
-from relight.jobs import RelightJob, read_job
+from relight.job_files import read_job
+from relight.jobs import RelightJob
 from relight.models import load_model
 from relight.output import sidecar_path
 from relight.run import run_relight

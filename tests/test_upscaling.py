@@ -13,7 +13,9 @@ from PIL import Image
 import relight
 from relight import upscaling, video
 from relight.errors import Cancelled, InputError, ModelError
-from relight.jobs import UpscaleJob, read_job
+from relight.job_files import read_job
+from relight.jobs import UpscaleJob
+from relight.methods.diffuse_high import IDENTITY
 from relight.output import sidecar_path
 from relight.upscalers import load_upscaler
 from relight.upscaling import check_memory, run_upscale, stage_sizes, target_size
@@ -526,3 +528,7 @@ def test_the_names_are_those_of_the_package():
     assert relight.upscale is upscaling.upscale and relight.run_upscale is run_upscale
     assert relight.UpscaleJob is UpscaleJob and relight.load_upscaler is load_upscaler
     assert list(inspect.signature(relight.upscale).parameters) == ["input", "output", "settings"]
+
+
+def test_the_dial_of_a_job_stands_where_the_default_recipe_does():
+    assert UpscaleJob.model_fields["identity"].default == IDENTITY

@@ -14,7 +14,7 @@ from relight.jobs import RelightJob
 from relight.ui import controls, media, theme
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.result_panel import ResultPanel
-from relight.ui.run_tab import NO_FACTS, PRIVATE, RunTab
+from relight.ui.run_tab import PRIVATE, RunTab
 from relight.ui.studio import Studio
 
 SIDES = {"left": "← Left", "right": "Right →", "top": "↑ Top", "bottom": "↓ Bottom"}
@@ -34,19 +34,14 @@ WAITING = ("Your relit clip appears here", "Preview lights the first second in a
 
 
 class RelightTab(RunTab):
-    """Components and events of the tab.
-
-    Args:
-        example: a clip that is one click away; no button where it is not there.
-    """
+    """Components and events of the tab."""
 
     kind = "relight"
     ready = "Press Preview to light the first second, or Relight for the whole clip."
     looked = "This is the first second. Change the light, or press Relight for the whole clip."
 
     def __init__(self, studio: Studio, browser: gr.BrowserState, example: Path) -> None:
-        super().__init__(studio, browser)
-        self.example = example
+        super().__init__(studio, browser, example)
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
                 self.named = {
@@ -65,17 +60,7 @@ class RelightTab(RunTab):
         clip = gr.Video(
             sources=["upload"], label="Clip", height=250, elem_id="clip", buttons=[], loop=True
         )
-        with gr.Row():
-            with gr.Column(scale=3, min_width=200):
-                self.facts = gr.HTML(NO_FACTS)
-            self.take_example = gr.Button(
-                "Use the example clip",
-                size="sm",
-                elem_id="example",
-                scale=0,
-                min_width=165,
-                visible=self.example.is_file(),
-            )
+        self.draw_facts()
         return clip
 
     def _draw_light(self) -> dict[str, Any]:

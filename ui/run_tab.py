@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from relight.errors import InputError, RelightError
-from relight.jobs import read_job
+from relight.job_files import read_job
 from relight.ui import controls, media, panels, work
 from relight.ui.orders import KINDS, QUALITY, Order
 from relight.ui.result_panel import ResultPanel
@@ -27,6 +27,9 @@ class RunTab:
     A subclass draws `named` (control by name, as `Order.read` wants them), `facts`, `panel` and the
     buttons, and calls `wire`.
 
+    Args:
+        example: a clip that is one click away; no button where it is not there.
+
     Attributes:
         kind: a key of `KINDS`. ready, looked: what to say once a clip and once a preview is there.
     """
@@ -42,8 +45,22 @@ class RunTab:
     cancel: gr.Button
     load_job: gr.UploadButton
 
-    def __init__(self, studio: Studio, browser: gr.BrowserState) -> None:
-        self.studio, self.browser = studio, browser
+    def __init__(self, studio: Studio, browser: gr.BrowserState, example: Path) -> None:
+        self.studio, self.browser, self.example = studio, browser, example
+
+    def draw_facts(self) -> None:
+        """The clip's facts, and the example one click away."""
+        with gr.Row():
+            with gr.Column(scale=3, min_width=200):
+                self.facts = gr.HTML(NO_FACTS)
+            self.take_example = gr.Button(
+                "Use the example clip",
+                size="sm",
+                elem_id=f"{self.kind}_example",
+                scale=0,
+                min_width=165,
+                visible=self.example.is_file(),
+            )
 
     def draw_settings(self, *own: str) -> dict[str, Any]:
         """Quality, model and, folded away, a control for every field that is not among `own`."""

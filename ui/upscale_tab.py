@@ -13,7 +13,7 @@ from relight.jobs import UpscaleJob
 from relight.ui import controls, media, theme
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.result_panel import ResultPanel
-from relight.ui.run_tab import NO_FACTS, PRIVATE, RunTab
+from relight.ui.run_tab import PRIVATE, RunTab
 from relight.ui.studio import Studio
 
 NEXT = "Choose a picture or a clip, and how many times larger it shall be."
@@ -21,19 +21,14 @@ WAITING = ("The larger one appears here", "Preview enlarges the middle of the fi
 
 
 class UpscaleTab(RunTab):
-    """Components and events of the tab.
-
-    Args:
-        example: a clip that is one click away; no button where it is not there.
-    """
+    """Components and events of the tab."""
 
     kind = "upscale"
     ready = "Press Preview to see the middle of the frame, or Upscale for all of it."
     looked = "This is the middle of the first frame. Press Upscale for all of it."
 
     def __init__(self, studio: Studio, browser: gr.BrowserState, example: Path) -> None:
-        super().__init__(studio, browser)
-        self.example = example
+        super().__init__(studio, browser, example)
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
                 self.named = {"clip": self._draw_clip(), **self._draw_size()}
@@ -58,17 +53,7 @@ class UpscaleTab(RunTab):
             height=130,
             elem_id="upscale_clip",
         )
-        with gr.Row():
-            with gr.Column(scale=3, min_width=200):
-                self.facts = gr.HTML(NO_FACTS)
-            self.take_example = gr.Button(
-                "Use the example clip",
-                size="sm",
-                elem_id="upscale_example",
-                scale=0,
-                min_width=165,
-                visible=self.example.is_file(),
-            )
+        self.draw_facts()
         self.first = gr.Image(
             label="Its first frame", interactive=False, height=200, buttons=[], visible=False
         )
@@ -97,7 +82,7 @@ class UpscaleTab(RunTab):
         return {"scale": scale, "identity": identity, "prompt": prompt, **rest}
 
     def filled(self, settings: dict[str, Any]) -> dict[Any, Any]:
-        known = {k: v for k, v in settings.items() if k not in ("scale", "size")}
+        known = {k: v for k, v in settings.items() if k not in UpscaleJob.exclusive}
         return super().filled(known)
 
 

@@ -7,7 +7,6 @@ negative velocity: nothing of that is known to `light_fusion`, only to the sched
 import pytest
 import torch
 from diffusers import (
-    AutoencoderKLLTXVideo,
     FlowMatchEulerDiscreteScheduler,
     LTXConditionPipeline,
     LTXVideoTransformer3DModel,
@@ -17,6 +16,7 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import linear_quadratic_sche
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import BEST, PAPER, Recipe
 from relight.pipelines import light_fusion
+from tests.conftest import tiny_ltx_vae
 
 FRAMES, HEIGHT, WIDTH = 5, 64, 96
 STEPS, STRENGTH, GUIDANCE = 8, 0.2, 2.0
@@ -27,20 +27,8 @@ SHAPE = (1, -1, 1, 1, 1)
 
 @pytest.fixture(scope="module")
 def ltx():
-    torch.manual_seed(0)
-    halvings = (True, True, False, False)  # 16 x 16 pixels and 4 frames a latent
-    vae = AutoencoderKLLTXVideo(
-        latent_channels=8,
-        block_out_channels=(8, 8, 8, 8),
-        decoder_block_out_channels=(8, 8, 8, 8),
-        layers_per_block=(1, 1, 1, 1, 1),
-        decoder_layers_per_block=(1, 1, 1, 1, 1),
-        spatio_temporal_scaling=halvings,
-        decoder_spatio_temporal_scaling=halvings,
-        scaling_factor=1.0,
-    ).eval()
-    vae.latents_mean.copy_(torch.randn(8) * 0.1)
-    vae.latents_std.copy_(torch.rand(8) + 0.5)
+    # 16 x 16 pixels and 4 frames a latent
+    vae = tiny_ltx_vae(8, (True, True, False, False), scaling_factor=1.0)
     transformer = LTXVideoTransformer3DModel(
         in_channels=8,
         out_channels=8,

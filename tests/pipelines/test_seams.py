@@ -4,33 +4,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
 
-import relight
 from relight import video
 from relight.methods.tiled_denoising import spans
-from relight.pipelines import DiffuseHighSD15Pipeline
+from relight.upscalers import load_upscaler
 
-MINI = Path(relight.__file__).parent / "mini"
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 TILE, SIZE, FACTOR = 128, 256, 4  # pixels; FACTOR of them to a latent pixel
 
 
 @pytest.fixture(scope="module")
 def mini():
-    pipe = DiffuseHighSD15Pipeline(
-        vae=AutoencoderKL.from_pretrained(MINI / "vae", dtype=torch.float32),
-        text_encoder=CLIPTextModel.from_pretrained(MINI / "text_encoder", dtype=torch.float32),
-        tokenizer=CLIPTokenizer.from_pretrained(MINI / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(MINI / "unet", dtype=torch.float32),
-        scheduler=EulerDiscreteScheduler.from_pretrained(MINI / "scheduler"),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return load_upscaler(False, "mini", "cpu").pipe
 
 
 def _borders():

@@ -105,7 +105,7 @@ def test_the_light_of_ones_own_picture_is_used(page, served, tmp_path):
     light = tmp_path / "light.png"
     with video.write(light, size=(64, 64), fps=1) as out:
         out.add(np.dstack([np.full((64, 64), v, np.uint8) for v in (255, 40, 40)]), 0)
-    page.click("#example")
+    page.click("#relight_example")
     page.wait_for_selector(".facts .name")
     page.get_by_label("My picture").check()
     page.click("#relight_preview")
@@ -123,7 +123,7 @@ def test_the_light_of_ones_own_picture_is_used(page, served, tmp_path):
 
 def test_cancel_stops_the_machine_and_leaves_nothing(page, served):
     kept = set(served.results())
-    page.click("#example")
+    page.click("#relight_example")
     page.wait_for_selector(".facts .name")
     page.click("#relight_go")
     _status(page, "Relighting")
@@ -138,7 +138,7 @@ def test_cancel_stops_the_machine_and_leaves_nothing(page, served):
 
 
 def test_a_closed_page_stops_its_job(page, served):
-    page.click("#example")
+    page.click("#relight_example")
     page.wait_for_selector(".facts .name")
     page.click("#relight_go")
     _status(page, "Relighting")
@@ -256,6 +256,6 @@ def test_everything_is_reached_by_keyboard(page):
             )
         )
     assert {"example", "prompt", "light", "relight_preview", "relight_go"} <= reached, reached
-    page.locator("#example").focus()
+    page.locator("#relight_example").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".facts .name")
