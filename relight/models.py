@@ -1,4 +1,4 @@
-"""A model's name, or a folder -> loaded components, ready to relight."""
+"""A model's name, or a folder -> a loaded model that relights clips."""
 
 from __future__ import annotations
 

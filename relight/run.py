@@ -1,4 +1,4 @@
-"""A job -> an output file and its sidecar: the main road through the house."""
+"""A relighting job -> an output file and its sidecar: the main road through the house."""
 
 from __future__ import annotations
 
