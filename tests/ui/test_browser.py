@@ -255,7 +255,9 @@ def test_everything_is_reached_by_keyboard(page):
                 "(document.activeElement.closest('[id]:not([id^=component])') || {}).id || ''"
             )
         )
-    assert {"example", "prompt", "light", "relight_preview", "relight_go"} <= reached, reached
+    assert {"relight_example", "prompt", "light", "relight_preview", "relight_go"} <= reached, (
+        reached
+    )
     page.locator("#relight_example").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".facts .name")
