@@ -4,12 +4,16 @@ what the recipe says it is."""
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 
 from examples.mini_model import smoke
+from examples.mini_model.block_start import LATENT, widen
+from examples.mini_model.carry import carried
 from examples.mini_model.data import Pictures
 from examples.mini_model.footage import clip_pixels, sharp_and_soft
-from examples.mini_model.motion import LOWEST_SOFT, noised_pair
-from examples.mini_model.relight import Schedule
+from examples.mini_model.relight import Schedule, build_unet
+from examples.mini_model.samples import LOWEST_SOFT, noised_pair
+from examples.mini_model.vae import build, views
 from relight.models import load_model
 
 
@@ -53,6 +57,39 @@ def test_v_leads_from_the_noised_soft_picture_to_the_sharp_one(share):
     a, s = schedule.at(t, x)
     assert torch.allclose(a * x - s * v, pair[:, 0], atol=1e-4)
     assert is_soft.tolist() == [share == 1 and time >= LOWEST_SOFT for time in t.tolist()]
+
+
+def test_a_widened_autoencoder_decodes_what_the_narrow_one_did(pictures):
+    torch.manual_seed(0)
+    narrow = AutoencoderKL.from_config({**build().config, "latent_channels": 6})
+    wide = build()
+    widen(narrow, wide, views(pictures, 8, 32))
+    few = torch.randn(2, 6, 8, 8)
+    many = torch.cat([few, torch.zeros(2, LATENT - 6, 8, 8)], 1)
+    with torch.no_grad():
+        assert torch.allclose(wide.decode(many).sample, narrow.decode(few).sample, atol=1e-5)
+
+
+@pytest.mark.parametrize("inputs", [1, 2], ids=["base", "relight"])
+def test_a_unet_is_carried_over_to_turned_latents(pictures, tmp_path, inputs):
+    """Turn the latents by a rotation: the carried UNet turns its answer by the same."""
+    torch.manual_seed(0)
+    vae = build()
+    turn, _ = torch.linalg.qr(torch.randn(LATENT, LATENT))
+    vae.save_pretrained(tmp_path / "old")
+    with torch.no_grad():
+        for part in (vae.quant_conv.weight[:LATENT], vae.quant_conv.bias[:LATENT]):
+            part.copy_((turn @ part.flatten(1 if part.ndim > 1 else 0)).view_as(part))
+    vae.save_pretrained(tmp_path / "new")
+    unet, text = build_unet(inputs * LATENT, LATENT), torch.randn(1, 5, 96)
+    x = torch.randn(1, inputs, LATENT, 8, 8)
+    with torch.no_grad():
+        wanted = torch.einsum("kc,bchw->bkhw", turn, unet(x.flatten(1, 2), 300, text).sample)
+        unet.load_state_dict(
+            carried(unet.state_dict(), tmp_path / "old", tmp_path / "new", pictures)
+        )
+        turned = torch.einsum("kc,bnchw->bnkhw", turn, x).flatten(1, 2)
+        assert torch.allclose(unet(turned, 300, text).sample, wanted, atol=1e-3)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTokenizer
 
+from .carry import carried
 from .data import Pictures
 from .moods import NEGATIVE
 from .render import SIZES, Pair, light_map
@@ -132,29 +133,71 @@ def noised(
     return x, (a * x - clean) / s
 
 
-def train(rank: int, world: int, args: argparse.Namespace) -> None:
-    place = device()
-    pictures = Pictures(args.data, seed=100 + rank + args.seed)
-    vae = AutoencoderKL.from_pretrained(args.vae).to(place).eval()
-    latent = vae.config.latent_channels
-    if rank == 0 and not (args.out / "tokenizer").exists():
+class Pairs:
+    """Pools of every picture shape, drawn from by their shares."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        pictures: Pictures,
+        vae: AutoencoderKL,
+        tokenizer: CLIPTokenizer,
+    ):
+        self.args, self.pictures, self.tokenizer = args, pictures, tokenizer
+        self.pools = [Pool(h, w, vae, vae.device) for h, w in SIZES[args.sizes]]
+        self.shares = list(SIZES[args.sizes].values())
+        self.empty = tokens(tokenizer, ["", NEGATIVE])
+        for pool, share in zip(self.pools, self.shares, strict=True):
+            for _ in range(int(args.fill * share / 8) + 1):
+                pool.add(pictures, tokenizer, 8, args.pool)
+
+    def draw(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Source, clean and gradient latents (B, C, h, w) and tokens; a fifth has no caption."""
+        count, rng = self.args.batch, self.pictures.rng
+        which = int(rng.choice(len(self.pools), p=self.shares))
+        pool, limit = self.pools[which], int(self.args.pool * self.shares[which])
+        pool.add(self.pictures, self.tokenizer, self.args.renew, limit)
+        latents, ids = pool.draw(count, rng)
+        source, plain, target, gradient = latents.unbind(1)
+        drop = torch.rand(count) < 0.18
+        blank = self.empty[(torch.rand(count) < 0.7).long()]
+        ids = torch.where(drop[:, None], blank, ids).to(source.device)
+        clean = torch.where(drop.view(-1, 1, 1, 1).to(source.device), plain, target)
+        return source, clean, gradient, ids
+
+
+def find_tokenizer(args: argparse.Namespace, rank: int, world: int) -> CLIPTokenizer:
+    """That of the run to start from, or a new one; the first worker writes it."""
+    folder = args.out / "tokenizer"
+    if rank == 0 and not folder.exists():
         if args.init:
-            shutil.copytree(args.init.parent / "tokenizer", args.out / "tokenizer")
+            shutil.copytree(args.init.parent / "tokenizer", folder)
         else:
-            build_tokenizer(args.out / "tokenizer")
+            build_tokenizer(folder)
     if world > 1:
         torch.distributed.barrier()
-    tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def build_trainer(
+    args: argparse.Namespace,
+    latent: int,
+    tokenizer: CLIPTokenizer,
+    pictures: Pictures,
+    rank: int,
+    world: int,
+) -> Trainer:
+    """UNet and text encoder, new or from an earlier run, with their optimisers."""
+    place = device()
     encoder = build_encoder(tokenizer).to(place)
     unet = build_unet(2 * latent, latent).to(place)
     quiet_start(unet)
     matrices, rest = split_matrices(unet)
     groups = [(rest, args.rate)]
-    modules: dict[str, torch.nn.Module] = {"unet": unet, "text_encoder": encoder}
     if not args.freeze_text:
         groups.append((encoder.parameters(), args.rate))
     trainer = Trainer(
-        modules,
+        {"unet": unet, "text_encoder": encoder},
         groups,
         args.minutes,
         args.out,
@@ -167,36 +210,31 @@ def train(rank: int, world: int, args: argparse.Namespace) -> None:
     )
     if args.init:
         state = torch.load(args.init, map_location=place, weights_only=True)["ema"]
-        for name, module in modules.items():
-            module.load_state_dict(state[name])
-            trainer.shadow[name] = {k: v.clone() for k, v in state[name].items()}
+        if args.init_vae:
+            state["unet"] = carried(state["unet"], args.init_vae, args.vae, pictures)
+        trainer.begin(state)
     if args.resume:
         trainer.resume()
-    weights = channel_weights(vae.cpu()).to(place)
-    vae.to(place)
+    return trainer
+
+
+def train(rank: int, world: int, args: argparse.Namespace) -> None:
+    place = device()
+    pictures = Pictures(args.data, seed=100 + rank + args.seed)
+    vae = AutoencoderKL.from_pretrained(args.vae).eval()
+    weights = channel_weights(vae).to(place)
     log.info("channel weights %s", [round(v, 2) for v in weights.flatten().tolist()])
-    schedule = Schedule()
-    shares = list(SIZES[args.sizes].values())
-    pools = [Pool(h, w, vae, place) for h, w in SIZES[args.sizes]]
-    for pool, share in zip(pools, shares, strict=True):
-        for _ in range(int(args.fill * share / 8) + 1):
-            pool.add(pictures, tokenizer, 8, args.pool)
-    empty = tokens(tokenizer, ["", NEGATIVE])
+    vae.to(place)
+    tokenizer = find_tokenizer(args, rank, world)
+    trainer = build_trainer(args, vae.config.latent_channels, tokenizer, pictures, rank, world)
+    unet, encoder = trainer.modules["unet"], trainer.modules["text_encoder"]
+    pairs, schedule = Pairs(args, pictures, vae, tokenizer), Schedule()
     while trainer.progress < 1:
-        which = int(pictures.rng.choice(len(pools), p=shares))
-        pool = pools[which]
-        pool.add(pictures, tokenizer, args.renew, int(args.pool * shares[which]))
-        latents, ids = pool.draw(args.batch, pictures.rng)
-        source, plain, target, gradient = latents.unbind(1)
-        drop = torch.rand(args.batch) < 0.18
-        blank = empty[(torch.rand(args.batch) < 0.7).long()]
-        ids = torch.where(drop[:, None], blank, ids).to(place)
-        clean = torch.where(drop.view(-1, 1, 1, 1).to(place), plain, target)
+        source, clean, gradient, ids = pairs.draw()
         t = draw_times(args.batch)
         x, v = noised(clean, gradient, t, schedule)
         text = encoder(ids).last_hidden_state
-        out = unet(torch.cat([x, source], 1), t.to(place), text).sample
-        error = out - v
+        error = unet(torch.cat([x, source], 1), t.to(place), text).sample - v
         pixel = (error.pow(2) * weights).mean((1, 2, 3))
         broad = (F.avg_pool2d(error, 4).pow(2) * weights).mean((1, 2, 3))
         trainer.update((pixel + broad).mean())
@@ -223,6 +261,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--renew", type=int, default=2, help="pairs rendered per step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--init", type=Path, help="state.pt to start from")
+    parser.add_argument("--init-vae", type=Path, help="its autoencoder, where it is another")
     parser.add_argument("--sizes", choices=tuple(SIZES), default="mixed")
     parser.add_argument("--freeze-text", action="store_true")
     parser.add_argument("--processes", type=int, default=1)

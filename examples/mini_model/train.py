@@ -214,6 +214,12 @@ class Trainer:
         info = {"step": self.step, "minutes": round(self.spent / 60, 2)}
         (self.folder / "progress.json").write_text(json.dumps(info))
 
+    def begin(self, states: dict[str, dict[str, torch.Tensor]]) -> None:
+        """Start from these weights, by module name; the schedule and the averages start anew."""
+        for name, module in self.modules.items():
+            module.load_state_dict(states[name])
+            self.shadow[name] = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
     def resume(self) -> bool:
         """Continue from state.pt if it is there."""
         path = self.folder / "state.pt"
