@@ -125,9 +125,11 @@ def noised(
     a, s = schedule.at(t, clean)
     sigma = s / a
     count = len(clean)
-    share = torch.rand(count, 1, 1, 1).to(clean) * (sigma / 14).pow(2).clamp(max=1)
+    share = torch.rand(count, 1, 1, 1).to(clean) * (sigma / 10).pow(2).clamp(max=1)
     share = share * (torch.rand(count, 1, 1, 1).to(clean) < 0.75)
-    start = (sigma > 11) & (torch.rand(count, 1, 1, 1).to(clean) < 0.6)
+    # samplers start from the bare gradient: at sigma 9.8 with 6 steps, 12.9 with 15, 4.6 with 4
+    often = 0.6 * (sigma / 8).clamp(max=1) * (sigma > 4)
+    start = torch.rand(count, 1, 1, 1).to(clean) < often
     share = torch.where(start, torch.ones_like(share), share)
     x = a * ((1 - share) * clean + share * gradient) + s * torch.randn_like(clean)
     return x, (a * x - clean) / s
