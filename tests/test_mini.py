@@ -62,6 +62,11 @@ def test_the_light_takes_the_colour_of_the_prompt(mini, frames, colour, stronges
     assert gain[strongest] > 1.3 * gain.sort().values[1]
 
 
+def test_sampling_the_posterior_adds_no_noise(mini, frames):
+    """Video pipelines sample the latents of their clip; training never gave them a spread."""
+    assert mini.pipe.vae.encode(2 * frames - 1).latent_dist.std.max() < 1e-3
+
+
 def test_the_scene_stays(mini, frames):
     """Edges of the relit frame lie where the source's do."""
     relit = _relit(mini, frames, "a bunny in a meadow, golden light", "left")

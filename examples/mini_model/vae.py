@@ -180,6 +180,8 @@ def whiten(vae: AutoencoderKL, pictures: Pictures, count: int = 600) -> Autoenco
     bias = quant.bias[:LATENT].double()
     quant.weight[:LATENT, :, 0, 0] = (forth @ weight).float()
     quant.bias[:LATENT] = (forth @ (bias - mean)).float()
+    # nothing trained the log variances, and pipelines sample: make the posterior a point
+    quant.weight[LATENT:], quant.bias[LATENT:] = 0, -20
     weight = post.weight[:, :, 0, 0].double()
     post.bias.add_((weight @ mean).float())
     post.weight[:, :, 0, 0] = (weight @ back).float()
