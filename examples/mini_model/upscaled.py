@@ -22,7 +22,7 @@ from .figures import held_out, psnr, sharpness
 
 SIDE = 256
 TOO_SMALL = ("carphone",)  # 144 lines: not sharp at 256 pixels
-STARTS = (100, 200, 300)
+STARTS = (60, 100, 200, 300)
 STEPS = 4
 PROMPT = "sharp photo, detailed"
 
