@@ -6,13 +6,14 @@ fitted on training crops and folded into the first and the last convolution; tra
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL
 
 from .data import Pictures
-from .train import log
+from .train import Trainer, device, log
 
 
 @torch.no_grad()
@@ -45,3 +46,14 @@ def carried(
         "conv_out.weight": torch.einsum("kc,cihw->kihw", forth, last),
         "conv_out.bias": forth @ state["conv_out.bias"].cpu(),
     }
+
+
+def begin(trainer: Trainer, name: str, args: argparse.Namespace, pictures: Pictures) -> None:
+    """Start where `--init` or `--resume` says; `name` is the module that sees latents."""
+    if args.init:
+        states = torch.load(args.init, map_location=device(), weights_only=True)["ema"]
+        if args.init_vae:
+            states[name] = carried(states[name], args.init_vae, args.vae, pictures)
+        trainer.begin(states)
+    if args.resume:
+        trainer.resume()

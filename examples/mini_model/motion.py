@@ -20,7 +20,7 @@ import torch
 from diffusers import AutoencoderKL, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from transformers import CLIPTokenizer
 
-from .carry import carried
+from .carry import begin
 from .data import Pictures
 from .relight import build_unet, channel_weights
 from .samples import Draws
@@ -96,13 +96,7 @@ def build_trainer(
         matrices=matrices,
         matrix_rate=args.matrix_rate,
     )
-    if args.init:
-        state = torch.load(args.init, map_location=device(), weights_only=True)["ema"]
-        if args.init_vae:
-            state["motion"] = carried(state["motion"], args.init_vae, args.vae, pictures)
-        trainer.begin(state)
-    if args.resume:
-        trainer.resume()
+    begin(trainer, "motion", args, pictures)
     return trainer
 
 

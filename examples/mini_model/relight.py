@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTokenizer
 
-from .carry import carried
+from .carry import begin
 from .data import Pictures
 from .moods import NEGATIVE
 from .render import SIZES, Pair, light_map
-from .text import build_encoder, build_tokenizer, tokens
+from .text import build_encoder, build_tokenizer, tokens, without_captions
 from .train import Trainer, device, launch, log, split_matrices
 
 
@@ -162,8 +162,7 @@ class Pairs:
         latents, ids = pool.draw(count, rng)
         source, plain, target, gradient = latents.unbind(1)
         drop = torch.rand(count) < 0.18
-        blank = self.empty[(torch.rand(count) < 0.7).long()]
-        ids = torch.where(drop[:, None], blank, ids).to(source.device)
+        ids = without_captions(ids, drop, self.empty).to(source.device)
         clean = torch.where(drop.view(-1, 1, 1, 1).to(source.device), plain, target)
         return source, clean, gradient, ids
 
@@ -210,13 +209,7 @@ def build_trainer(
         matrices=matrices,
         matrix_rate=args.matrix_rate,
     )
-    if args.init:
-        state = torch.load(args.init, map_location=place, weights_only=True)["ema"]
-        if args.init_vae:
-            state["unet"] = carried(state["unet"], args.init_vae, args.vae, pictures)
-        trainer.begin(state)
-    if args.resume:
-        trainer.resume()
+    begin(trainer, "unet", args, pictures)
     return trainer
 
 

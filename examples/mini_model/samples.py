@@ -14,7 +14,7 @@ from .data import Pictures
 from .footage import SHARP, clip_pixels, sharp_and_soft
 from .moods import NEGATIVE
 from .relight import Schedule
-from .text import tokens
+from .text import tokens, without_captions
 
 HIGHEST = 650
 LOWEST_SOFT = 80  # below, v would multiply the difference of sharp and soft by more than 3
@@ -155,7 +155,5 @@ class Draws:
         t = (HIGHEST * torch.rand(len(clean))).long()
         a, s = self.schedule.at(t, clean)
         noise = torch.randn_like(clean)
-        drop = torch.rand(len(clean)) < 0.15
-        blank = self.empty[(torch.rand(len(clean)) < 0.7).long()]
-        ids = torch.where(drop[:, None], blank, ids)
+        ids = without_captions(ids, torch.rand(len(clean)) < 0.15, self.empty)
         return Sample(a * clean + s * noise, a * noise - s * clean, t, ids, ["clip"] * len(t))

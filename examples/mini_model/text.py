@@ -82,3 +82,9 @@ def tokens(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
     return tokenizer(
         captions, padding="max_length", truncation=True, max_length=77, return_tensors="pt"
     ).input_ids
+
+
+def without_captions(ids: torch.Tensor, drop: torch.Tensor, blanks: torch.Tensor) -> torch.Tensor:
+    """`ids` (B, 77) with one of the two `blanks`, seven in ten the second, where `drop` says so."""
+    blank = blanks[(torch.rand(len(ids)) < 0.7).long()]
+    return torch.where(drop[:, None], blank, ids)
