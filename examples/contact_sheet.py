@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from relight import video
+from relight import media
 
 CAPTION = 16
 """Height of a caption, in pixels."""
@@ -19,9 +19,9 @@ CAPTION = 16
 
 def spread(path: Path | str, count: int) -> list[np.ndarray]:
     """`count` frames of a clip, evenly spread from the first to the last."""
-    times = [frame.time for frame in video.read(path)]
+    times = [frame.time for frame in media.read(path)]
     chosen = {round(i * (len(times) - 1) / max(count - 1, 1)) for i in range(count)}
-    return [frame.image for i, frame in enumerate(video.read(path)) if i in chosen]
+    return [frame.image for i, frame in enumerate(media.read(path)) if i in chosen]
 
 
 def contact_sheet(rows: dict[str, list[np.ndarray]], width: int = 240) -> Image.Image:

@@ -24,16 +24,16 @@ import diffusers
 import torch
 import transformers
 
-from relight.catalogue import CATALOGUE, MINI
+from relight.diffusion.compute import settle
 from relight.errors import ModelError
-from relight.ic_light import ICLightPipeline, ic_light_scheduler
-from relight.models import CHUNKS, DTYPES
+from relight.models.catalogue import CATALOGUE, MINI
+from relight.models.loader import CHUNKS, DTYPES
 from relight.pipelines import (
     AnimateDiffRelightPipeline,
     CogVideoXRelightPipeline,
     WanRelightPipeline,
 )
-from relight.placement import settle
+from relight.relighters.ic_light import ICLightPipeline, ic_light_scheduler
 
 FOUR = {
     "down_block_types": ("DownEncoderBlock2D",) * 4,
@@ -112,7 +112,7 @@ def parts(
 def build(
     name: str, dtype: torch.dtype, tiny: bool
 ) -> tuple[diffusers.DiffusionPipeline, ICLightPipeline]:
-    """A video model and its relighter, on the CPU, as `relight.assemble` puts them together."""
+    """A video model and its relighter, on the CPU, as `relight.models.assemble` builds them."""
     torch.manual_seed(0)
     half = torch.float16 if dtype == torch.bfloat16 else dtype  # as SD 1.5 is loaded
     base = parts(SD15, dtype if name == "animatediff" else half, tiny)

@@ -23,10 +23,10 @@ ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "1000000", "OMP_NUM_THREADS": "1"}
 
 def measure(side: int, tile: int | None, recipe: str) -> float:
     """MiB that one upscaling from 256 x 256 takes beyond what the loaded model does."""
-    from relight import load_upscaler, video
+    from relight import load_upscaler, media
 
     pipe = load_upscaler(False, "mini", "cpu").pipe
-    picture = next(iter(video.read(CLIP))).image[:256, 100:356]
+    picture = next(iter(media.read(CLIP))).image[:256, 100:356]
     few = {"recipe": recipe, "noising_steps": 1, "dwt_steps": 1}  # the peak is that of any number
     pipe("a rabbit", image=picture[:64, :64], sizes=[(64, 64)], **few)  # loads what loads late
     Path("/proc/self/clear_refs").write_text("5")

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from examples.contact_sheet import contact_sheet
-from relight import video
-from relight.flow import link, warp
+from relight import media
 from relight.methods.back_projection import larger, smaller
 from relight.methods.diffuse_high import RECIPES, UpscaleRecipe
-from relight.upscalers import Upscaler, load_upscaler
+from relight.methods.optical_flow import link, warp
+from relight.models.upscalers import Upscaler, load_upscaler
 
 Make = Callable[[Tensor, tuple[int, int]], Tensor]
 
@@ -169,7 +169,7 @@ def _image(pixels: Tensor) -> np.ndarray:
 
 def read(path: Path, frames: int, side: int, multiple: int) -> Tensor:
     """The first frames of a file, the middle cut to at most side x side: (n, 3, h, w) in [0, 1]."""
-    images = np.stack([frame.image for frame in video.read(path, frames=frames)])
+    images = np.stack([frame.image for frame in media.read(path, frames=frames)])
     h, w = (min(length, side) // multiple * multiple for length in images.shape[1:3])
     top, left = (images.shape[1] - h) // 2, (images.shape[2] - w) // 2
     cut = images[:, top : top + h, left : left + w]

@@ -1,6 +1,5 @@
 """Diffusers pipelines: thin shells over stock pipelines and the methods of `relight.methods`."""
 
-from relight.ic_light import ICLightPipeline
 from relight.pipelines.animatediff_relight import AnimateDiffRelightPipeline
 from relight.pipelines.cogvideox_relight import CogVideoXRelightPipeline
 from relight.pipelines.diffusehigh_controlnet import (
@@ -12,6 +11,7 @@ from relight.pipelines.diffusehigh_sdxl import DiffuseHighSDXLPipeline
 from relight.pipelines.light_fusion import light_fusion
 from relight.pipelines.video_upscale import VideoUpscaleAnimateDiffPipeline
 from relight.pipelines.wan_relight import WanRelightPipeline
+from relight.relighters.ic_light import ICLightPipeline
 
 __all__ = [
     "AnimateDiffRelightPipeline",

@@ -11,9 +11,9 @@ from diffusers import DiffusionPipeline
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from torch import Tensor
 
+from relight.diffusion.pictures import Pictures, as_pixels
 from relight.errors import InputError
 from relight.methods.diffuse_high import Size, UpscaleRecipe
-from relight.pictures import Pictures, as_pixels
 from relight.pipelines.guided_stages import GuidedStages, chosen
 
 

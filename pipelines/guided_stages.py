@@ -15,11 +15,11 @@ from diffusers import AutoencoderKL, SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from relight.codecs import FrameCodec, VideoCodec
+from relight.diffusion.codecs import FrameCodec, VideoCodec
+from relight.diffusion.x0 import Edit, edit_x0
 from relight.errors import InputError
 from relight.methods.diffuse_high import RECIPES, Size, UpscaleRecipe, base_size
 from relight.methods.tiled_denoising import tiled_denoising
-from relight.x0 import Edit, edit_x0
 
 VAE_TILING = 1536 * 1536
 """Pixels above which the VAE works in tiles: below, whole pictures are exact and fit."""

@@ -12,12 +12,12 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 
+from relight.diffusion.pictures import Pictures, as_pictures, picture_size
 from relight.errors import InputError
-from relight.ic_light import ICLightPipeline, OnStep
 from relight.lights import Light
 from relight.methods.progressive_light_fusion import Recipe
-from relight.pictures import Pictures, as_pictures, picture_size
 from relight.pipelines.light_fusion import light_fusion
+from relight.relighters.ic_light import ICLightPipeline, OnStep
 
 
 class LightAVideo(ABC):
@@ -60,7 +60,7 @@ class LightAVideo(ABC):
                 (frames, 3, h, w) in [0, 1]. A number of frames that the model can't take is filled
                 up with copies of the last, which are cut off the result.
             prompt, negative_prompt: for the video model (or `prompt_embeds` among `stock`).
-            relighter: `relight.ic_light.ICLightPipeline`.
+            relighter: `relight.relighters.ic_light.ICLightPipeline`.
             relight_prompt: subject and light, e.g. "a bear, red neon light"; None takes `prompt`.
             light: "left", "right", "top", "bottom", "none", an image, or light maps as a tensor
                 (3, h, w) or (frames, 3, h, w) in [0, 1].

@@ -3,10 +3,11 @@
     with light_fusion(pipe, relighter, video=frames, prompt="a bear, red neon light", light="left"):
         frames = pipe(video=frames, prompt="a bear", strength=0.5).frames[0]
 
-The pipeline is not changed and does not know: its scheduler's predictions are relit on the way
-(`relight.x0`), by the rule of `relight.methods.progressive_light_fusion`. Its VAE must be one that
-`relight.codecs` knows. LTX, for one, is given 8k + 1 frames of `height` x `width` pixels and called
-with `video=[frames], strength=0.3`, of which it keeps 30 %, and noises the rest.
+The pipeline is not changed: its scheduler's predictions are relit on the way
+(`relight.diffusion.x0`), by the rule of `relight.methods.progressive_light_fusion`. Its VAE must be
+one that `relight.diffusion.codecs` knows. LTX, for one, is given 8k + 1 frames of `height` x
+`width` pixels and called with `video=[frames], strength=0.3`, of which it keeps 30 %, and noises
+the rest.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
-from relight.codecs import video_codec
+from relight.diffusion.codecs import video_codec
+from relight.diffusion.pictures import Pictures, as_pictures, picture_size
+from relight.diffusion.x0 import edit_x0, step_position
 from relight.errors import InputError
-from relight.ic_light import ICLightPipeline, OnStep
 from relight.lights import Light, light_map
 from relight.methods.progressive_light_fusion import ProgressiveLightFusion, Recipe
-from relight.pictures import Pictures, as_pictures, picture_size
-from relight.x0 import edit_x0, step_position
+from relight.relighters.ic_light import ICLightPipeline, OnStep
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from diffusers import AnimateDiffVideoToVideoPipeline
 from diffusers.pipelines.animatediff import AnimateDiffPipelineOutput
 from torch import Tensor
 
-from relight.codecs import VideoCodec, video_codec
+from relight.diffusion.codecs import VideoCodec, video_codec
+from relight.diffusion.pictures import Pictures, as_pixels
+from relight.diffusion.x0 import Edit
 from relight.methods.diffuse_high import Size, UpscaleRecipe, in_turn
 from relight.methods.latent_propagation import LatentPropagation
-from relight.pictures import Pictures, as_pixels
 from relight.pipelines.guided_stages import GuidedStages, chosen
-from relight.x0 import Edit
 
 
 class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipeline):

@@ -13,11 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from relight.diffusion.x0 import edit_x0, output_for_x0, predict_x0
+    from relight.engine.output import Result
+    from relight.engine.run import relight_video, run_relight
+    from relight.engine.upscaling import run_upscale, upscale
     from relight.errors import Cancelled, InputError, MediaError, ModelError, RelightError
-    from relight.ic_light import ic_light_unet
     from relight.jobs import RelightJob, UpscaleJob
-    from relight.models import load_model
-    from relight.output import Result
+    from relight.models.loader import load_model
+    from relight.models.upscalers import load_upscaler
     from relight.pipelines import (
         AnimateDiffRelightPipeline,
         CogVideoXRelightPipeline,
@@ -30,16 +33,13 @@ if TYPE_CHECKING:
         WanRelightPipeline,
         light_fusion,
     )
-    from relight.run import relight_video, run_relight
-    from relight.upscalers import load_upscaler
-    from relight.upscaling import run_upscale, upscale
-    from relight.x0 import edit_x0, output_for_x0, predict_x0
+    from relight.relighters.ic_light import ic_light_unet
 
 _HOME = {
     "relight.errors": ("Cancelled", "InputError", "MediaError", "ModelError", "RelightError"),
-    "relight.ic_light": ("ic_light_unet",),
+    "relight.relighters.ic_light": ("ic_light_unet",),
     "relight.jobs": ("RelightJob", "UpscaleJob"),
-    "relight.models": ("load_model",),
+    "relight.models.loader": ("load_model",),
     "relight.pipelines": (
         "AnimateDiffRelightPipeline",
         "CogVideoXRelightPipeline",
@@ -52,11 +52,11 @@ _HOME = {
         "WanRelightPipeline",
         "light_fusion",
     ),
-    "relight.output": ("Result",),
-    "relight.run": ("relight_video", "run_relight"),
-    "relight.upscalers": ("load_upscaler",),
-    "relight.upscaling": ("run_upscale", "upscale"),
-    "relight.x0": ("edit_x0", "output_for_x0", "predict_x0"),
+    "relight.engine.output": ("Result",),
+    "relight.engine.run": ("relight_video", "run_relight"),
+    "relight.models.upscalers": ("load_upscaler",),
+    "relight.engine.upscaling": ("run_upscale", "upscale"),
+    "relight.diffusion.x0": ("edit_x0", "output_for_x0", "predict_x0"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -20,8 +20,8 @@ from diffusers import (
 )
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from relight.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
 from relight.pipelines import AnimateDiffRelightPipeline, DiffuseHighSDXLPipeline
+from relight.relighters.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
 
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()

@@ -1,1 +1,1 @@
-"""The studio: a Gradio app over `relight.jobs` and `relight.run`. `relight ui` starts it."""
+"""The studio: a Gradio app over `relight.jobs` and `relight.engine.run`. `relight ui` starts it."""

@@ -99,4 +99,4 @@ def _wire_again(tabs: gr.Tabs, history: HistoryTab, made_by: dict[str, RunTab]) 
 
 def warm() -> None:
     """Import what the first click needs, in the background."""
-    threading.Thread(target=import_module, args=("relight.run",), daemon=True).start()
+    threading.Thread(target=import_module, args=("relight.engine.run",), daemon=True).start()

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from relight.errors import Cancelled, InputError, RelightError
-from relight.ui import media, panels, theme, work
+from relight.ui import clips, panels, theme, work
 from relight.ui.orders import Order
 from relight.ui.run_tab import FAILURES
 from relight.ui.shelf import Entry
@@ -85,7 +85,7 @@ class BatchTab:
     async def _run(self, request: gr.Request, **given: Any) -> AsyncIterator[dict[Any, Any]]:
         shelf = self.studio.shelf(given.pop("browser"), request)
         files = [Path(file) for file in given.pop("files") or ()]
-        lines = [[media.plain_name(file.name), "waits", ""] for file in files]
+        lines = [[clips.plain_name(file.name), "waits", ""] for file in files]
         try:
             if not files or len(files) > MOST:
                 raise InputError(f"choose 1 to {MOST} clips, not {len(files)}")
@@ -97,7 +97,7 @@ class BatchTab:
         for i, file in enumerate(files):
             one = replace(order, clip=file, name=lines[i][0])
             try:
-                media.check(file)
+                clips.check(file)
                 job = self.studio.start(
                     request.session_hash,
                     lambda tell, one=one: work.make(self.studio, shelf, one, tell),
@@ -153,7 +153,7 @@ class BatchTab:
 
 
 def _chosen(files: list[str] | None) -> str:
-    return _table([[media.plain_name(Path(file).name), "waits", ""] for file in files or ()])
+    return _table([[clips.plain_name(Path(file).name), "waits", ""] for file in files or ()])
 
 
 def _done(count: int, files: list[Path]) -> str:

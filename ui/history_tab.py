@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from relight.errors import RelightError
-from relight.ui import media, panels, theme
+from relight.ui import clips, panels, theme
 from relight.ui.result_panel import ResultPanel
 from relight.ui.shelf import Entry
 from relight.ui.studio import Studio, one_line
@@ -112,7 +112,7 @@ def _picture(entry: Entry) -> str:
 
     small = entry.path("small.jpg")
     if not small.exists():
-        Image.fromarray(media.shown(media.frame_at(entry.path(entry.output), 0.0), 360)).save(small)
+        Image.fromarray(clips.shown(clips.frame_at(entry.path(entry.output), 0.0), 360)).save(small)
     return str(small)
 
 

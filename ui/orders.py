@@ -8,7 +8,7 @@ from typing import Any
 
 from relight.errors import InputError
 from relight.jobs import Job, RelightJob, UpscaleJob
-from relight.ui import media
+from relight.ui import clips
 
 QUALITY = {"Quick": 0.5, "Balanced": 1.0, "Fine": 1.5}
 """Steps of a run, in multiples of what the model's authors use."""
@@ -80,7 +80,7 @@ class Order:
         order = cls(
             kind=kind,
             clip=clip,
-            name=media.plain_name(clip.name),
+            name=clips.plain_name(clip.name),
             settings=settings,
             quality=given.get("quality") or "Balanced",
             light_image=image,

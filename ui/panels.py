@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from relight.video import VideoInfo
+    from relight.media import VideoInfo
 
 
 def note(text: str, kind: str = "idle") -> str:

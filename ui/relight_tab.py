@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from relight.errors import RelightError
 from relight.jobs import RelightJob
-from relight.ui import controls, media, theme
+from relight.ui import clips, controls, theme
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.result_panel import ResultPanel
 from relight.ui.run_tab import PRIVATE, RunTab
@@ -155,13 +155,13 @@ def _look(clip: str | None, light: str, light_image: str | None) -> np.ndarray:
     frame = None
     try:
         if clip is not None:
-            frame = media.frame_at(Path(clip), 0.0)
+            frame = clips.frame_at(Path(clip), 0.0)
         if light == "image":
             if light_image is None:
-                return media.light_picture("none", frame)
+                return clips.light_picture("none", frame)
             with Image.open(light_image, formats=("PNG", "JPEG", "WEBP")) as opened:
                 picture = ImageOps.exif_transpose(opened).convert("RGB")
-            return media.light_picture(picture, frame)
-        return media.light_picture(light, frame)
+            return clips.light_picture(picture, frame)
+        return clips.light_picture(light, frame)
     except (RelightError, OSError, ValueError):  # the facts say what is wrong with the clip
-        return media.light_picture("none", None)
+        return clips.light_picture("none", None)

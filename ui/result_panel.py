@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from relight.ui import media, panels
+from relight import media
+from relight.ui import clips, panels
 from relight.ui.shelf import Entry
 from relight.ui.theme import empty
 
@@ -30,7 +31,7 @@ class ResultPanel:
         next_step: str,
         waiting: tuple[str, str],
         made: str,
-        longest: int = media.SHOWN,
+        longest: int = clips.SHOWN,
     ) -> None:
         self.next_step, self.longest = next_step, longest
         self.status = gr.HTML(panels.note(next_step), elem_classes="status")
@@ -85,7 +86,7 @@ class ResultPanel:
             self.status: panels.progress(news.stage, news.fraction, news.seconds_left)
         }
         if news.preview is not None:
-            picture = media.shown(news.preview(), 640)
+            picture = clips.shown(news.preview(), 640)
             update |= {
                 self.live: gr.update(value=picture, visible=True),
                 self.place: gr.update(visible=False),
@@ -104,7 +105,7 @@ class ResultPanel:
             self.place: gr.update(visible=False),
             self.live: gr.update(value=None, visible=False),
             self.done: gr.update(visible=True),
-            self.compare: media.pair_at(source, start, output, middle, self.longest),
+            self.compare: clips.pair_at(source, start, output, middle, self.longest),
             self.moment: gr.update(maximum=max(length, 0.01), value=middle, visible=not still),
             self.save_output: gr.update(
                 value=str(output), label="Download the picture" if still else "Download the clip"
@@ -128,10 +129,10 @@ class ResultPanel:
         if shown is None:
             return gr.skip()
         source, start, output = shown
-        return media.pair_at(Path(source), start, Path(output), seconds, self.longest)
+        return clips.pair_at(Path(source), start, Path(output), seconds, self.longest)
 
 
 def _length(clip: Path) -> float:
     """When the last frame is shown, about: scrubbing further would show nothing new."""
-    info = media.video.probe(clip)
+    info = media.probe(clip)
     return max(round(float((info.duration or 0) - 1 / info.fps), 2), 0.0)

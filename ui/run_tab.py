@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from relight.errors import InputError, RelightError
-from relight.job_files import read_job
-from relight.ui import controls, media, panels, work
+from relight.jobs.files import read_job
+from relight.ui import clips, controls, panels, work
 from relight.ui.orders import KINDS, QUALITY, Order
 from relight.ui.result_panel import ResultPanel
 from relight.ui.studio import Studio, one_line
@@ -184,11 +184,11 @@ class RunTab:
             return NO_FACTS, panels.note(self.panel.next_step)
         file = Path(clip)
         try:
-            info, _ = media.check(file)
+            info, _ = clips.check(file)
         except RelightError as error:
             told = one_line(error, file)
             return panels.fault(told), panels.note(told, "bad")
-        return panels.facts(info, media.plain_name(file.name)), panels.note(self.ready)
+        return panels.facts(info, clips.plain_name(file.name)), panels.note(self.ready)
 
     def _loaded(self, file: str) -> dict[Any, Any]:
         """The controls, set from a job file or a sidecar."""
@@ -216,7 +216,7 @@ def checker(kind: str, names: list[str]) -> Callable[..., list[dict[str, Any]]]:
         problem, at = None, "clip"
         try:
             order = Order.read(kind, given)
-            media.check(order.clip)
+            clips.check(order.clip)
             if order.light_image is not None:
                 at = "light_image"
                 check_light(order.light_image)
@@ -231,7 +231,7 @@ def checker(kind: str, names: list[str]) -> Callable[..., list[dict[str, Any]]]:
 
 def check_light(picture: Path) -> None:
     """Tell now whether a picture can be read as a light."""
-    from relight.run import read_light
+    from relight.engine.run import read_light
 
     read_light(str(picture))
 

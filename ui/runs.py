@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from relight.errors import Cancelled, RelightError
 
 if TYPE_CHECKING:
-    from relight.progress import OnProgress, Progress
+    from relight.engine.progress import OnProgress, Progress
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from relight.ui.studio import Studio
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-EXAMPLE = Path(__file__).parents[1] / "examples" / "clips" / "big_buck_bunny.mp4"
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "clips" / "big_buck_bunny.mp4"
 
 
 def logins(pairs: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from relight.catalogue import CATALOGUE, UPSCALERS, is_here
 from relight.errors import RelightError
+from relight.models.catalogue import CATALOGUE, UPSCALERS, is_here
 from relight.ui.runs import Run, free_memory
 from relight.ui.shelf import Shelf, is_id, new_id
 

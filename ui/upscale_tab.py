@@ -10,7 +10,7 @@ import numpy as np
 
 from relight.errors import RelightError
 from relight.jobs import UpscaleJob
-from relight.ui import controls, media, theme
+from relight.ui import clips, controls, theme
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.result_panel import ResultPanel
 from relight.ui.run_tab import PRIVATE, RunTab
@@ -91,7 +91,7 @@ def _first(clip: str | None) -> Any:
     if clip is None:
         return gr.update(value=None, visible=False)
     try:
-        frame: np.ndarray = media.frame_at(Path(clip), 0.0)
+        frame: np.ndarray = clips.frame_at(Path(clip), 0.0)
     except RelightError:  # the facts say what is wrong with it
         return gr.update(value=None, visible=False)
     return gr.update(value=frame, visible=True)

@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relight.ui import media
+from relight import media
+from relight.ui import clips
 from relight.ui.orders import KINDS, QUALITY, Order
 from relight.ui.shelf import Entry, Shelf
 
 if TYPE_CHECKING:
-    from relight.output import Result
-    from relight.progress import OnProgress
+    from relight.engine.output import Result
+    from relight.engine.progress import OnProgress
     from relight.ui.studio import Studio
 
 PREVIEW_SECONDS = 1.0
@@ -48,10 +49,10 @@ def preview(studio: Studio, shelf: Shelf, order: Order, tell: OnProgress) -> Ent
     if order.kind == "upscale":
         clip = folder / "middle.png"
         few = _scaled(order, few)
-        media.middle(order.clip, clip, start=order.start, side=PREVIEW_SIDE)
-    elif not media.is_still(clip):
+        clips.middle(order.clip, clip, start=order.start, side=PREVIEW_SIDE)
+    elif not clips.is_still(clip):
         clip = folder / "excerpt.mp4"
-        media.excerpt(
+        clips.excerpt(
             order.clip, clip, start=order.start, seconds=PREVIEW_SECONDS, height=PREVIEW_HEIGHT
         )
         few["light_fps"] = min(float(few.get("light_fps", 99)), PREVIEW_LIGHT_FPS)
@@ -59,12 +60,12 @@ def preview(studio: Studio, shelf: Shelf, order: Order, tell: OnProgress) -> Ent
 
 
 def _run(studio: Studio, order: Order, folder: Path, tell: OnProgress) -> Entry:
-    from relight.progress import Progress
+    from relight.engine.progress import Progress
 
     def stage(name: str, fraction: float) -> None:
         tell(Progress(stage=name, fraction=fraction, seconds_left=None))
 
-    made, still = KINDS[order.kind].made, media.is_still(order.clip)
+    made, still = KINDS[order.kind].made, clips.is_still(order.clip)
     source = folder / f"source{order.clip.suffix.lower()}"
     _place(order.clip, source)
     if order.light_image is not None:
@@ -77,7 +78,7 @@ def _run(studio: Studio, order: Order, folder: Path, tell: OnProgress) -> Entry:
     sides = ""
     if not still:
         sides = "side_by_side.mp4"
-        media.side_by_side(
+        clips.side_by_side(
             source,
             output,
             folder / sides,
@@ -98,8 +99,8 @@ def _run(studio: Studio, order: Order, folder: Path, tell: OnProgress) -> Entry:
 
 
 def _relight(studio: Studio, order: Order, source: Path, output: Path, tell: OnProgress) -> Result:
-    from relight.models import load_model
-    from relight.run import run_relight
+    from relight.engine.run import run_relight
+    from relight.models.loader import load_model
 
     load = studio.keep(load_model)
     job = order.job(source, output)
@@ -111,9 +112,9 @@ def _relight(studio: Studio, order: Order, source: Path, output: Path, tell: OnP
 
 
 def _upscale(studio: Studio, order: Order, source: Path, output: Path, tell: OnProgress) -> Result:
+    from relight.engine.upscaling import run_upscale
     from relight.methods.diffuse_high import RECIPES
-    from relight.upscalers import load_upscaler
-    from relight.upscaling import run_upscale
+    from relight.models.upscalers import load_upscaler
 
     job = order.job(source, output)
     if order.quality != "Balanced":
@@ -137,9 +138,9 @@ def _steps(order: Order, default: dict[str, int]) -> dict[str, int]:
 
 def _scaled(order: Order, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings for a piece of a frame: how many times larger, whatever size the whole gets."""
-    from relight.upscaling import target_size
+    from relight.engine.upscaling import target_size
 
-    info = media.video.probe(order.clip)
+    info = media.probe(order.clip)
     job = order.job(order.clip, order.clip.with_name("out.png"))
     height, _ = target_size(job, (info.height, info.width))
     kept = {k: v for k, v in settings.items() if k not in ("size", "tile")}

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from relight.models import Model, load_model
+from relight.models.loader import Model, load_model
 
 from .figures import (
     HUES,

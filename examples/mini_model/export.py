@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--vae", type=Path, required=True)
     parser.add_argument("--relight", type=Path, required=True)
     parser.add_argument("--motion", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="e.g. relight/mini")
+    parser.add_argument("--out", type=Path, required=True, help="e.g. relight/models/mini")
     args = parser.parse_args(argv)
     fresh = args.out.with_name(f".{args.out.name}.new")
     old = args.out.with_name(f".{args.out.name}.old")

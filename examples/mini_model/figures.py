@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from relight.methods.light_transfer import to_linear
-from relight.models import Model
+from relight.models.loader import Model
 
 SIDE = 128
 HUES = {

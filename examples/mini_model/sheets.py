@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from relight.methods.light_transfer import apply_gain, log_gain, upsample_gain
-from relight.models import Model, load_model
+from relight.models.loader import Model, load_model
 
 from .figures import held_out, relit
 

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 
-from relight.catalogue import MINI
-from relight.models import Model
+from relight.models.catalogue import MINI
+from relight.models.loader import Model
 
 from .figures import held_out, psnr, sharpness
 

@@ -19,12 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relight.diffusion.x0 import Edit
 from relight.errors import InputError
 from relight.methods.back_projection import back_project, larger
 from relight.methods.direction_alignment import DirectionAlignment
 from relight.methods.energy_rectification import EnergyRectification
 from relight.methods.wavelet_structure_guidance import WaveletStructureGuidance
-from relight.x0 import Edit
 
 Size = tuple[int, int]
 Coder = Callable[[Tensor], Tensor]

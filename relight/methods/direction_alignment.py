@@ -40,7 +40,7 @@ def low_pass(x: Tensor, cutoff: float, order: int = ORDER) -> Tensor:
 
 
 class DirectionAlignment:
-    """The edit of x0 described above, for `relight.x0.edit_x0`.
+    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
 
     Args:
         reference: clean latents in the shape of x0.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class EnergyRectification:
-    """The edit of x0 described above, for `relight.x0.edit_x0`.
+    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
 
     Args:
         reference: clean latents (..., h', w') of the smaller picture, any size.

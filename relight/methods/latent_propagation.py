@@ -16,11 +16,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from relight.flow import link, warp
+from relight.methods.optical_flow import link, warp
 
 
 class LatentPropagation:
-    """The edit of x0 described above, for `relight.x0.edit_x0`.
+    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
 
     Args:
         reference: clean latents of the guide, in the shape of x0: (1, c, frames, h, w).

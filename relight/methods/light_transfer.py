@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from relight.flow import link, same_scene, warp
+from relight.methods.optical_flow import link, same_scene, warp
 
 LUMA = (0.2126, 0.7152, 0.0722)  # BT.709
 BRIGHTEST, DARKEST = 3.0, 6.0  # bounds of the gain in stops: x8 up, /64 down

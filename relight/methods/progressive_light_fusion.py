@@ -55,7 +55,7 @@ class Recipe:
 
 
 class ProgressiveLightFusion:
-    """The edit of x0 described above, for `relight.x0.edit_x0`.
+    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
 
     Args:
         source: (frames, 3, h, w) in [-1, 1], float32; or a function from (h, w) to it, for when

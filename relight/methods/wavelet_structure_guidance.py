@@ -84,7 +84,7 @@ def idwt(bands: Bands, wavelet: str = "db4", mode: str = "symmetric") -> Tensor:
 
 
 class WaveletStructureGuidance:
-    """The edit of x0 described above, for `relight.x0.edit_x0`.
+    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
 
     Args:
         guide: (n, 3, h, w) in [0, 1] (sharpening may have left it), float32.

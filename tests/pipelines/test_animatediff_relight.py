@@ -12,9 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from relight.errors import InputError
-from relight.ic_light import ICLightPipeline
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import AnimateDiffRelightPipeline
+from relight.relighters.ic_light import ICLightPipeline
 from tests.conftest import GOLDEN, case_id
 
 

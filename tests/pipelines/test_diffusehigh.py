@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import relight
-from relight.codecs import FrameCodec
+from relight.diffusion.codecs import FrameCodec
 from relight.errors import InputError, ModelError
 from relight.methods.diffuse_high import PAPER, UpscaleRecipe
 from relight.methods.direction_alignment import low_pass

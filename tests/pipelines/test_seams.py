@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from relight import video
+from relight import media
 from relight.methods.tiled_denoising import spans
-from relight.upscalers import load_upscaler
+from relight.models.upscalers import load_upscaler
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 TILE, SIZE, FACTOR = 128, 256, 4  # pixels; FACTOR of them to a latent pixel
@@ -38,7 +38,7 @@ def _steps(picture, dim):
 
 @pytest.mark.parametrize("recipe, least", [("best", 45), ("paper", 38)])
 def test_tiles_leave_no_seams(mini, recipe, least):
-    picture = next(iter(video.read(CLIP))).image[40:296:2, 100:356:2]
+    picture = next(iter(media.read(CLIP))).image[40:296:2, 100:356:2]
 
     def run(tile, seed=0):
         return mini(

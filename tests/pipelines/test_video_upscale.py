@@ -6,7 +6,7 @@ import torch
 from diffusers import AnimateDiffVideoToVideoPipeline, EulerDiscreteScheduler
 from PIL import Image
 
-from relight.codecs import AnimateDiffCodec, FrameCodec
+from relight.diffusion.codecs import AnimateDiffCodec, FrameCodec
 from relight.errors import InputError
 from relight.methods.back_projection import larger, smaller
 from relight.methods.diffuse_high import UpscaleRecipe

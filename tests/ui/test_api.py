@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 
-from relight import video
+from relight import media
 from relight.cli import main
 from relight.jobs import RelightJob, UpscaleJob
 from relight.ui import controls
@@ -49,11 +49,11 @@ def test_the_parameters_are_the_fields_of_the_job(client):
 def test_a_clip_is_relit_and_its_settings_run_on_the_command_line(client, tmp_path, monkeypatch):
     made, job = _relight(client, frames=8, light="right")
     made = made["video"] if isinstance(made, dict) else made
-    frames = list(video.read(made))
-    source = list(video.read(CLIP, frames=8))
+    frames = list(media.read(made))
+    source = list(media.read(CLIP, frames=8))
     assert len(frames) == 8 and frames[0].image.shape == source[0].image.shape
     assert np.abs(frames[4].image.astype(int) - source[4].image).mean() > 1
-    assert video.probe(made).has_audio
+    assert media.probe(made).has_audio
     settings = json.loads(Path(job).read_text())["settings"]
     assert settings["seed"] == 7 and settings["light"] == "right" and "/" not in settings["input"]
     (tmp_path / settings["input"]).write_bytes(CLIP.read_bytes())
@@ -70,7 +70,7 @@ def test_a_preview_is_the_first_second_in_a_small_size(client):
         **NUMBERS,
         api_name="/preview",
     )
-    info = video.probe(made["video"] if isinstance(made, dict) else made)
+    info = media.probe(made["video"] if isinstance(made, dict) else made)
     assert info.height <= 360 and 0.9 <= info.duration <= 1.1
 
 
@@ -78,11 +78,11 @@ def test_a_picture_is_upscaled_and_its_settings_run_on_the_command_line(
     client, tmp_path, monkeypatch
 ):
     small = tmp_path / "small.png"
-    with video.write(small, size=(64, 40), fps=1) as out:
-        out.add(np.ascontiguousarray(next(video.read(CLIP)).image[100:140, 200:264]), 0)
+    with media.write(small, size=(64, 40), fps=1) as out:
+        out.add(np.ascontiguousarray(next(media.read(CLIP)).image[100:140, 200:264]), 0)
     given = {"model": "mini", "steps": 2, "seed": 3, "scale": 1.5}
     made, job = client.predict(clip=handle_file(small), api_name="/upscale", **given)
-    assert next(video.read(made)).image.shape == (60, 96, 3)
+    assert next(media.read(made)).image.shape == (60, 96, 3)
     monkeypatch.chdir(tmp_path)
     assert main(["upscale", job]) == 0
     output = json.loads(Path(job).read_text())["settings"]["output"]
@@ -105,8 +105,8 @@ def test_an_mcp_client_finds_the_tools_and_gets_a_preview(served, tmp_path):
     from mcp.client.streamable_http import streamablehttp_client
 
     short = tmp_path / "short.mp4"
-    with video.write(short, size=(64, 48), fps=8) as out:
-        for frame in video.read(CLIP, frames=4):
+    with media.write(short, size=(64, 48), fps=8) as out:
+        for frame in media.read(CLIP, frames=4):
             out.add(np.ascontiguousarray(frame.image[:48, :64]), frame.time)
     clip = "data:video/mp4;base64," + base64.b64encode(short.read_bytes()).decode()
 

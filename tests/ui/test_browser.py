@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from relight import video
+from relight import media
 from tests.ui.conftest import CLIP, QUICK
 
 TABS = ("Relight", "Upscale", "Batch", "History")
@@ -77,11 +77,11 @@ def test_a_clip_is_previewed_relit_compared_and_downloaded(page, served, tmp_pat
         page.get_by_role("button", name="Download the clip").first.click()
     file = tmp_path / "got.mp4"
     got.value.save_as(file)
-    frames = list(video.read(file))
-    source = list(video.read(CLIP, frames=12))
+    frames = list(media.read(file))
+    source = list(media.read(CLIP, frames=12))
     assert len(frames) == 12 and frames[0].image.shape == (360, 640, 3)
     assert np.abs(frames[5].image.astype(int) - source[5].image).mean() > 1
-    assert video.probe(file).has_audio
+    assert media.probe(file).has_audio
     with page.expect_download() as got:
         page.get_by_role("button", name="Download settings").first.click()
     settings = json.loads(Path(got.value.path()).read_text())["settings"]
@@ -103,7 +103,7 @@ def test_a_clip_is_previewed_relit_compared_and_downloaded(page, served, tmp_pat
 
 def test_the_light_of_ones_own_picture_is_used(page, served, tmp_path):
     light = tmp_path / "light.png"
-    with video.write(light, size=(64, 64), fps=1) as out:
+    with media.write(light, size=(64, 64), fps=1) as out:
         out.add(np.dstack([np.full((64, 64), v, np.uint8) for v in (255, 40, 40)]), 0)
     page.click("#relight_example")
     page.wait_for_selector(".facts .name")
@@ -197,13 +197,13 @@ def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path):
         made = sorted(packed.namelist())
         assert made == ["01-one.json", "01-one.mp4", "02-three.json", "02-three.mp4"]
         packed.extract("02-three.mp4", tmp_path / "out")
-    assert len(list(video.read(tmp_path / "out" / "02-three.mp4"))) == 2
+    assert len(list(media.read(tmp_path / "out" / "02-three.mp4"))) == 2
 
 
 def test_a_picture_is_upscaled_compared_and_downloaded(page, served, tmp_path):
     picture = tmp_path / "small.png"
-    with video.write(picture, size=(72, 48), fps=1) as out:
-        out.add(np.ascontiguousarray(next(video.read(CLIP)).image[100:148, 200:272]), 0)
+    with media.write(picture, size=(72, 48), fps=1) as out:
+        out.add(np.ascontiguousarray(next(media.read(CLIP)).image[100:148, 200:272]), 0)
     page.get_by_role("tab", name="Upscale").click()
     page.set_input_files("#upscale_clip input[type=file]", picture)
     page.get_by_text("72 × 48").first.wait_for()
@@ -219,7 +219,7 @@ def test_a_picture_is_upscaled_compared_and_downloaded(page, served, tmp_path):
     with page.expect_download() as got:
         page.get_by_role("button", name="Download the picture").filter(visible=True).click()
     got.value.save_as(tmp_path / "got.png")
-    larger = next(video.read(tmp_path / "got.png")).image
+    larger = next(media.read(tmp_path / "got.png")).image
     assert larger.shape == (144, 216, 3) and larger.std() > 5
     with page.expect_download() as got:
         page.get_by_role("button", name="Download settings").filter(visible=True).click()

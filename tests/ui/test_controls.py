@@ -9,7 +9,7 @@ from pydantic import Field
 from relight import lights
 from relight.jobs import RelightJob, UpscaleJob
 from relight.ui import controls, panels
-from relight.ui.media import plain_name
+from relight.ui.clips import plain_name
 from relight.ui.relight_tab import CHIPS, LIGHTS, with_light
 
 

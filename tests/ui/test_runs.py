@@ -8,8 +8,8 @@ import weakref
 
 import pytest
 
+from relight.engine.progress import Progress
 from relight.errors import Cancelled, MediaError
-from relight.progress import Progress
 from relight.ui.runs import Run
 from relight.ui.shelf import Entry, Shelf, is_id, new_id
 from relight.ui.studio import Studio

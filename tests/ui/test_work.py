@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from relight import video
+from relight import media
+from relight.engine.light_stream import GLIMPSE, glimpse
 from relight.errors import Cancelled, InputError, MediaError
-from relight.light_stream import GLIMPSE, glimpse
-from relight.ui import media, work
+from relight.ui import clips, work
 from relight.ui.orders import Order
 from relight.ui.shelf import Shelf, new_id
 from relight.ui.studio import Studio, one_line
@@ -39,14 +39,14 @@ def test_pictures_of_each_step_are_told_while_it_runs(studio, shelf):
     assert {p.stage for p in seen} >= {"loading the model", "relighting", "writing"}
     assert all(p.shape == (360, 640, 3) and p.dtype == np.uint8 for p in pictures)
     early = next(p.preview() for p in seen if p.stage == "relighting" and p.preview)
-    source = list(video.read(CLIP, frames=10))[-1].image
+    source = list(media.read(CLIP, frames=10))[-1].image
     assert not np.array_equal(early, source)
     assert not np.array_equal(early, pictures[-1])
     assert [e.id for e in shelf.entries()] == [entry.id]
 
 
 def test_a_glimpse_without_new_light_is_the_source():
-    frame = next(video.read(CLIP)).image
+    frame = next(media.read(CLIP)).image
     small = cv2.resize(frame, (96, 54), interpolation=cv2.INTER_AREA)
     drawn = torch.from_numpy(small).permute(2, 0, 1).float() / 255
     shown = glimpse(frame, small, drawn, transfer=True)
@@ -86,10 +86,10 @@ def test_a_preview_keeps_nothing_but_the_last_one(studio, shelf):
     for _ in range(2):
         entry = work.preview(studio, shelf, _order(start="1", frames="60"), lambda news: None)
     assert shelf.entries() == [] and len(list((shelf.root / "scratch").iterdir())) == 1
-    info = video.probe(entry.path(entry.output))
+    info = media.probe(entry.path(entry.output))
     assert info.height == 360 and info.duration == pytest.approx(1, abs=0.1)
-    source = np.stack([f.image for f in video.read(entry.path(entry.source))])
-    at_one = next(video.read(CLIP, start=1.0, frames=1)).image
+    source = np.stack([f.image for f in media.read(entry.path(entry.source))])
+    at_one = next(media.read(CLIP, start=1.0, frames=1)).image
     assert np.abs(source[0].astype(int) - at_one).mean() < 3
 
 
@@ -97,7 +97,7 @@ def test_an_upscaling_preview_is_the_middle_of_the_frame(studio, shelf):
     given = {"prompt": None, "side": None, "relight_steps": None, "light": None}
     order = _order("upscale", steps="2", size="1280x720", **given)
     entry = work.preview(studio, shelf, order, lambda news: None)
-    shape = next(video.read(entry.path(entry.output))).image.shape
+    shape = next(media.read(entry.path(entry.output))).image.shape
     assert shape == (2 * work.PREVIEW_SIDE, 2 * work.PREVIEW_SIDE, 3)
     job = json.loads(entry.path(entry.job).read_text())["settings"]
     assert job["input"] == "big_buck_bunny.mp4" and job["output"].endswith("-upscaled.png")
@@ -132,9 +132,9 @@ def test_errors_name_files_not_places(tmp_path):
 @pytest.mark.parametrize("light", ["left", "right", "top", "bottom"])
 def test_the_lights_picture_is_bright_where_the_light_is(light):
     frame = np.full((90, 160, 3), 200, np.uint8)
-    seen = media.light_picture(light, frame)[:50].mean(2)  # above the map in the corner
+    seen = clips.light_picture(light, frame)[:50].mean(2)  # above the map in the corner
     assert seen.shape == (50, 160)
     ends = {"left": seen[:, :40], "right": seen[:, 120:], "top": seen[:10], "bottom": seen[40:]}
     other = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}[light]
     assert ends[light].mean() > ends[other].mean() + 20
-    assert np.array_equal(media.light_picture("none", frame), frame)
+    assert np.array_equal(clips.light_picture("none", frame), frame)

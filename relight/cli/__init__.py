@@ -1,0 +1,294 @@
+"""The command line: `relight run`, `relight upscale`, `relight models`, from the job classes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Progress goes to stderr, results to
+stdout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from relight.cli.inputs import pair_up
+from relight.cli.terminal import Bar, report, say
+from relight.errors import Cancelled, InputError, RelightError
+from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.jobs.files import JOB_FILES, overlaid, read_job
+
+if TYPE_CHECKING:
+    from relight.engine.output import Result
+
+    Run = Callable[..., Result]
+
+app = App(
+    name="relight",
+    help="Relight and upscale videos and pictures with diffusion models, without training.",
+    version_flags=["--version"],
+    help_format="plaintext",
+)
+
+
+def _options(job: type[RelightJob], without: set[str]) -> type:
+    """A dataclass with a job's fields, all optional: what was not given is left to the job file."""
+    fields = []
+    for name, field in job.model_fields.items():
+        if name in without:
+            continue
+        default = field.get_default()
+        help = field.description
+        if not field.is_required() and default is not None and default is not False:
+            help += f" [default: {default}]"
+        aliases = ["--overwrite", "-y"] if name == "overwrite" else None
+        kind = Annotated[field.annotation | None, Parameter(name=aliases, help=help)]
+        fields.append((name, kind, dataclasses.field(default=None)))
+    own = {"__module__": __name__}  # without it, cyclopts takes the class for a built-in
+    return dataclasses.make_dataclass("Options", fields, kw_only=True, namespace=own)
+
+
+Output = Annotated[
+    Path | None,
+    Parameter(name=["--output", "-o"], help="The file to write, or a folder for several inputs."),
+]
+Json = Annotated[
+    bool,
+    Parameter(
+        name="--json",
+        negative=(),
+        help="Print the result as JSON on stdout, one line an output.",
+    ),
+]
+Verbose = Annotated[
+    bool,
+    Parameter(
+        name=["--verbose", "-v"], negative=(), help="Tell what is done, and show tracebacks."
+    ),
+]
+Options = _options(RelightJob, without={"input", "output"})
+UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
+
+
+@app.command
+def run(
+    inputs: list[Path],
+    /,
+    *,
+    output: Output = None,
+    settings: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - never changed
+    json_result: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Relight clips: relight run in.mp4 -o out.mp4 --prompt "a bear, red neon light" --light left
+
+    Parameters
+    ----------
+    inputs
+        Clips, folders of clips, or one job file (.yaml, .json; a sidecar is one).
+    """
+    jobs = _jobs(RelightJob, inputs, output, settings)
+    return _run_all(jobs, _relighting, json_result, verbose)
+
+
+@app.command
+def upscale(
+    inputs: list[Path],
+    /,
+    *,
+    output: Output = None,
+    settings: Annotated[UpscaleOptions, Parameter(name="*")] = UpscaleOptions(),  # noqa: B008
+    json_result: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Upscale pictures and clips: relight upscale in.jpg -o out.png --scale 2
+
+    Parameters
+    ----------
+    inputs
+        Pictures, clips, folders of them, or one job file (.yaml, .json; a sidecar is one).
+    """
+    jobs = _jobs(UpscaleJob, inputs, output, settings)
+    return _run_all(jobs, _upscaling, json_result, verbose)
+
+
+models = App(name="models", help="List the models, or get one.")
+app.command(models)
+
+
+@models.default
+def list_models() -> int:
+    """List the models: name, what it is, size, licence, and whether its weights are here."""
+    from relight.models.catalogue import CATALOGUE, UPSCALERS, is_here
+
+    new = [entry for name, entry in UPSCALERS.items() if name not in CATALOGUE]
+    for entry in (*CATALOGUE.values(), *new):
+        here = "here" if is_here(entry) else "not here"
+        print(f"{entry.name:12} {entry.about}")  # noqa: T201
+        print(f"{'':12} {entry.size}, {here}; {entry.licence}")  # noqa: T201
+        for source in entry.sources:
+            print(f"{'':12} {source.repo}: {', '.join(source.parts)}")  # noqa: T201
+    return 0
+
+
+@models.command
+def download(name: str) -> int:
+    """Get the weights of a model into the hub's cache.
+
+    Parameters
+    ----------
+    name
+        A name from `relight models`.
+    """
+    from relight.models.catalogue import CATALOGUE, UPSCALERS, locate
+
+    known = UPSCALERS | CATALOGUE
+    if name not in known:
+        raise InputError(f"unknown model {name!r}: use one of {', '.join(known)}")
+    locate(known[name])
+    print(f"{name}: here")  # noqa: T201
+    return 0
+
+
+@app.command
+def ui(
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    auth: list[str] | None = None,
+    share: Annotated[bool, Parameter(negative=())] = False,
+    max_file_size: str = "2gb",
+    outputs: Path = Path("out/studio"),
+) -> int:
+    """Open the studio, an app in the browser: relight ui
+
+    Parameters
+    ----------
+    host
+        Address to listen at; 0.0.0.0 lets other machines in: give --auth then.
+    port
+        The port; default: the first free one from 7860.
+    auth
+        NAME:PASSWORD that is asked for; may be given several times.
+    share
+        Make a public link through Gradio's servers, for 72 hours.
+    max_file_size
+        Largest upload, e.g. 500mb.
+    outputs
+        Folder of the results.
+    """
+    from relight.ui.serve import Options as Serving
+    from relight.ui.serve import serve
+
+    serve(
+        Serving(
+            host=host,
+            port=port,
+            auth=tuple(auth or ()),
+            share=share,
+            max_file_size=max_file_size,
+            outputs=outputs,
+        )
+    )
+    return 0
+
+
+def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: object) -> list[Job]:
+    """The jobs meant by a command line; its own settings go before those of a job file."""
+    given = {name: value for name, value in vars(settings).items() if value is not None}
+    if len(inputs) == 1 and inputs[0].suffix.lower() in JOB_FILES:
+        stored = overlaid(kind, read_job(inputs[0], kind), given)
+        if output is not None:
+            stored["output"] = output
+        return [kind.make(**stored)]
+    pairs = pair_up(inputs, output)
+    return [kind.make(input=source, output=target, **given) for source, target in pairs]
+
+
+def _run_all(jobs: list[Job], runner: Callable[[], Run], json_result: bool, verbose: bool) -> int:
+    """One after another with the model loaded once; a failure is told and the rest is done."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+    run, failures = runner(), 0
+    for job in jobs:
+        try:
+            with Bar(job.input.name) as bar:
+                result = run(job, on_progress=bar.update)
+            report(result, json_result)
+        except RelightError as error:
+            if verbose:
+                logging.getLogger("relight").exception("%s", job.input)
+            if len(jobs) == 1 or isinstance(error, Cancelled):
+                raise
+            failures += 1
+            say(f"relight: {job.input}: {error}")
+    if failures:
+        say(f"relight: {failures} of {len(jobs)} failed")
+    return 1 if failures else 0
+
+
+def _relighting() -> Run:
+    from relight.engine.run import run_relight
+    from relight.models.loader import load_model
+    from relight.models.upscalers import load_upscaler
+
+    return functools.partial(
+        run_relight, load=_telling(load_model), load_upscaler=_telling(load_upscaler)
+    )
+
+
+def _upscaling() -> Run:
+    from relight.engine.upscaling import run_upscale
+    from relight.models.upscalers import load_upscaler
+
+    return functools.partial(run_upscale, load=_telling(load_upscaler))
+
+
+def _telling(load: Callable[..., Any]) -> Callable[..., Any]:
+    """A loader that tells which model it took, and loads it once."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # ours is the one on stderr
+
+    @functools.lru_cache(maxsize=1)
+    def once(*wanted: str | bool) -> Any:
+        model = load(*wanted)
+        say(f"model: {model.name} ({model.why})")
+        return model
+
+    return once
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        call: Callable[..., Any] = app
+        done = call(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        return done or 0
+    except (CycloptsError, InputError) as error:
+        say(f"relight: {' '.join(str(error).split())}")
+        return 2
+    except (KeyboardInterrupt, Cancelled):
+        say("relight: interrupted, nothing was written")
+        return 130
+    except RelightError as error:
+        say(f"relight: {error}")
+        return 1
+    except (RuntimeError, MemoryError, OSError) as error:
+        if logging.getLogger().isEnabledFor(logging.INFO):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        say(f"relight: {type(error).__name__}: {reason} (--verbose shows where)")
+        return 1
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,57 @@
+"""What a terminal shows of a run: the progress bar, notes, the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relight.engine.output import Result
+    from relight.engine.progress import Progress
+
+
+def report(result: Result, as_json: bool) -> None:
+    """Tell what a job made: its notes on stderr, the rest on stdout."""
+    for note in result.notes:
+        say(f"note: {note}")
+    if as_json:
+        plain = dataclasses.asdict(result)
+        print(json.dumps(plain, default=str, ensure_ascii=False))  # noqa: T201
+    else:
+        seconds = result.seconds["total"]
+        print(f"{result.path} ({result.frames} frames, {seconds:.0f} s)")  # noqa: T201
+
+
+class Bar:
+    """A progress bar on stderr: stage, part done, time left. It appears with the first news."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.bar = name, None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def update(self, progress: Progress) -> None:
+        """Show where a run stands; fit to be its `on_progress`."""
+        if self.bar is None:
+            from tqdm import tqdm
+
+            form = "{desc} {percentage:3.0f}%|{bar}|{postfix}"
+            self.bar = tqdm(
+                total=1.0, desc=self.name, bar_format=form, file=sys.stderr, leave=False
+            )
+        left = progress.seconds_left
+        when = "" if left is None else f", {left // 60:.0f}:{left % 60:02.0f} left"
+        self.bar.set_postfix_str(progress.stage + when, refresh=False)
+        self.bar.update(progress.fraction - self.bar.n)
+
+
+def say(text: str) -> None:
+    """One line for people, on stderr."""
+    print(text, file=sys.stderr)  # noqa: T201

@@ -1,0 +1,113 @@
+"""What a user asks for, defined once: for Python, command line, YAML files, app and sidecar.
+
+A field added to a job appears in all of them by itself, with its range and its help text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from relight.errors import InputError
+
+Fraction01 = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+Seed = Annotated[
+    int | None,
+    Field(ge=0, le=2**63 - 1, description="Seeds all noise; default: a random one, reported."),
+]
+Start = Annotated[
+    float,
+    Field(ge=0, allow_inf_nan=False, description="Where in the clip to begin, in seconds."),
+]
+Frames = Annotated[
+    int | None, Field(ge=1, description="How many source frames to take; default: all.")
+]
+Device = Annotated[str, Field(description="auto, cpu, cuda, cuda:1, mps ...")]
+Dtype = Annotated[
+    Literal["auto", "float32", "float16", "bfloat16"],
+    Field(description="Number format of the weights; auto: half precision on a GPU."),
+]
+Memory = Annotated[
+    Literal["lowest", "low", "auto", "high"],
+    Field(
+        description="low: one component at a time on the GPU, tiled VAE, few frames at a time; "
+        "lowest: layer by layer, with weights stored in 8 bits, slower and a little coarser; "
+        "high: everything there; auto: by the GPU's memory."
+    ),
+]
+Attention = Annotated[
+    Literal["auto", "flash", "sage", "xformers"],
+    Field(
+        description="Attention kernels, for models that have the choice and if installed; auto: "
+        "PyTorch's own."
+    ),
+]
+Compile = Annotated[
+    bool,
+    Field(
+        description="Compile the models with torch.compile: minutes to start, then faster; for "
+        "long clips."
+    ),
+]
+Overwrite = Annotated[bool, Field(description="Replace the output if it exists.")]
+
+
+class Job(BaseModel):
+    """What jobs have in common. Frozen; raises `InputError` (one line) through `make`.
+
+    `exclusive` names settings that say one thing in several ways, of which a job has one at most.
+    """
+
+    exclusive: ClassVar[tuple[str, ...]] = ()
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    input: Path
+    output: Path
+
+    @model_validator(mode="after")
+    def _paths(self) -> Self:
+        if "\0" in f"{self.input}{self.output}":
+            raise ValueError("a path holds a zero byte")
+        return self
+
+    @classmethod
+    def make(cls, **settings: Any) -> Self:
+        """A checked job; a wrong setting gives an `InputError` of one line that names it."""
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            raise InputError(_one_line(error, cls)) from None
+
+    @property
+    def loading(self) -> tuple[str, str, str, str, str, bool]:
+        """What a model is loaded with: two jobs with the same share a model."""
+        return self.model, self.device, self.dtype, self.memory, self.attention, self.compile
+
+    def settings(self) -> dict[str, Any]:
+        """All settings as plain JSON values, with absolute paths."""
+        values = self.model_dump(mode="json")
+        for key in ("input", "output"):
+            values[key] = str(Path(values[key]).absolute())
+        return values
+
+
+def _one_line(error: ValidationError, kind: type[Job]) -> str:
+    parts = []
+    for fault in error.errors(include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        text = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "missing":
+            parts.append(f"{name} is missing")
+        elif fault["type"] == "extra_forbidden":
+            known = ", ".join(kind.model_fields)
+            parts.append(f"unknown setting {name!r}: use {known}")
+        elif name:
+            text = text.removeprefix("Input should be ")
+            parts.append(f"{name} should be {text}, not {fault['input']!r}")
+        else:
+            parts.append(text)
+    return "; ".join(parts)

@@ -1,0 +1,120 @@
+"""A relighting job: every setting, with its range, its default and its help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from relight.jobs.base import (
+    Attention,
+    Compile,
+    Device,
+    Dtype,
+    Fraction01,
+    Frames,
+    Job,
+    Memory,
+    Overwrite,
+    Seed,
+    Start,
+)
+
+
+class RelightJob(Job):
+    """One clip to relight."""
+
+    input: Path = Field(description="The clip: mp4, mov, mkv, webm, avi, gif, or a still image.")
+    output: Path = Field(
+        description="The file to write; its ending chooses the format: mp4, mov, mkv, webm, gif, "
+        "or a still png, jpg, webp; frames/%05d.png is a PNG sequence."
+    )
+    prompt: str = Field(description='Subject and light, e.g. "a bear, red neon light".')
+    light: str = Field(
+        "left",
+        description="Where the light comes from: left, right, top, bottom, none, or the path of an "
+        "image that is bright where the light is.",
+    )
+    model: str = Field(
+        "auto",
+        description="auto, mini (embedded), animatediff, wan, cogvideox, or a folder of your own.",
+    )
+    scene: str | None = Field(
+        None, description="Prompt of the video model, without the light; default: the prompt."
+    )
+    negative_prompt: str = Field(
+        "bad quality, worst quality", description="What the video model moves away from."
+    )
+    seed: Seed = None
+    start: Start = 0.0
+    frames: Frames = None
+    recipe: Literal["best", "paper"] = Field(
+        "best", description="best, or paper: Light-A-Video exactly as published."
+    )
+    strength: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Part of the noise schedule the video model runs, above 0 and up to 1; "
+        "default: the model's.",
+    )
+    steps: int | None = Field(
+        None, ge=1, le=1000, description="Denoising steps that are run; default: the model's."
+    )
+    relight_steps: int | None = Field(
+        None, ge=1, le=1000, description="Steps of each relight; default: the model's."
+    )
+    guidance: float = Field(
+        2.0,
+        ge=0,
+        le=50,
+        allow_inf_nan=False,
+        description="Guidance scale of the video model; 1 and less run without guidance.",
+    )
+    gamma: Fraction01 | None = Field(
+        None, description="Share of Consistent Light Attention, 0 to 1; default: the recipe's."
+    )
+    transfer: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="on: put the generated light on the source's own pixels, at full size and "
+        "frame rate. off: the model's own pixels. auto: on for mini and for clips larger than the "
+        "model.",
+    )
+    side: int | None = Field(
+        None,
+        ge=16,
+        le=4096,
+        description="The model sees frames of about side x side pixels; default: what it was made "
+        "for. Smaller is faster and needs less memory.",
+    )
+    upscale: float | None = Field(
+        None,
+        gt=1,
+        le=16,
+        allow_inf_nan=False,
+        description="Upscale the relit clip this many times, in the same pass; default: its own "
+        "size.",
+    )
+    light_fps: float = Field(
+        8.0,
+        gt=0,
+        le=240,
+        allow_inf_nan=False,
+        description="Frames a second that the model sees when the light is transferred.",
+    )
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    memory: Memory = "auto"
+    attention: Attention = "auto"
+    compile: Compile = False
+    overwrite: Overwrite = False
+
+    @model_validator(mode="after")
+    def _texts(self) -> Self:
+        if not self.prompt.strip():
+            raise ValueError("prompt is empty: say what is lit and how")
+        if "\0" in self.light:
+            raise ValueError("a path holds a zero byte")
+        return self

@@ -1,0 +1,97 @@
+"""An upscaling job: every setting, with its range, its default and its help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from relight.jobs.base import (
+    Attention,
+    Compile,
+    Device,
+    Dtype,
+    Fraction01,
+    Frames,
+    Job,
+    Memory,
+    Overwrite,
+    Seed,
+    Start,
+)
+
+
+class UpscaleJob(Job):
+    """One picture or clip to upscale."""
+
+    exclusive = ("scale", "size")
+
+    input: Path = Field(
+        description="The picture or clip: png, jpg, webp, gif, mp4, mov, mkv, webm, avi."
+    )
+    output: Path = Field(
+        description="The file to write; its ending chooses the format: png, jpg, webp for a "
+        "picture, mp4, mov, mkv, webm, gif for a clip; frames/%05d.png is a PNG sequence."
+    )
+    scale: float | None = Field(
+        None,
+        gt=1,
+        le=16,
+        allow_inf_nan=False,
+        description="How many times wider and higher; default: 2.",
+    )
+    size: str | None = Field(
+        None,
+        pattern=r"^[1-9]\d{0,5}x[1-9]\d{0,5}$",
+        description="WIDTHxHEIGHT in pixels instead of a scale, e.g. 2048x1152; a picture of "
+        "another shape is enlarged until it fits inside.",
+    )
+    prompt: str = Field("", description="What is to be seen, if the model is to be told.")
+    negative_prompt: str = Field(
+        "blurry, lowres, bad quality", description="What the model moves away from."
+    )
+    identity: Fraction01 = Field(
+        0.8,
+        description="1: keep my picture as it is, only sharper; 0: let the model reimagine the "
+        "details.",
+    )
+    model: str = Field(
+        "auto",
+        description="auto, mini (embedded), sd15, sdxl (pictures only), or a folder of your own.",
+    )
+    seed: Seed = None
+    start: Start = 0.0
+    frames: Frames = None
+    recipe: Literal["best", "paper"] = Field(
+        "best", description="best, or paper: DiffuseHigh as published."
+    )
+    steps: int | None = Field(
+        None, ge=1, le=1000, description="Denoising steps of each stage; default: the recipe's."
+    )
+    guidance: float | None = Field(
+        None,
+        ge=0,
+        le=50,
+        allow_inf_nan=False,
+        description="Guidance scale; 1 and less run without guidance, in half the time; default: "
+        "the model's.",
+    )
+    tile: int | None = Field(
+        None,
+        ge=0,
+        description="Side in pixels of the tiles the model works in, a multiple of 64: smaller "
+        "needs less memory; 0: whole pictures; default: tiles for large pictures.",
+    )
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    memory: Memory = "auto"
+    attention: Attention = "auto"
+    compile: Compile = False
+    overwrite: Overwrite = False
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if self.scale is not None and self.size is not None:
+            raise ValueError("give a scale or a size, not both")
+        return self

@@ -1,0 +1,315 @@
+"""IC-Light (Zhang et al., ICLR 2025): Stable Diffusion 1.5 that relights a picture it is shown.
+
+The UNet sees the latent of the picture (and, with `fbc` weights, of a background) beside the noisy
+one; the light comes from the picture the sampling starts from. Weights: `ic_light_weights.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    ImagePipelineOutput,
+    SchedulerMixin,
+    UNet2DConditionModel,
+)
+from diffusers.image_processor import VaeImageProcessor
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from relight.diffusion.codecs import FrameCodec
+from relight.diffusion.pictures import Pictures, as_pictures, picture_size
+from relight.diffusion.prompts import encode_prompts
+from relight.errors import InputError
+from relight.lights import Light, light_map
+from relight.methods.consistent_light_attention import FrameMean, consistent_light_attention
+from relight.relighters.ic_light.weights import ic_light_scheduler, ic_light_unet
+
+__all__ = ["ICLightPipeline", "ic_light_scheduler", "ic_light_unet", "image_to_image_steps"]
+
+NEGATIVE_PROMPT = "lowres, bad anatomy, bad hands, cropped, worst quality"
+ADDED_PROMPT = "best quality"
+STRENGTH = 0.9
+
+OnStep = Callable[[int, int], None]
+"""on_step(step, steps): called after every UNet pass; raises to stop."""
+
+
+class ICLightPipeline(DiffusionPipeline):
+    """Relights images, or the frames of a clip, under one light.
+
+    Args:
+        vae, text_encoder, tokenizer: those of the Stable Diffusion 1.5 base model.
+        unet: from `ic_light_unet`.
+        scheduler: see `ic_light_scheduler`; a fresh copy serves each call.
+    """
+
+    model_cpu_offload_seq = "text_encoder->unet->vae"
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        scheduler: SchedulerMixin,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler
+        )
+        self.vae_scale_factor = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.image_processor = VaeImageProcessor(vae_scale_factor=self.vae_scale_factor)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: Pictures,
+        prompt: str,
+        negative_prompt: str = NEGATIVE_PROMPT,
+        light: Light = "left",
+        background: Pictures | None = None,
+        gamma: float = 0.0,
+        num_inference_steps: int = 15,
+        strength: float = STRENGTH,
+        guidance_scale: float = 2.0,
+        share_noise: bool = False,
+        height: int | None = None,
+        width: int | None = None,
+        generator: torch.Generator | None = None,
+        chunk_size: int | None = None,
+        output_type: str = "pil",
+        on_step: OnStep | None = None,
+    ) -> ImagePipelineOutput:
+        """Relight one image, or the frames of a clip (`gamma=0`: each frame by itself).
+
+        Args:
+            image: PIL images, an array (frames, h, w, 3) or a tensor (frames, 3, h, w); uint8, or
+                float in [0, 1]; one picture or several.
+            prompt: subject and light, of any length, e.g. "a bear, red neon light".
+            negative_prompt: what to move away from, when `guidance_scale` > 1.
+            light: see `relight.lights`.
+            background: for `fbc` weights: one image, or one a frame.
+            gamma: share of Consistent Light Attention over the frames, 0 to 1.
+            num_inference_steps: UNet passes, at least 1 (the published rounding runs 15 of 15, but
+                3 of 4: `round(n / strength)` are scheduled, `int` of `strength` of them run).
+            strength: how far from the light map the sampling starts, in (0, 1].
+            guidance_scale: classifier-free guidance; <= 1 runs without it, at half the cost.
+            share_noise: one noise for all frames: far steadier.
+            height, width: output size in pixels; default that of the first image, cut down to a
+                multiple the model can take.
+            generator: seeds the noise.
+            chunk_size: frames per UNet pass; None takes all at once. The result is the same.
+            output_type: "pil", "np" (frames, h, w, 3) in [0, 1] or "pt" (frames, 3, h, w).
+
+        Raises:
+            InputError: a value out of its range, or `background` and the weights disagree.
+        """
+        image = as_pictures(image)
+        height, width = self._size(picture_size(image), height, width)
+        pixels = self.image_processor.preprocess(image, height, width)
+        if background is not None:
+            background = self.image_processor.preprocess(as_pictures(background), height, width)
+        relit = self.relight(
+            pixels,
+            embeds=self.encode_prompt(prompt, negative_prompt, guidance_scale),
+            light_latents=self.light_latents(light, height, width),
+            background=background,
+            gamma=gamma,
+            steps=num_inference_steps,
+            strength=strength,
+            guidance_scale=guidance_scale,
+            share_noise=share_noise,
+            generator=generator,
+            chunk_size=chunk_size,
+            on_step=on_step,
+        )
+        self.maybe_free_model_hooks()
+        images = self.image_processor.postprocess(relit.cpu(), output_type=output_type)
+        return ImagePipelineOutput(images=images)
+
+    @torch.no_grad()
+    def encode_prompt(
+        self, prompt: str, negative_prompt: str = NEGATIVE_PROMPT, guidance_scale: float = 2.0
+    ) -> Tensor:
+        """-> (2, tokens, channels), [negative, positive]; (1, ...) without guidance."""
+        texts = [f"{prompt}, {ADDED_PROMPT}"]
+        if guidance_scale > 1:
+            texts.insert(0, negative_prompt)
+        device = self._execution_device
+        return encode_prompts(self.tokenizer, self.text_encoder, texts, device)
+
+    @torch.no_grad()
+    def light_latents(self, light: Light, height: int, width: int) -> Tensor | None:
+        """The start latents of a light: (1 or frames, c, h, w), or None for light "none"."""
+        picture = light_map(light, height, width)
+        return None if picture is None else self.codec.encode(picture)
+
+    @property
+    def codec(self) -> FrameCodec:
+        return FrameCodec(self.vae, self._execution_device)
+
+    @torch.no_grad()
+    def relight(
+        self,
+        pixels: Tensor,
+        *,
+        embeds: Tensor,
+        light_latents: Tensor | None,
+        background: Tensor | None = None,
+        gamma: float = 0.0,
+        steps: int = 15,
+        strength: float = STRENGTH,
+        guidance_scale: float = 2.0,
+        share_noise: bool = False,
+        generator: torch.Generator | None = None,
+        chunk_size: int | None = None,
+        backend: str | None = None,
+        on_step: OnStep | None = None,
+    ) -> Tensor:
+        """(frames, 3, h, w) pixels about [-1, 1] -> the same under the new light, not clamped.
+
+        What `__call__` does once prompt and light are encoded. The start noise is one frame's,
+        repeated; the sampler's own noise is drawn for each frame unless `share_noise`.
+        """
+        _check_ranges(gamma, steps, strength, guidance_scale, chunk_size)
+        condition = self._condition(pixels, background)  # (frames, c or 2c, h, w)
+        halves, frames = embeds.shape[0], len(condition)
+        embeds = embeds.to(condition).repeat_interleave(frames, dim=0)
+        scheduler, timesteps = self._schedule(steps, strength, light_latents is None)
+        latents = self._start(condition, light_latents, scheduler, timesteps, generator)
+        draws = {"generator": generator} if _takes(scheduler, "generator") else {}
+        with consistent_light_attention(self.unet, gamma, halves=halves, backend=backend) as mean:
+            for i, t in enumerate(timesteps):
+                inputs = torch.cat([scheduler.scale_model_input(latents, t), condition], dim=1)
+                output = self._unet(inputs, t, embeds, halves, mean, chunk_size).float()
+                if halves == 2:
+                    negative, positive = output.chunk(2)
+                    output = negative + guidance_scale * (positive - negative)
+                if share_noise and _takes(scheduler, "variance_noise"):
+                    noise = self._shared_noise(latents, generator)
+                    draws = {"variance_noise": noise}
+                latents = scheduler.step(output, t, latents, **draws, return_dict=False)[0]
+                if on_step:
+                    on_step(i, len(timesteps))
+        return self.codec.decode(latents)
+
+    def _condition(self, pixels: Tensor, background: Tensor | None) -> Tensor:
+        c = self.vae.config.latent_channels
+        wanted = self.unet.config.in_channels // c - 1  # pictures beside the noisy latents
+        if wanted != (1 if background is None else 2):
+            kind, verb = ("fbc", "needs") if wanted == 2 else ("fc", "takes no")
+            raise InputError(f"this IC-Light UNet ({kind} weights) {verb} background image")
+        latents = self.codec.encode(pixels)
+        if background is not None:
+            if len(background) not in (1, len(latents)):
+                raise InputError(f"{len(background)} backgrounds don't fit {len(latents)} frames")
+            behind = self.codec.encode(background).expand_as(latents)
+            latents = torch.cat([latents, behind], dim=1)
+        return latents
+
+    def _schedule(
+        self, steps: int, strength: float, from_noise: bool
+    ) -> tuple[SchedulerMixin, Tensor]:
+        # Two pipelines must not share a scheduler's state, and this one runs inside another's step.
+        scheduler = type(self.scheduler).from_config(self.scheduler.config)
+        if from_noise:
+            strength = 1.0
+        total, run = image_to_image_steps(steps, strength)
+        scheduler.set_timesteps(total, device=self._execution_device)
+        begin = (total - run) * scheduler.order
+        if hasattr(scheduler, "set_begin_index"):  # DDIM and DDPM find their place by the timestep
+            scheduler.set_begin_index(begin)
+        return scheduler, scheduler.timesteps[begin:]
+
+    def _start(
+        self,
+        condition: Tensor,
+        light_latents: Tensor | None,
+        scheduler: SchedulerMixin,
+        timesteps: Tensor,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        frames, c = len(condition), self.vae.config.latent_channels
+        noise = self._shared_noise(condition[:, :c], generator)
+        if light_latents is None:
+            return noise * scheduler.init_noise_sigma
+        if len(light_latents) not in (1, frames):
+            raise InputError(
+                f"a moving light of {len(light_latents)} maps can't light {frames} frames"
+            )
+        light = light_latents.to(noise).expand(frames, -1, -1, -1)
+        return scheduler.add_noise(light, noise, timesteps[:1].repeat(frames))
+
+    @staticmethod
+    def _shared_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
+        one = randn_tensor(like[:1].shape, generator=generator, device=like.device)
+        return one.expand_as(like).contiguous()
+
+    def _unet(
+        self,
+        inputs: Tensor,
+        timestep: Tensor,
+        embeds: Tensor,
+        halves: int,
+        mean: FrameMean,
+        chunk_size: int | None,
+    ) -> Tensor:
+        """(frames, ...) -> (halves * frames, c, h, w), in chunks of `chunk_size` frames."""
+        inputs = inputs.to(self.unet.dtype)
+        text = embeds.to(self.unet.dtype).unflatten(0, (halves, -1))
+
+        def call(chunk: slice) -> Tensor:
+            x = inputs[chunk].repeat(halves, 1, 1, 1)
+            states = text[:, chunk].flatten(0, 1)
+            out = self.unet(x, timestep, encoder_hidden_states=states, return_dict=False)[0]
+            return out.unflatten(0, (halves, -1))
+
+        size = chunk_size or len(inputs)
+        chunks = [slice(i, i + size) for i in range(0, len(inputs), size)]
+        return torch.cat(mean.run([lambda c=c: call(c) for c in chunks]), dim=1).flatten(0, 1)
+
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of this, in pixels."""
+        return self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
+
+    def _size(self, own: tuple[int, int], height: int | None, width: int | None) -> tuple[int, int]:
+        factor = self.size_multiple()
+        size = []
+        for name, asked, natural in zip(("height", "width"), (height, width), own, strict=True):
+            if asked is not None and (asked < factor or asked % factor):
+                raise InputError(f"{name} is a multiple of {factor}, not {asked}")
+            size.append(asked or max(natural // factor, 1) * factor)
+        return size[0], size[1]
+
+
+def _check_ranges(
+    gamma: float, steps: int, strength: float, guidance_scale: float, chunk_size: int | None
+) -> None:
+    # Written so that NaN fails them too.
+    if not 0 <= gamma <= 1:
+        raise InputError(f"gamma lies in [0, 1], not {gamma}")
+    if not 1 <= steps < math.inf:
+        raise InputError(f"relighting needs at least 1 step, not {steps}")
+    if not 0 < strength <= 1:
+        raise InputError(f"the relight strength lies in (0, 1], not {strength}")
+    if not math.isfinite(guidance_scale):
+        raise InputError(f"guidance_scale is a number, not {guidance_scale}")
+    if chunk_size is not None and not chunk_size >= 1:
+        raise InputError(f"chunk_size is at least 1 frame, not {chunk_size}")
+
+
+def image_to_image_steps(steps: int, strength: float = STRENGTH) -> tuple[int, int]:
+    """(length of the schedule, UNet passes run) for `steps` asked for, rounded as published."""
+    total = max(round(steps / strength), 1)
+    return total, max(int(total * strength), 1)
+
+
+def _takes(scheduler: SchedulerMixin, argument: str) -> bool:
+    return argument in inspect.signature(scheduler.step).parameters

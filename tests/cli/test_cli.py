@@ -1,0 +1,160 @@
+"""The command line: what it prints, its exit codes, and that bad input is one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relight.cli import main
+
+CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+PROMPT = ["--prompt", "a bunny, red light"]
+QUICK = ["--steps", "2", "--relight-steps", "2", "--frames", "3", "--seed", "1"]
+
+
+@pytest.fixture
+def model(tiny_model):
+    return ["--model", str(tiny_model), *QUICK]
+
+
+def _fails(capsys, arguments, code=None):
+    """Run, expect failure with exactly one line on stderr, and return that line."""
+    got = main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if line.strip()]
+    assert got == code if code else got in (1, 2)
+    assert out == "" and len(lines) == 1 and lines[0].startswith("relight: "), err
+    return lines[0]
+
+
+def test_a_clip_is_relit_and_the_result_printed_as_json(tmp_path, capsys, model):
+    out = tmp_path / "out.mp4"
+    assert main(["run", str(CLIP), "-o", str(out), *PROMPT, *model, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert Path(result["path"]) == out and out.exists() and result["frames"] == 3
+    assert result["settings"]["seed"] == 1
+
+
+def test_a_folder_is_done_one_by_one_and_a_failure_does_not_stop_the_rest(tmp_path, capsys, model):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    (clips / "a.mp4").symlink_to(CLIP)
+    (clips / "broken.mp4").write_bytes(b"\0" * 3000)
+    (clips / "z.mp4").symlink_to(CLIP)
+    code = main(["run", str(clips), "-o", str(tmp_path / "out"), *PROMPT, *model])
+    err = capsys.readouterr().err
+    assert code == 1 and "broken.mp4" in err and "1 of 3 failed" in err
+    assert err.count("model: ") == 1  # loaded once
+    made = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert made == ["a.mp4", "a.mp4.json", "z.mp4", "z.mp4.json"]
+
+
+def test_a_job_file_runs_and_the_command_line_goes_before_it(tmp_path, capsys, model, tiny_model):
+    job = tmp_path / "job.yaml"
+    job.write_text(
+        f"input: {CLIP}\noutput: {tmp_path / 'a.mp4'}\nprompt: red light\nmodel: {tiny_model}\n"
+        "frames: 2\nsteps: 2\nrelight_steps: 2\n"
+    )
+    assert main(["run", str(job)]) == 0
+    assert (tmp_path / "a.mp4").exists()
+    other = tmp_path / "b.mp4"
+    assert main(["run", str(job), "-o", str(other), "--light", "top", "--json"]) == 0
+    printed = capsys.readouterr().out.splitlines()[-1]
+    assert json.loads(printed)["settings"]["light"] == "top"
+
+
+def _file(folder, name, content):
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+BAD = {
+    "missing file": (lambda d: [d / "no.mp4"], "no.mp4"),
+    "empty file": (lambda d: [_file(d, "e.mp4", b"")], "empty"),
+    "random bytes": (lambda d: [_file(d, "r.mp4", bytes(range(256)) * 40)], "r.mp4"),
+    "truncated": (lambda d: [_file(d, "t.mp4", CLIP.read_bytes()[:500])], "t.mp4"),
+    "a folder without clips": (lambda d: [d], "holds no clips"),
+    "steps 0": (lambda d: [CLIP, "--steps", "0"], "steps"),
+    "strength 0": (lambda d: [CLIP, "--strength", "0"], "strength"),
+    "strength above 1": (lambda d: [CLIP, "--strength", "1.2"], "strength"),
+    "strength nan": (lambda d: [CLIP, "--strength", "nan"], "strength"),
+    "steps that leave nothing": (lambda d: [CLIP, "--start", "99"], "99"),
+    "unknown light": (lambda d: [CLIP, "--light", "sideways"], "sideways"),
+    "unknown model": (lambda d: [CLIP, "--model", "huge"], "huge"),
+    "unknown device": (lambda d: [CLIP, "--device", "cuda:77"], "cuda:77"),
+    "unknown option": (lambda d: [CLIP, "--sparkle"], "sparkle"),
+    "no number": (lambda d: [CLIP, "--seed", "many"], "seed"),
+    "unknown key": (lambda d: [_file(d, "j.yaml", b"promt: x")], "promt"),
+    "a program in YAML": (lambda d: [_file(d, "j.yaml", b"!!python/name:os.system")], "j.yaml"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, capsys, model, case):
+    arguments, named = BAD[case]
+    given = arguments(tmp_path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    rest = [] if "--model" in given or "--steps" in given else model
+    target = tmp_path / "out.mp4"
+    line = _fails(capsys, ["run", *given, "-o", target, *PROMPT, *rest])
+    assert named in line
+    left = {p.name for p in tmp_path.iterdir()} - set(before)
+    assert not left, left
+
+
+def test_output_is_input_and_unwritable_places_are_refused(tmp_path, capsys, model):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(CLIP.read_bytes())
+    assert "input itself" in _fails(capsys, ["run", clip, "-o", clip, *PROMPT, *model])
+    there = tmp_path / "no" / "folder" / "out.mp4"
+    assert "no folder" in _fails(capsys, ["run", clip, "-o", there, *PROMPT, *model])
+    assert "extension" in _fails(capsys, ["run", clip, "-o", tmp_path / "x.doc", *PROMPT, *model])
+    assert clip.read_bytes() == CLIP.read_bytes()
+
+
+def test_usage_errors_exit_with_2(capsys):
+    assert "-o out.mp4" in _fails(capsys, ["run", CLIP, *PROMPT], code=2)
+    assert "prompt" in _fails(capsys, ["run", CLIP, "-o", "x.mp4"], code=2)
+
+
+def test_help_lists_every_setting_without_loading_torch():
+    code = (
+        "import sys; from relight.cli import main; main(['run', '--help']); "
+        "sys.exit(any(m in sys.modules for m in ('torch', 'diffusers', 'av', 'cv2', 'numpy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for option in (
+        "--prompt",
+        "--light",
+        "--model",
+        "--seed",
+        "--frames",
+        "--start",
+        "--overwrite",
+    ):
+        assert option in done.stdout
+
+
+def test_interrupting_leaves_nothing_and_exits_with_130(tmp_path, tiny_model):
+    command = [
+        sys.executable,
+        "-m",
+        "relight.cli",
+        "run",
+        CLIP,
+        "-o",
+        tmp_path / "out.mp4",
+        *PROMPT,
+    ]
+    command += ["--model", tiny_model, "--steps", "200", "--seed", "1", "-v"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for line in running.stderr:
+        if "frames shown" in line:  # the model is loaded, the work has begun
+            running.terminate()  # a background shell's children ignore Ctrl-C
+            break
+    assert running.wait(60) == 130
+    assert not list(tmp_path.iterdir())

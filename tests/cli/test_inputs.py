@@ -1,0 +1,54 @@
+"""Which input goes to which output."""
+
+from pathlib import Path
+
+import pytest
+
+from relight.cli.inputs import pair_up
+from relight.errors import InputError
+
+
+def _touch(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_one_file_to_one_file():
+    assert pair_up([Path("a.mp4")], Path("b.mkv")) == [(Path("a.mp4"), Path("b.mkv"))]
+
+
+def test_one_file_into_a_folder(tmp_path):
+    target = tmp_path / "out"
+    target.mkdir()
+    assert pair_up([Path("a.webm")], target) == [(Path("a.webm"), target / "a.webm")]
+    assert pair_up([Path("a.avi")], target) == [(Path("a.avi"), target / "a.mp4")]
+
+
+def test_a_folder_gives_its_clips_in_order_and_makes_the_output(tmp_path):
+    source = _touch(
+        tmp_path / "in", "b.mov", "a.mp4", "c.jpg", "d.webp", "e.ts", "notes.txt", "x.mp4.json"
+    )
+    pairs = pair_up([source], tmp_path / "new" / "out")
+    assert [target.name for _, target in pairs] == ["a.mp4", "b.mov", "c.jpg", "d.webp", "e.mp4"]
+    assert (tmp_path / "new" / "out").is_dir()
+
+
+def test_two_inputs_never_share_an_output(tmp_path):
+    with pytest.raises(InputError, match="both be written"):
+        pair_up([Path("x/a.mp4"), Path("y/a.mp4")], tmp_path / "out")
+
+
+def test_several_inputs_into_a_file_are_refused(tmp_path):
+    file = tmp_path / "out.mp4"
+    file.touch()
+    with pytest.raises(InputError, match="need a folder"):
+        pair_up([Path("a.mp4"), Path("b.mp4")], file)
+
+
+def test_an_empty_folder_and_a_missing_output_are_named(tmp_path):
+    with pytest.raises(InputError, match="holds no clips"):
+        pair_up([tmp_path], tmp_path / "out")
+    with pytest.raises(InputError, match="-o out.mp4"):
+        pair_up([Path("a.mp4")], None)

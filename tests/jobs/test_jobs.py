@@ -1,0 +1,79 @@
+"""One definition of a job: checked values, job files, sidecars."""
+
+import json
+
+import pytest
+
+from relight.errors import InputError
+from relight.jobs import RelightJob
+from relight.jobs.files import read_job
+
+GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
+
+
+@pytest.mark.parametrize(
+    "wrong, named",
+    [
+        ({"strength": 0}, "strength"),
+        ({"strength": 1.5}, "strength"),
+        ({"strength": float("nan")}, "strength"),
+        ({"steps": 0}, "steps"),
+        ({"relight_steps": -1}, "relight_steps"),
+        ({"guidance": float("inf")}, "guidance"),
+        ({"gamma": 2}, "gamma"),
+        ({"seed": -1}, "seed"),
+        ({"frames": 0}, "frames"),
+        ({"start": -0.5}, "start"),
+        ({"light_fps": 0}, "light_fps"),
+        ({"transfer": "maybe"}, "transfer"),
+        ({"recipe": "fast"}, "recipe"),
+        ({"prompt": "  "}, "prompt"),
+        ({"prmpt": "x"}, "prmpt"),
+        ({"input": "a\0b"}, "zero byte"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(wrong, named):
+    with pytest.raises(InputError, match=named) as caught:
+        RelightJob.make(**{**GOOD, **wrong})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_setting_is_named():
+    with pytest.raises(InputError, match="prompt is missing"):
+        RelightJob.make(input="a.mp4", output="b.mp4")
+
+
+def test_every_field_tells_what_it_is():
+    assert all(field.description for field in RelightJob.model_fields.values())
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".json"])
+def test_settings_survive_a_job_file(tmp_path, suffix):
+    job = RelightJob.make(**GOOD, light="top", seed=7, strength=0.3)
+    path = tmp_path / f"job{suffix}"
+    path.write_text(json.dumps(job.settings()))  # JSON is YAML too
+    assert RelightJob.make(**read_job(path)).settings() == job.settings()
+
+
+def test_a_sidecar_is_a_job_file(tmp_path):
+    path = tmp_path / "out.mp4.json"
+    path.write_text(json.dumps({"settings": GOOD, "made": {"frames": 3}}))
+    assert read_job(path) == GOOD
+
+
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        ("prompt: x\nlihgt: left", "lihgt"),
+        ("- a\n- b", "holds no settings"),
+        ("a: [", "can't read"),
+        ("", "holds no settings"),
+        ("!!python/object/apply:os.system ['true']", "can't read"),
+    ],
+)
+def test_a_bad_job_file_is_one_line(tmp_path, text, named):
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=named) as caught:
+        read_job(path)
+    assert "\n" not in str(caught.value)
