@@ -24,6 +24,7 @@ from pathlib import Path
 from relight.errors import InputError, MediaError
 from relight.media import demux, mux, pictures_out, places, stills
 from relight.media.clip import PIXEL_LIMIT, Frame, VideoInfo
+from relight.media.look import Conversion
 from relight.media.mux import Writer
 from relight.media.places import first_file
 
@@ -54,14 +55,21 @@ def probe(path: str | os.PathLike) -> VideoInfo:
 
 
 def read(
-    path: str | os.PathLike, *, start: float = 0.0, frames: int | None = None
+    path: str | os.PathLike,
+    *,
+    start: float = 0.0,
+    frames: int | None = None,
+    conversion: Conversion = "exact",
 ) -> Iterator[Frame]:
     """Yield the frames shown at or after `start`, one at a time (memory: a few frames).
 
     `start` is in seconds of `Frame.time`; `frames` is the number wanted, None for all.
     Frame.image is (H, W, 3) uint8 of probe()'s size; Frame.time rises strictly, from 0 at the
-    file's first frame. Damaged packets are skipped and logged; a file cut short yields what it
-    holds and logs "6 of 10 frames".
+    file's first frame. `conversion="ffmpeg"` gives the pixels that OpenCV, imageio and `ffmpeg`
+    give by default (1 to 3 levels darker, BT.601 where a file has no tag, whatever its size), for
+    comparing with numbers measured with those.
+    Damaged packets are skipped and logged; a file cut short yields what it holds and logs
+    "6 of 10 frames".
     Raises InputError (no such file, bad start or count, start past the end) and MediaError
     (not a video, HDR, too large, more than 5 % damaged).
     """
@@ -70,7 +78,7 @@ def read(
     if frames is not None and frames < 1:
         raise InputError(f"frames is {frames}: give 1 or more, or None for all")
     path = _regular_file(path)
-    found = stills.read(path) if stills.is_still(path) else demux.read(path, start)
+    found = stills.read(path) if stills.is_still(path) else demux.read(path, start, conversion)
     return _cut(path, found, start, frames)
 
 

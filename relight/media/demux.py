@@ -14,7 +14,7 @@ from av.stream import Disposition
 
 from relight.errors import MediaError
 from relight.media.clip import DEFAULT_FPS, PIXEL_LIMIT, Frame, VideoInfo, check_size
-from relight.media.look import look_of, to_pixels
+from relight.media.look import Conversion, look_of, to_pixels
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def probe(path: Path) -> VideoInfo:
         return _describe(path, container, stream, first, stamps)
 
 
-def read(path: Path, start: float) -> Iterator[Frame]:
+def read(path: Path, start: float, conversion: Conversion = "exact") -> Iterator[Frame]:
     """Frames of a video file, from a key frame at or before `start` (in seconds) to the end."""
     for seek in (start > _SEEK_FROM, False):
         with open_media(path) as container:
@@ -58,7 +58,7 @@ def read(path: Path, start: float) -> Iterator[Frame]:
             first = next(pictures, None)
             if first is None:
                 return
-            look = look_of(stream, first, path)
+            look = look_of(stream, first, path, conversion)
             if look.hdr:
                 raise MediaError(
                     f"{path}: HDR ({look.hdr}) video is not read, its light would be clipped; "

@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import cv2
@@ -31,6 +32,7 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+Conversion = Literal["exact", "ffmpeg"]
 _HDR = {16: "PQ", 18: "HLG"}
 
 
@@ -44,6 +46,7 @@ class Look:
     mirror: bool  # columns are reversed,
     flip: bool  # rows are reversed
     matrix: int
+    interpolation: Interpolation
     full_range: bool
     alpha: bool
     hdr: str | None
@@ -55,7 +58,9 @@ class Look:
         return (self.height, self.width) if self.transpose else (self.width, self.height)
 
 
-def look_of(stream: av.VideoStream, picture: av.VideoFrame, path: Path) -> Look:
+def look_of(
+    stream: av.VideoStream, picture: av.VideoFrame, path: Path, conversion: Conversion = "exact"
+) -> Look:
     """Read a stream's tags, and its first frame's, into one recipe for all of its frames."""
     notes = []
     width, height = _square(stream, picture, notes)
@@ -82,7 +87,8 @@ def look_of(stream: av.VideoStream, picture: av.VideoFrame, path: Path) -> Look:
         transpose=transpose,
         mirror=mirror,
         flip=flip,
-        matrix=_matrix(picture),
+        matrix=_matrix(picture, conversion),
+        interpolation=EXACT if conversion == "exact" else Interpolation.BILINEAR,
         full_range=picture.color_range == 2 or picture.format.name.startswith("yuvj"),
         alpha=alpha,
         hdr=hdr,
@@ -90,9 +96,9 @@ def look_of(stream: av.VideoStream, picture: av.VideoFrame, path: Path) -> Look:
     )
 
 
-def _matrix(picture: av.VideoFrame) -> int:
+def _matrix(picture: av.VideoFrame, conversion: Conversion) -> int:
     """The YUV matrix a frame is tagged with; untagged, what players assume from its size."""
-    is_hd = picture.width >= 1280 or picture.height >= 720
+    is_hd = (picture.width >= 1280 or picture.height >= 720) and conversion == "exact"
     return _MATRICES.get(picture.colorspace, Colorspace.ITU709 if is_hd else Colorspace.ITU601)
 
 
@@ -149,7 +155,7 @@ def to_pixels(picture: av.VideoFrame, look: Look) -> np.ndarray:
         src_colorspace=look.matrix,
         src_color_range=ColorRange.JPEG if look.full_range else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
-        interpolation=EXACT,
+        interpolation=look.interpolation,
     )
     image = converted.to_ndarray()
     if look.alpha:

@@ -206,3 +206,13 @@ def test_video_with_alpha(here, codec, pix_fmt):
     found = next(read("a.mov")).image
     assert found[4, 4].tolist() == [200, 0, 0] and found[-4, 4].tolist() == [0, 0, 0]
     assert any("transparency" in note for note in probe("a.mov").notes)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (96, 1280)])
+def test_ffmpegs_own_conversion_is_offered_for_comparing(here, size):
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    encode("a.mp4", [picture] * 2)
+    with av.open("a.mp4") as container:
+        theirs = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert np.array_equal(next(read("a.mp4", conversion="ffmpeg")).image, theirs)
+    assert not np.array_equal(next(read("a.mp4")).image, theirs)

@@ -1,0 +1,48 @@
+"""Hue of the light against the colour that a prompt names.
+
+Degrees on the HSV circle between the hue of the added light (`colour.light_of_change`) and that of
+the colour word. 0 to 180, lower is better; nan where the prompt names no colour, or several. (This
+project's definition; the text score with weights is CLIP's.)
+"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+import re
+
+import numpy as np
+
+HUES = {  # degrees
+    "red": 0,
+    "orange": 25,
+    "golden": 40,
+    "yellow": 55,
+    "green": 120,
+    "cyan": 185,
+    "blue": 230,
+    "purple": 270,
+    "magenta": 305,
+    "pink": 330,
+}
+
+
+def named_hue(prompt: str) -> float:
+    """Hue in degrees of the one colour that a prompt names, else nan.
+
+    >>> named_hue("Warm orange light."), named_hue("red and blue neon light"), named_hue("a bear")
+    (25.0, nan, nan)
+    """
+    words = {word for word in re.findall("[a-z]+", prompt.lower()) if word in HUES}
+    return float(HUES[words.pop()]) if len(words) == 1 else math.nan
+
+
+def hue_error(colour: np.ndarray, hue: float) -> float:
+    """Degrees between the hue of an RGB colour (3,) and `hue`, 0 to 180.
+
+    >>> hue_error(np.array([1.0, 0.0, 0.0]), 330.0)
+    30.0
+    """
+    rgb = (np.asarray(colour, float) / max(float(np.max(colour)), 1e-9)).tolist()
+    own = 360 * colorsys.rgb_to_hsv(*rgb)[0]
+    return abs((own - hue + 180) % 360 - 180)
