@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -12,9 +12,9 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 
+from relight.diffusion.light_maps import AnyLight
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size
 from relight.errors import InputError
-from relight.lights import Light
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines.light_fusion import light_fusion
 from relight.relighters.ic_light import ICLightPipeline, OnStep
@@ -37,7 +37,8 @@ class LightAVideo(ABC):
         *,
         relighter: ICLightPipeline,
         relight_prompt: str | None = None,
-        light: Light = "left",
+        light: AnyLight = "left",
+        seconds: Sequence[float] | None = None,
         gamma: float | None = None,
         relight_steps: int = 15,
         strength: float = 0.5,
@@ -62,8 +63,9 @@ class LightAVideo(ABC):
             prompt, negative_prompt: for the video model (or `prompt_embeds` among `stock`).
             relighter: `relight.relighters.ic_light.ICLightPipeline`.
             relight_prompt: subject and light, e.g. "a bear, red neon light"; None takes `prompt`.
-            light: "left", "right", "top", "bottom", "none", an image, or light maps as a tensor
+            light: a text or an object of `relight.lights`, an image, or light maps as a tensor
                 (3, h, w) or (frames, 3, h, w) in [0, 1].
+            seconds: when each frame is shown, for a light of `relight.lights` that moves.
             gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
             relight_steps: UNet passes of each relight, at least 1.
             strength: part of the noise schedule that is run, in (0, 1].
@@ -102,6 +104,7 @@ class LightAVideo(ABC):
             video=video,
             prompt=prompt if relight_prompt is None else relight_prompt,
             light=light,
+            seconds=_times(seconds, frames, len(video)),
             gamma=gamma,
             relight_steps=relight_steps,
             recipe=self._recipe(recipe),
@@ -161,6 +164,15 @@ def _check_ranges(strength: float, steps: int, guidance_scale: float) -> None:
         raise InputError(f"guidance_scale is a number, not {guidance_scale}")
     if not 1 <= steps < math.inf or int(steps * strength) < 1:
         raise InputError(f"{steps} steps at strength {strength:g} leave no step to run")
+
+
+def _times(seconds: Sequence[float] | None, frames: int, count: int) -> list[float] | None:
+    """The times of a clip that is filled up to `count` frames with copies of its last."""
+    if seconds is None:
+        return None
+    if len(seconds) != frames:
+        raise InputError(f"{len(seconds)} times don't fit {frames} frames: give one for each")
+    return [*seconds, *[seconds[-1]] * (count - frames)]
 
 
 def _filled_up(video: list[Image.Image] | Tensor, count: int) -> list[Image.Image] | Tensor:

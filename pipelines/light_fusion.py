@@ -12,7 +12,7 @@ the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -20,10 +20,10 @@ from diffusers import DiffusionPipeline
 from torch import Tensor
 
 from relight.diffusion.codecs import video_codec
+from relight.diffusion.light_maps import AnyLight, light_map
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size
 from relight.diffusion.x0 import edit_x0, step_position
 from relight.errors import InputError
-from relight.lights import Light, light_map
 from relight.methods.progressive_light_fusion import ProgressiveLightFusion, Recipe
 from relight.relighters.ic_light import ICLightPipeline, OnStep
 
@@ -35,7 +35,8 @@ def light_fusion(
     *,
     video: Pictures,
     prompt: str,
-    light: Light = "left",
+    light: AnyLight = "left",
+    seconds: Sequence[float] | None = None,
     gamma: float | None = None,
     relight_steps: int = 15,
     recipe: Recipe | None = None,
@@ -54,7 +55,8 @@ def light_fusion(
         video: the source, as given to `pipe`: PIL images, an array (frames, h, w, 3) uint8 or in
             [0, 1], or a tensor (frames, 3, h, w) in [0, 1].
         prompt: subject and light for the relighter.
-        light: see `relight.lights`.
+        light: see `relight.diffusion.light_maps`.
+        seconds: when each frame is shown, for a moving light.
         gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
         relight_steps: UNet passes of each relight.
         recipe: weights, thresholds and noise; None: those published for AnimateDiff.
@@ -76,7 +78,7 @@ def light_fusion(
         raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
     if not relight_steps >= 1:
         raise InputError(f"relighting needs at least 1 step, not {relight_steps}")
-    light_map(light, 8, 8)  # a wrong light is told now, not after the first step
+    light_map(light, 8, 8, seconds)  # a wrong light is refused now, not after the first step
     video = as_pictures(video)
     embeds = relighter.encode_prompt(prompt)
     light_latents: Tensor | None = None
@@ -86,7 +88,7 @@ def light_fusion(
 
     def source(height: int, width: int) -> Tensor:
         nonlocal light_latents
-        light_latents = relighter.light_latents(light, height, width)
+        light_latents = relighter.light_latents(light, height, width, seconds)
         pixels = pipe.video_processor.preprocess_video(video, height, width)
         return pixels[0].transpose(0, 1)  # (frames, 3, h, w) in [-1, 1]
 

@@ -12,6 +12,7 @@ import numpy as np
 from relight import media
 from relight.cli.inputs import MEDIA
 from relight.errors import MediaError, RelightError
+from relight.lights import Light, NoLight, parse_light
 
 STILLS = {".png", ".jpg", ".jpeg", ".webp"}
 SHOWN = 960
@@ -109,25 +110,23 @@ def side_by_side(
             tell(min((i + 1) / total, 1.0))
 
 
-def light_picture(light: object, frame: np.ndarray | None) -> np.ndarray:
+def light_picture(light: str | Light, frame: np.ndarray | None) -> np.ndarray:
     """What a light does, for the eye: the frame under the light map, the map itself in a corner.
 
     Args:
-        light: see `relight.lights`; "none" leaves the frame as it is.
+        light: "none" leaves the frame as it is.
         frame: (h, w, 3) uint8; None shows the map alone.
 
     Returns:
         (h, w, 3) uint8.
     """
-    from relight.lights import light_map  # imports torch: not needed before the first look
-
+    light = parse_light(light)
     empty = np.full((360, 640, 3), 225, np.uint8)
     frame = empty if frame is None else shown(frame, 640)
     height, width = frame.shape[:2]
-    map = light_map(light, height, width)
-    if map is None:
+    if isinstance(light, NoLight):
         return frame
-    level = ((map[0].permute(1, 2, 0).numpy() + 1) / 2.008).clip(0, 1)
+    level = light.level_map(height, width)
     lit = frame * (0.12 + 0.88 * level)
     corner = cv2.resize(level * 255, (max(width // 5, 1), max(height // 5, 1)))
     corner = cv2.copyMakeBorder(corner, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))

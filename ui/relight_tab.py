@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image, ImageOps
 
 from relight.errors import RelightError
 from relight.jobs import RelightJob
+from relight.lights import ImageLight
 from relight.ui import clips, controls, theme
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.result_panel import ResultPanel
@@ -159,9 +159,7 @@ def _look(clip: str | None, light: str, light_image: str | None) -> np.ndarray:
         if light == "image":
             if light_image is None:
                 return clips.light_picture("none", frame)
-            with Image.open(light_image, formats=("PNG", "JPEG", "WEBP")) as opened:
-                picture = ImageOps.exif_transpose(opened).convert("RGB")
-            return clips.light_picture(picture, frame)
+            return clips.light_picture(ImageLight(Path(light_image)), frame)
         return clips.light_picture(light, frame)
     except (RelightError, OSError, ValueError):  # the facts say what is wrong with the clip
         return clips.light_picture("none", None)

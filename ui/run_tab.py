@@ -10,6 +10,7 @@ import gradio as gr
 
 from relight.errors import InputError, RelightError
 from relight.jobs.files import read_job
+from relight.lights import ImageLight
 from relight.ui import clips, controls, panels, work
 from relight.ui.orders import KINDS, QUALITY, Order
 from relight.ui.result_panel import ResultPanel
@@ -231,9 +232,7 @@ def checker(kind: str, names: list[str]) -> Callable[..., list[dict[str, Any]]]:
 
 def check_light(picture: Path) -> None:
     """Tell now whether a picture can be read as a light."""
-    from relight.engine.run import read_light
-
-    read_light(str(picture))
+    ImageLight(picture).check()
 
 
 def files_of(given: dict[str, Any]) -> list[Path]:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from relight import lights, media
+from relight import media
 from relight.diffusion.framing import Framing
 from relight.engine.light_stream import (
     Look,
@@ -29,8 +28,8 @@ from relight.engine.light_stream import (
 from relight.engine.output import Result, checked, deliver
 from relight.engine.progress import Meter, OnProgress, relight_work, timed
 from relight.engine.upscaling import LoadUpscaler, planned, possible_size, upscaled
-from relight.errors import InputError
 from relight.jobs import RelightJob, UpscaleJob
+from relight.lights import Light, resolve
 from relight.models.catalogue import CATALOGUE
 from relight.models.loader import Model, load_model
 from relight.models.upscalers import load_upscaler
@@ -77,7 +76,7 @@ def run_relight(
     """
     seconds: dict[str, float] = {}
     info = checked(job)
-    light = read_light(job.light)
+    light = resolve(job.light)
     if job.upscale is not None:
         possible_size(_upscale_job(job, "auto"), info)
     with timed(seconds, "load"):
@@ -113,33 +112,12 @@ def _upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
     return UpscaleJob(model=upscaler, scale=job.upscale, **settings)
 
 
-def read_light(light: str) -> lights.Light:
-    """A job's light: one of the names, or the image it points to.
-
-    Raises:
-        InputError: neither a known name nor a readable image.
-    """
-    if light in lights.NAMES:
-        return light
-    path = Path(light)
-    if not path.is_file():
-        raise InputError(
-            f"unknown light {light!r}: use {', '.join(lights.NAMES)}, or the path of an image"
-        )
-    try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF")) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
-        raise InputError(f"the light image {path} can't be read: give a PNG or JPEG") from None
-
-
 def _resolved(job: RelightJob, model: Model, info: media.VideoInfo) -> RelightJob:
     """The job with every open setting decided, so that its sidecar repeats the run exactly."""
     default = model.entry.defaults
     larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
     decided = {
         "model": model.name if model.name in CATALOGUE else str(Path(model.name).absolute()),
-        "light": job.light if job.light in lights.NAMES else str(Path(job.light).absolute()),
         "scene": job.prompt if job.scene is None else job.scene,
         "seed": secrets.randbelow(2**31) if job.seed is None else job.seed,
         "strength": job.strength or default.strength,
@@ -161,7 +139,7 @@ def _frames(
     model: Model,
     info: media.VideoInfo,
     framing: Framing,
-    light: lights.Light,
+    light: Light,
     meter: Meter,
 ) -> Iterator[media.Frame]:
     look = Look(

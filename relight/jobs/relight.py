@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from relight.jobs.base import (
     Attention,
@@ -20,6 +20,7 @@ from relight.jobs.base import (
     Seed,
     Start,
 )
+from relight.lights import Light, parse_light, usages
 
 
 class RelightJob(Job):
@@ -33,8 +34,8 @@ class RelightJob(Job):
     prompt: str = Field(description='Subject and light, e.g. "a bear, red neon light".')
     light: str = Field(
         "left",
-        description="Where the light comes from: left, right, top, bottom, none, or the path of an "
-        "image that is bright where the light is.",
+        description=f"Where the light comes from: {usages()}; several of them with ' + ' between "
+        "(a list in YAML).",
     )
     model: str = Field(
         "auto",
@@ -111,10 +112,22 @@ class RelightJob(Job):
     compile: Compile = False
     overwrite: Overwrite = False
 
+    @field_validator("light", mode="before")
+    @classmethod
+    def _light_text(cls, light: object) -> object:
+        """One text, also of a light object and of a list of lights."""
+        return str(parse_light(light)) if isinstance(light, Light | list | tuple) else light
+
     @model_validator(mode="after")
     def _texts(self) -> Self:
         if not self.prompt.strip():
             raise ValueError("prompt is empty: say what is lit and how")
         if "\0" in self.light:
             raise ValueError("a path holds a zero byte")
+        parse_light(self.light)
         return self
+
+    def settings(self) -> dict[str, Any]:
+        """All settings as plain JSON values, with absolute paths, also those of lights."""
+        light = str(parse_light(self.light).absolute())
+        return {**super().settings(), "light": light}

@@ -7,6 +7,7 @@ import pytest
 from relight.errors import InputError
 from relight.jobs import RelightJob
 from relight.jobs.files import read_job
+from relight.lights import PointLight, parse_light
 
 GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
 
@@ -30,6 +31,10 @@ GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
         ({"prompt": "  "}, "prompt"),
         ({"prmpt": "x"}, "prmpt"),
         ({"input": "a\0b"}, "zero byte"),
+        ({"light": "sideways"}, "unknown light 'sideways'"),
+        ({"light": "point:radius=0"}, "radius should be"),
+        ({"light": ["left", "point:color=blurple"]}, "unknown color 'blurple'"),
+        ({"light": 7}, "light should be"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(wrong, named):
@@ -77,3 +82,19 @@ def test_a_bad_job_file_is_one_line(tmp_path, text, named):
     with pytest.raises(InputError, match=named) as caught:
         read_job(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_light_may_be_a_text_a_list_or_an_object():
+    text = "left + point:x=0.2,color=#ffb060"
+    lamp = PointLight(x=0.2, color="#ffb060")
+    for light in (text, ["left", "point:x=.2,color=#ffb060"], ["left", lamp], parse_light(text)):
+        job = RelightJob.make(**GOOD, light=light)
+        assert job.light == text
+    assert RelightJob.make(**GOOD, light="point:x=.2").light == "point:x=.2"  # as it was written
+
+
+def test_settings_hold_absolute_paths_of_lights_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = RelightJob.make(**GOOD, light="top + sky.png")
+    assert job.settings()["light"] == f"top + {tmp_path / 'sky.png'}"
+    assert job.settings()["input"] == str(tmp_path / "a.mp4")

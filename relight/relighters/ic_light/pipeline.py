@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from diffusers import (
@@ -24,10 +24,10 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from relight.diffusion.codecs import FrameCodec
+from relight.diffusion.light_maps import AnyLight, light_map
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size
 from relight.diffusion.prompts import encode_prompts
 from relight.errors import InputError
-from relight.lights import Light, light_map
 from relight.methods.consistent_light_attention import FrameMean, consistent_light_attention
 from relight.relighters.ic_light.weights import ic_light_scheduler, ic_light_unet
 
@@ -73,7 +73,8 @@ class ICLightPipeline(DiffusionPipeline):
         image: Pictures,
         prompt: str,
         negative_prompt: str = NEGATIVE_PROMPT,
-        light: Light = "left",
+        light: AnyLight = "left",
+        seconds: Sequence[float] | None = None,
         background: Pictures | None = None,
         gamma: float = 0.0,
         num_inference_steps: int = 15,
@@ -94,7 +95,8 @@ class ICLightPipeline(DiffusionPipeline):
                 float in [0, 1]; one picture or several.
             prompt: subject and light, of any length, e.g. "a bear, red neon light".
             negative_prompt: what to move away from, when `guidance_scale` > 1.
-            light: see `relight.lights`.
+            light: see `relight.diffusion.light_maps`.
+            seconds: when each frame is shown, for a moving light.
             background: for `fbc` weights: one image, or one a frame.
             gamma: share of Consistent Light Attention over the frames, 0 to 1.
             num_inference_steps: UNet passes, at least 1 (the published rounding runs 15 of 15, but
@@ -119,7 +121,7 @@ class ICLightPipeline(DiffusionPipeline):
         relit = self.relight(
             pixels,
             embeds=self.encode_prompt(prompt, negative_prompt, guidance_scale),
-            light_latents=self.light_latents(light, height, width),
+            light_latents=self.light_latents(light, height, width, seconds),
             background=background,
             gamma=gamma,
             steps=num_inference_steps,
@@ -146,9 +148,11 @@ class ICLightPipeline(DiffusionPipeline):
         return encode_prompts(self.tokenizer, self.text_encoder, texts, device)
 
     @torch.no_grad()
-    def light_latents(self, light: Light, height: int, width: int) -> Tensor | None:
+    def light_latents(
+        self, light: AnyLight, height: int, width: int, seconds: Sequence[float] | None = None
+    ) -> Tensor | None:
         """The start latents of a light: (1 or frames, c, h, w), or None for light "none"."""
-        picture = light_map(light, height, width)
+        picture = light_map(light, height, width, seconds)
         return None if picture is None else self.codec.encode(picture)
 
     @property

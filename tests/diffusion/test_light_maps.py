@@ -1,4 +1,4 @@
-"""Lights: the ramps number by number, and everything else that can be one."""
+"""The start picture of IC-Light: the ramps number by number, and every form of a light."""
 
 import io
 
@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from relight.diffusion.light_maps import light_map
 from relight.errors import InputError
-from relight.lights import DIRECTIONS, light_map, ramp
+from relight.lights import DirectionLight, ImageLight, Light, NoLight, PointLight
 
 RAMP_5 = [0, 63, 127, 191, 255]  # 0, 63.75, 127.5, 191.25, 255 cut to whole numbers
 GRADIENT = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
@@ -19,9 +20,9 @@ def _levels(light, height=2, width=3):
     return (light_map(light, height, width) + 1) * 127
 
 
-@pytest.mark.parametrize("side", DIRECTIONS)
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 def test_a_ramp_is_white_on_its_side(side):
-    levels = ramp(side, 5, 5)
+    levels = _levels(side, 5, 5)
     line = levels[0, 0, 2] if side in ("left", "right") else levels[0, 0, :, 2]
     assert line.tolist() == (RAMP_5[::-1] if side in ("left", "top") else RAMP_5)
     across = levels if side in ("left", "right") else levels.transpose(-1, -2)
@@ -29,12 +30,15 @@ def test_a_ramp_is_white_on_its_side(side):
 
 
 @pytest.mark.parametrize("height, width", [(64, 128), (512, 512), (1, 7), (7, 1), (480, 832)])
-def test_a_ramp_holds_the_published_numbers_at_any_size(height, width):
-    rising = np.linspace(0, 255, width).astype(np.uint8)
-    falling = np.linspace(255, 0, height).astype(np.uint8)
-    assert ramp("right", height, width)[0, 1, -1].tolist() == rising.tolist()
-    assert ramp("top", height, width)[0, 2, :, 0].tolist() == falling.tolist()
-    assert light_map("right", height, width).shape == (1, 3, height, width)
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_a_ramp_holds_the_published_numbers_at_any_size(height, width, side):
+    along = width if side in ("left", "right") else height
+    ends = (255, 0) if side in ("left", "top") else (0, 255)
+    line = np.linspace(*ends, along).astype(np.uint8).astype(np.float32) / 127 - 1
+    pixels = light_map(side, height, width)
+    assert pixels.shape == (1, 3, height, width)
+    got = pixels[0, 1, -1] if side in ("left", "right") else pixels[0, 1, :, -1]
+    assert got.tolist() == line.tolist()  # bit for bit
 
 
 def test_the_map_takes_127_to_zero():
@@ -46,6 +50,42 @@ def test_the_map_takes_127_to_zero():
 
 def test_none_is_no_map():
     assert light_map("none", 8, 8) is None
+    assert light_map(NoLight(), 8, 8) is None
+
+
+def test_a_light_object_is_its_text():
+    for light in (DirectionLight(angle=135), PointLight(x=0.2, color="#ffb060")):
+        assert torch.equal(light_map(light, 8, 12), light_map(str(light), 8, 12))
+        expected = torch.from_numpy(light.level_map(8, 12)).permute(2, 0, 1)[None]
+        torch.testing.assert_close(_levels(light, 8, 12), expected * 255, rtol=0, atol=1e-3)
+
+
+def test_a_picture_file_is_the_same_light_as_the_picture(tmp_path):
+    path = tmp_path / "light.png"
+    Image.fromarray(np.dstack([GRADIENT] * 3)).save(path)
+    wanted = light_map(Image.open(path), 7, 11)
+    torch.testing.assert_close(light_map(ImageLight(path), 7, 11), wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(light_map(str(path), 7, 11), wanted, rtol=0, atol=1e-5)
+
+
+class Blink(Light):
+    """Dark, then bright from the second 1 on."""
+
+    words = ("blink",)
+    moving = True
+
+    def level_map(self, height, width, seconds=0.0):
+        return np.full((height, width, 3), float(seconds >= 1), np.float32)
+
+
+def test_a_moving_light_has_a_map_for_each_time():
+    maps = light_map(Blink(), 4, 6, seconds=[0, 0.5, 1.0, 2.0])
+    assert maps.shape == (4, 3, 4, 6)
+    expected = torch.tensor([0.0, 0.0, 255.0, 255.0]) / 127 - 1
+    assert torch.equal(maps[:, 0, 0, 0], expected)
+    assert light_map("left", 4, 6, seconds=[0, 1]).shape == (1, 3, 4, 6)
+    with pytest.raises(InputError, match="'blink' moves: give the seconds"):
+        light_map(Blink(), 4, 6)
 
 
 def _sixteen_bit():
@@ -104,7 +144,7 @@ def test_a_picture_is_stretched_to_the_frame():
     assert torch.equal(levels[0, 0, 0], levels[0, 0, 5])
 
 
-def test_a_moving_light_has_a_map_for_each_frame():
+def test_a_tensor_may_hold_a_map_for_each_frame():
     maps = torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(_levels(maps, 5, 5), maps * 255, rtol=0, atol=1e-3)
     assert light_map(maps, 10, 15).shape == (4, 3, 10, 15)

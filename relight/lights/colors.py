@@ -1,0 +1,100 @@
+"""Colours of lamps: `#ffb060`, `#fb6`, CSS names, and colour temperatures such as `3200K`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from relight.errors import InputError
+
+COLDEST, HOTTEST = 1667, 25000
+"""Colour temperatures in kelvin for which the formulas of `_planckian` are made."""
+
+
+@dataclass(frozen=True)
+class Color:
+    """A colour as it is seen on a screen.
+
+    Attributes:
+        red, green, blue: sRGB, encoded (not linear), in [0, 1].
+        text: how it was written; two spellings of one colour are equal.
+
+    >>> str(Color.parse("#FFB060")), str(Color.parse("3200k"))
+    ('#ffb060', '3200K')
+    """
+
+    red: float
+    green: float
+    blue: float
+    text: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Color:
+        """Read a colour; InputError where it is none."""
+        written = text.strip().lower()
+        if match := re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", written):
+            digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
+            return cls(*(int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)), written)
+        if match := re.fullmatch(r"(\d+(?:\.\d*)?)k", written):
+            kelvin = float(match[1])
+            if not COLDEST <= kelvin <= HOTTEST:
+                raise InputError(
+                    f"a colour temperature is {COLDEST}K to {HOTTEST}K, not {text.strip()}"
+                )
+            return cls(*_planckian(kelvin), written.upper())
+        from PIL import ImageColor  # only where a name is given: it takes as long as all the rest
+
+        if written not in ImageColor.colormap:
+            raise InputError(
+                f"unknown color {text!r}: use #rrggbb, a name such as orange, "
+                "or a temperature such as 3200K"
+            )
+        return cls(*(level / 255 for level in ImageColor.getrgb(written)), written)
+
+    def __str__(self) -> str:
+        if self.text:
+            return self.text
+        return "#" + "".join(f"{round(255 * level):02x}" for level in self.rgb)
+
+    @property
+    def rgb(self) -> tuple[float, float, float]:
+        return self.red, self.green, self.blue
+
+    def mix(self, other: Color, part: float) -> Color:
+        """This colour at `part` 0, the other at 1."""
+        if self == other:
+            return self
+        pairs = zip(self.rgb, other.rgb, strict=True)
+        return Color(*((1 - part) * own + part * theirs for own, theirs in pairs))
+
+
+WHITE = Color(1.0, 1.0, 1.0, "white")
+
+
+def _planckian(kelvin: float) -> tuple[float, float, float]:
+    """The colour of a black body, its brightest channel at 1 (Kim et al., US patent 7024034)."""
+    t = 1000 / kelvin
+    if kelvin <= 4000:
+        x = -0.2661239 * t**3 - 0.2343589 * t**2 + 0.8776956 * t + 0.179910
+    else:
+        x = -3.0258469 * t**3 + 2.1070379 * t**2 + 0.2226347 * t + 0.240390
+    if kelvin <= 2222:
+        y = -1.1063814 * x**3 - 1.34811020 * x**2 + 2.18555832 * x - 0.20219683
+    elif kelvin <= 4000:
+        y = -0.9549476 * x**3 - 1.37418593 * x**2 + 2.09137015 * x - 0.16748867
+    else:
+        y = 3.0817580 * x**3 - 5.87338670 * x**2 + 3.75112997 * x - 0.37001483
+    tall, flat = x / y, (1 - x - y) / y  # CIE X and Z, Y being 1
+    linear = (  # IEC 61966-2-1
+        3.2406 * tall - 1.5372 - 0.4986 * flat,
+        -0.9689 * tall + 1.8758 + 0.0415 * flat,
+        0.0557 * tall - 0.2040 + 1.0570 * flat,
+    )
+    brightest = max(linear)
+    red, green, blue = (_encoded(max(level, 0.0) / brightest) for level in linear)
+    return red, green, blue
+
+
+def _encoded(level: float) -> float:
+    """Linear light -> sRGB, both in [0, 1]."""
+    return 12.92 * level if level <= 0.0031308 else 1.055 * level ** (1 / 2.4) - 0.055
