@@ -15,6 +15,7 @@ from pydantic import BaseModel
 SERVER_SIDE = {
     *("input", "output", "overwrite"),
     *("device", "dtype", "memory", "attention", "compile"),
+    "light_at",  # a light may be the path of a file
 }
 """Fields that the server decides: no path and no device is ever taken from a browser."""
 

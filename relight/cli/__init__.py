@@ -44,10 +44,12 @@ def _options(job: type[RelightJob], without: set[str]) -> type:
             continue
         default = field.get_default()
         help = field.description
-        if not field.is_required() and default is not None and default is not False:
+        if not field.is_required() and default not in (None, False, []):
             help += f" [default: {default}]"
         aliases = ["--overwrite", "-y"] if name == "overwrite" else None
-        kind = Annotated[field.annotation | None, Parameter(name=aliases, help=help)]
+        kind = Annotated[
+            field.annotation | None, Parameter(name=aliases, help=help, negative_iterable=())
+        ]
         fields.append((name, kind, dataclasses.field(default=None)))
     own = {"__module__": __name__}  # without it, cyclopts takes the class for a built-in
     return dataclasses.make_dataclass("Options", fields, kw_only=True, namespace=own)
@@ -152,6 +154,15 @@ def download(name: str) -> int:
         raise InputError(f"unknown model {name!r}: use one of {', '.join(known)}")
     locate(known[name])
     print(f"{name}: here")  # noqa: T201
+    return 0
+
+
+@app.command
+def lights() -> int:
+    """List the kinds of light: how each is written, and its settings."""
+    from relight.lights import guide
+
+    print(guide())  # noqa: T201
     return 0
 
 

@@ -76,7 +76,7 @@ def run_relight(
     """
     seconds: dict[str, float] = {}
     info = checked(job)
-    light = resolve(job.light)
+    light = resolve(job.light, job.light_at)
     if job.upscale is not None:
         possible_size(_upscale_job(job, "auto"), info)
     with timed(seconds, "load"):

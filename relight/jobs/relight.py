@@ -20,11 +20,15 @@ from relight.jobs.base import (
     Seed,
     Start,
 )
-from relight.lights import Light, parse_light, usages
+from relight.lights import Keyframe, Light, MovingLight, parse_light, usages
+
+LEFT = "left"
 
 
 class RelightJob(Job):
     """One clip to relight."""
+
+    exclusive = ("light", "light_at")
 
     input: Path = Field(description="The clip: mp4, mov, mkv, webm, avi, gif, or a still image.")
     output: Path = Field(
@@ -33,9 +37,15 @@ class RelightJob(Job):
     )
     prompt: str = Field(description='Subject and light, e.g. "a bear, red neon light".')
     light: str = Field(
-        "left",
-        description=f"Where the light comes from: {usages()}; several of them with ' + ' between "
-        "(a list in YAML).",
+        LEFT,
+        description=f"Where the light comes from: {usages()} (bright where the light is); several "
+        "of them with ' + ' between (a list in YAML). `relight lights` explains them.",
+    )
+    light_at: list[str] = Field(
+        [],
+        description="Instead of a light, one that moves: SECONDS=LIGHT, given for each place it "
+        "passes, counted from the first frame. 0=left and 2.5=point:x=.8 make it go from there to "
+        "there; 2.5=smooth:point:x=.8 eases the way.",
     )
     model: str = Field(
         "auto",
@@ -118,6 +128,16 @@ class RelightJob(Job):
         """One text, also of a light object and of a list of lights."""
         return str(parse_light(light)) if isinstance(light, Light | list | tuple) else light
 
+    @field_validator("light_at", mode="before")
+    @classmethod
+    def _keyframe_texts(cls, keyframes: object) -> object:
+        """A list of texts, also of a mapping from seconds to lights, or of lines."""
+        if isinstance(keyframes, str):
+            return [line.strip() for line in keyframes.splitlines() if line.strip()]
+        if isinstance(keyframes, dict):
+            return [f"{seconds}={light}" for seconds, light in keyframes.items()]
+        return [] if keyframes is None else keyframes
+
     @model_validator(mode="after")
     def _texts(self) -> Self:
         if not self.prompt.strip():
@@ -125,9 +145,14 @@ class RelightJob(Job):
         if "\0" in self.light:
             raise ValueError("a path holds a zero byte")
         parse_light(self.light)
+        if self.light_at:
+            MovingLight.read(self.light_at)
+            if self.light != LEFT:
+                raise ValueError("give a light, or a moving one by light_at, not both")
         return self
 
     def settings(self) -> dict[str, Any]:
         """All settings as plain JSON values, with absolute paths, also those of lights."""
         light = str(parse_light(self.light).absolute())
-        return {**super().settings(), "light": light}
+        keyframes = [str(Keyframe.parse(text).absolute()) for text in self.light_at]
+        return {**super().settings(), "light": light, "light_at": keyframes}

@@ -1,4 +1,4 @@
-"""What the light is: a side, an angle, a lamp at a place, a picture, several of them.
+"""What the light is: a side, an angle, a lamp at a place, a picture, a video; several; moving.
 
     light = parse_light("point:x=.2,y=.3,color=#ffb060 + left:intensity=.3")
     light.level_map(height, width, seconds)  # (height, width, 3) in [0, 1]
@@ -16,20 +16,27 @@ from relight.lights.base import Light, kinds, parse_light, register, usages
 from relight.lights.colors import Color
 from relight.lights.direction import DirectionLight, NoLight
 from relight.lights.fields import Control
+from relight.lights.guide import guide
 from relight.lights.image import ImageLight
+from relight.lights.moving import Keyframe, MovingLight
 from relight.lights.point import PointLight
 from relight.lights.resolve import resolve
 from relight.lights.several import Several
+from relight.lights.video import VideoLight
 
 __all__ = [
     "Color",
     "Control",
     "DirectionLight",
     "ImageLight",
+    "Keyframe",
     "Light",
+    "MovingLight",
     "NoLight",
     "PointLight",
     "Several",
+    "VideoLight",
+    "guide",
     "kinds",
     "parse_light",
     "register",

@@ -85,7 +85,7 @@ class Light(ABC):
         return any(part.moving for part in self.parts())
 
     def at(self, seconds: float) -> Light:
-        """The light as it stands at a time: a light that doesn't move."""
+        """The light as it stands at a time; its map there is the one of the same `seconds`."""
         return self
 
     def parts(self) -> tuple[Light, ...]:
@@ -238,8 +238,9 @@ def _within(text: str, read: Any) -> Any:
 
 
 def usages() -> str:
-    """How every kind of light is written, in one line."""
-    return ", ".join(kind.usage for kind in kinds() if kind.usage)
+    """How every kind of light is written, in one line; files last."""
+    files_last = sorted(kinds(), key=lambda kind: bool(kind.suffixes))
+    return ", ".join(kind.usage for kind in files_last)
 
 
 def _value_text(value: Any) -> str:

@@ -97,4 +97,4 @@ def _planckian(kelvin: float) -> tuple[float, float, float]:
 
 def _encoded(level: float) -> float:
     """Linear light -> sRGB, both in [0, 1]."""
-    return 12.92 * level if level <= 0.0031308 else 1.055 * level ** (1 / 2.4) - 0.055
+    return 12.92 * level if level <= 0.0031308 else 1 - 1.055 * (1 - level ** (1 / 2.4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from relight.errors import InputError
 from relight.lights import fields
@@ -27,7 +27,7 @@ class ImageLight(Light):
     """
 
     words: ClassVar = ("image",)
-    usage: ClassVar = "the path of a picture that is bright where the light is"
+    usage: ClassVar = "the path of a picture"
     suffixes: ClassVar = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
     path: Path = fields.file("a picture that is bright where the light is")
@@ -46,6 +46,9 @@ class ImageLight(Light):
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
         return stretched(self._pixels, height, width)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}  # not the picture, which other processes read themselves
 
     @cached_property
     def _pixels(self) -> np.ndarray:

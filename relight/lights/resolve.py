@@ -3,25 +3,60 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from relight.errors import InputError
 from relight.lights.base import Light, parse_light
+from relight.lights.moving import MovingLight
 
 log = logging.getLogger(__name__)
 
+SLACK_SECONDS = 0.1
+"""How far a keyframe may be past the end: clips end a frame before the time people read."""
 
-def resolve(light: str | Light | Sequence[str | Light]) -> Light:
-    """A job's light, its files checked; what may surprise is logged.
+
+def resolve(
+    light: str | Light | Sequence[str | Light],
+    light_at: Sequence[str] = (),
+    clip_seconds: float | None = None,
+) -> Light:
+    """A job's light: parsed, its files checked; what may surprise is logged.
+
+    Args:
+        light: where there are no keyframes.
+        light_at: keyframes, `SECONDS=LIGHT`; seconds since the first frame that is lit.
+        clip_seconds: how long the clip is from there on, if known: no keyframe may be past it.
+
+    Returns:
+        A light whose `level_map(height, width, seconds)` is the map at a time; `moving` says
+        whether it depends on the time.
 
     Raises:
-        InputError: one line that names the value and what to use.
+        InputError, MediaError: one line that names the value and what to use.
 
-    >>> light = resolve("point:x=.2,y=.3")
-    >>> light.moving, light.level_map(90, 160, 2.5).shape
-    (False, (90, 160, 3))
+    >>> resolve("left").moving
+    False
+    >>> light = resolve("left", ["0=point:x=0", "4=point:x=1"])
+    >>> light.moving, light.at(1.0).x, light.level_map(90, 160, 1.0).shape
+    (True, 0.25, (90, 160, 3))
     """
-    found = parse_light(light)
+    found = MovingLight.read(light_at) if light_at else parse_light(light)
     found.check()
+    for moving in _moving(found):
+        last = moving.keyframes[-1]
+        if clip_seconds is not None and last.seconds > clip_seconds + SLACK_SECONDS:
+            raise InputError(
+                f"keyframe {str(last)!r} is past the end of the clip, which lasts "
+                f"{clip_seconds:.2f} s: give an earlier time"
+            )
     for note in found.notes():
         log.warning("%s", note)
     return found
+
+
+def _moving(light: Light) -> Iterator[MovingLight]:
+    """The moving lights in a light."""
+    if isinstance(light, MovingLight):
+        yield light
+    for part in light.parts():
+        yield from _moving(part)

@@ -75,6 +75,6 @@ def unquoted(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """A light within brackets, or as it is."""
+    """What is within brackets, or the text as it is."""
     closed = text.startswith("(") and text.endswith(")")
     return text[1:-1].strip() if closed else text

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from relight.cli import main
+from relight.lights import kinds
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 PROMPT = ["--prompt", "a bunny, red light"]
@@ -83,6 +84,13 @@ BAD = {
     "strength nan": (lambda d: [CLIP, "--strength", "nan"], "strength"),
     "steps that leave nothing": (lambda d: [CLIP, "--start", "99"], "99"),
     "unknown light": (lambda d: [CLIP, "--light", "sideways"], "sideways"),
+    "radius 0": (lambda d: [CLIP, "--light", "point:radius=0"], "radius should be"),
+    "unknown colour": (lambda d: [CLIP, "--light", "point:color=blurple"], "blurple"),
+    "a light picture that isn't there": (lambda d: [CLIP, "--light", d / "no.png"], "no.png"),
+    "keyframes out of order": (
+        lambda d: [CLIP, "--light-at", "2=left", "--light-at", "1=top"],
+        "in order of time",
+    ),
     "unknown model": (lambda d: [CLIP, "--model", "huge"], "huge"),
     "unknown device": (lambda d: [CLIP, "--device", "cuda:77"], "cuda:77"),
     "unknown option": (lambda d: [CLIP, "--sparkle"], "sparkle"),
@@ -137,6 +145,13 @@ def test_help_lists_every_setting_without_loading_torch():
         "--overwrite",
     ):
         assert option in done.stdout
+
+
+def test_the_kinds_of_light_are_listed(capsys):
+    assert main(["lights"]) == 0
+    listed = capsys.readouterr().out
+    for kind in kinds():
+        assert kind.usage in listed
 
 
 def test_interrupting_leaves_nothing_and_exits_with_130(tmp_path, tiny_model):

@@ -6,7 +6,7 @@ import pytest
 
 from relight.errors import InputError
 from relight.jobs import RelightJob
-from relight.jobs.files import read_job
+from relight.jobs.files import overlaid, read_job
 from relight.lights import PointLight, parse_light
 
 GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
@@ -35,6 +35,10 @@ GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
         ({"light": "point:radius=0"}, "radius should be"),
         ({"light": ["left", "point:color=blurple"]}, "unknown color 'blurple'"),
         ({"light": 7}, "light should be"),
+        ({"light_at": ["1=left", "0=top"]}, "in order of time"),
+        ({"light_at": ["left"]}, "SECONDS=LIGHT"),
+        ({"light_at": 7}, "light_at should be"),
+        ({"light": "top", "light_at": ["0=left"]}, "not both"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(wrong, named):
@@ -98,3 +102,20 @@ def test_settings_hold_absolute_paths_of_lights_too(tmp_path, monkeypatch):
     job = RelightJob.make(**GOOD, light="top + sky.png")
     assert job.settings()["light"] == f"top + {tmp_path / 'sky.png'}"
     assert job.settings()["input"] == str(tmp_path / "a.mp4")
+
+
+def test_keyframes_may_be_a_list_a_mapping_or_lines():
+    texts = ["0=left", "2.5=point:x=.8"]
+    for given in (texts, {0: "left", 2.5: "point:x=.8"}, "0=left\n 2.5=point:x=.8\n"):
+        assert RelightJob.make(**GOOD, light_at=given).light_at == texts
+    assert RelightJob.make(**GOOD, light_at=None).light_at == []
+
+
+def test_a_light_given_now_replaces_keyframes_of_a_job_file():
+    stored = {**GOOD, "light": "left", "light_at": ["0=left", "1=top"]}
+    job = RelightJob.make(**overlaid(RelightJob, stored, {"light": "right"}))
+    assert (job.light, job.light_at) == ("right", [])
+    job = RelightJob.make(
+        **overlaid(RelightJob, {**GOOD, "light": "top"}, {"light_at": ["0=left"]})
+    )
+    assert (job.light, job.light_at) == ("left", ["0=left"])

@@ -18,6 +18,7 @@ from diffusers import (
 from safetensors.torch import load_file
 
 from relight.errors import InputError
+from relight.lights import parse_light
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import CogVideoXRelightPipeline, WanRelightPipeline
 from tests.conftest import GOLDEN, TINY
@@ -132,6 +133,26 @@ def test_the_filling_does_not_change_whole_counts(name, parts, relighter):
     filled = np.concatenate([video, video[-1:].repeat(whole - 4, axis=0)])
     short = _run(_pipe(name, parts), name, relighter, video)
     assert torch.equal(short, _run(_pipe(name, parts), name, relighter, filled)[:, :4])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_moving_light_has_its_place_in_every_frame_whatever_the_filling(name, parts, relighter):
+    video, whole = _data(name)["frames"].numpy()[:4], {"wan": 5, "cogvideox": 9}[name]
+    light, times = parse_light("keyframes:(0=point:x=0; 3=point:x=1)"), [0.0, 1.0, 2.0, 3.0]
+    pipe = _pipe(name, parts)
+    moved = _run(pipe, name, relighter, video, light=light, seconds=times)
+    filled = np.concatenate([video, video[-1:].repeat(whole - 4, axis=0)])
+    size, all_times = video.shape[1:3], times + [3.0] * (whole - 4)
+    maps = np.stack([light.level_map(*size, time) for time in all_times])
+    maps = torch.from_numpy(maps).permute(0, 3, 1, 2)
+    expected = _run(pipe, name, relighter, filled, light=maps)[:, :4]
+    torch.testing.assert_close(moved, expected, rtol=1e-4, atol=1e-5)
+    still = _run(pipe, name, relighter, video, light=light.at(0))
+    assert (moved[:, 3] - still[:, 3]).abs().max() > 1e-3
+    with pytest.raises(InputError, match="3 times don't fit 4 frames"):
+        _run(pipe, name, relighter, video, light=light, seconds=times[:3])
+    with pytest.raises(InputError, match="moves: give the seconds of each frame"):
+        _run(pipe, name, relighter, video, light=light)
 
 
 @pytest.mark.parametrize("name", CASES)

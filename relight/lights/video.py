@@ -1,0 +1,99 @@
+"""A video as the light: a light map that changes with time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from relight.errors import InputError
+from relight.lights import fields
+from relight.lights.base import Light, register
+from relight.lights.image import file_path, file_text, stretched
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from relight.media import Frame
+
+NEAR = 2.0
+"""Seconds of a video that are read through rather than jumped over."""
+
+
+@register
+@dataclass(frozen=True)
+class VideoLight(Light):
+    """A video file, stretched to the frame; its first frame is shown at 0 s, its last one holds.
+
+    >>> str(VideoLight("sky.mp4")), VideoLight("sky.mp4").moving
+    ('sky.mp4', True)
+    """
+
+    words: ClassVar = ("video",)
+    usage: ClassVar = "the path of a video"
+    suffixes: ClassVar = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
+
+    path: Path = fields.file("a video that is bright where the light is")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `video:path`; the word is left out where the file's suffix tells."""
+        return cls(file_path(text))
+
+    def __str__(self) -> str:
+        return file_text(self, self.path)
+
+    @property
+    def moving(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        """Raise InputError or MediaError where it can't be read as a video."""
+        if not self.path.is_file():
+            raise InputError(f"there is no light video {self.path}: check the path")
+        self._reader.image(0.0)
+
+    def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
+        return stretched(self._reader.image(seconds), height, width)
+
+    @cached_property
+    def _reader(self) -> _Reader:
+        return _Reader(self.path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}  # an open file can't go to another process
+
+
+class _Reader:
+    """Frames of a video by time; quick where times rise, as they mostly do."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.frames: Iterator[Frame] = iter(())
+        self.shown: Frame | None = None
+        self.next: Frame | None = None
+
+    def image(self, seconds: float) -> np.ndarray:
+        """The frame that is on the screen at a time: (h, w, 3) uint8."""
+        if self.shown is None or not 0 <= seconds - float(self.shown.time) <= NEAR:
+            self._open(seconds)
+        while self.next is not None and self.next.time <= seconds:
+            self.shown, self.next = self.next, next(self.frames, None)
+        assert self.shown is not None
+        return self.shown.image
+
+    def _open(self, seconds: float) -> None:
+        """Begin a little before a time, or at the start where there is no frame so near."""
+        from relight import media
+
+        for start in (max(seconds - NEAR / 2, 0.0), 0.0):
+            self.frames = media.read(self.path, start=start)
+            try:
+                self.shown = next(self.frames)
+            except InputError:  # the start is past the last frame
+                continue
+            if self.shown.time <= seconds or not start:
+                break
+        self.next = next(self.frames, None)
