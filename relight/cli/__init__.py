@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
+from relight.cli.evaluate import evaluate
 from relight.cli.inputs import pair_up
 from relight.cli.terminal import Bar, report, say
 from relight.errors import Cancelled, InputError, RelightError
@@ -272,6 +273,9 @@ def _telling(load: Callable[..., Any]) -> Callable[..., Any]:
         return model
 
     return once
+
+
+app.command(evaluate, name="eval")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -138,8 +138,8 @@ def test_where_the_flow_fails_nothing_is_measured():
 def test_motion_preservation_falls_when_motion_is_lost_or_turned_round():
     clip = panning()
     assert metrics.motion_preservation(clip, lit(clip, [0.6] * 5)) > 0.9
-    assert metrics.motion_preservation(clip, clip[[0] * 5]) < 0.1
-    assert metrics.motion_preservation(clip, clip[::-1]) < 0.1
+    assert metrics.motion_preservation(clip, clip[[0] * 5]) < 0.2
+    assert metrics.motion_preservation(clip, clip[::-1]) < 0.2
 
 
 # --- light that is known
