@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from relight.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 COLDEST, HOTTEST = 1667, 25000
 """Colour temperatures in kelvin for which the formulas of `_planckian` are made."""
@@ -59,6 +63,17 @@ class Color:
     @property
     def rgb(self) -> tuple[float, float, float]:
         return self.red, self.green, self.blue
+
+    def shine(self, levels: np.ndarray) -> np.ndarray:
+        """Light of this colour: (h, w) brightness, 0 and more -> (h, w, 3) float32 in [0, 1].
+
+        What is too bright for the screen keeps its hue.
+        """
+        import numpy as np
+
+        brightest = max(self.rgb)
+        held = np.minimum(levels, 1 / brightest if brightest else 1.0)[..., None]
+        return np.minimum(held * np.array(self.rgb), 1).astype(np.float32)
 
     def mix(self, other: Color, part: float) -> Color:
         """This colour at `part` 0, the other at 1."""

@@ -77,10 +77,7 @@ class DirectionLight(Light):
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
         """A ramp in whole 255ths, white where the light comes from, black opposite."""
-        import numpy as np
-
-        levels = self._ramp(height, width).astype(np.float32) / 255
-        return np.clip(levels[..., None] * np.float32(self.color.rgb) * self.intensity, 0, 1)
+        return self.color.shine(self.intensity * (self._ramp(height, width) / 255))
 
     def _ramp(self, height: int, width: int) -> np.ndarray:
         """(height, width) uint8."""

@@ -44,8 +44,7 @@ class PointLight(Light):
         across = (np.arange(width) + 0.5) / width - self.x
         down = ((np.arange(height) + 0.5) / height - self.y) * height / width
         distance = np.hypot(across, down[:, None]) / self.radius
-        levels = self.intensity * np.exp2(-(distance**2))[..., None] * np.array(self.color.rgb)
-        return levels.clip(0, 1).astype(np.float32)
+        return self.color.shine(self.intensity * np.exp2(-(distance**2)))
 
     def notes(self) -> tuple[str, ...]:
         if 0 <= self.x <= 1 and 0 <= self.y <= 1:

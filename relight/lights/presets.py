@@ -123,7 +123,7 @@ class Candle(Preset):
 
     x: float = fields.place("x", 0.5)
     y: float = fields.place("y", 0.7)
-    radius: float = fields.radius(0.5)
+    radius: float = fields.radius(0.4)
     color: Color = fields.color(default=Color.parse("1900K"))
     intensity: float = fields.intensity(1.2)
     flicker: float = fields.number(0.35, 0, 1, "how much of its brightness comes and goes")

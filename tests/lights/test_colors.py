@@ -59,6 +59,15 @@ def test_spellings_are_equal_and_mixtures_are_written_in_hex():
     assert str(Color.parse("red").mix(Color.parse("blue"), 0.5)) == "#800080"
 
 
+def test_light_that_is_too_bright_keeps_its_hue():
+    levels = Color.parse("#ff8000").shine(np.array([[0, 0.5, 1, 3]]))
+    colour = np.array([1, 128 / 255, 0])
+    np.testing.assert_allclose(levels[0], np.outer([0, 0.5, 1, 1], colour), atol=1e-6)
+    dim = Color.parse("#804000").shine(np.array([[1, 1.5, 9]]))[0, :, 0]
+    np.testing.assert_allclose(dim, [128 / 255, 1.5 * 128 / 255, 1], atol=1e-6)
+    assert not Color.parse("black").shine(np.array([[0.0, 9.0]])).any()
+
+
 @pytest.mark.parametrize(
     "text, message",
     [

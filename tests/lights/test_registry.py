@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relight.errors import InputError
 from relight.jobs import RelightJob
 from relight.lights import (
+    DirectionLight,
     ImageLight,
+    Keyframe,
     Light,
     MovingLight,
+    PointLight,
     VideoLight,
     base,
     fields,
@@ -22,6 +27,7 @@ from relight.lights import (
     register,
     usages,
 )
+from relight.lights.presets import Pulse
 
 NEW_KIND = '''
 from dataclasses import dataclass
@@ -70,6 +76,42 @@ def test_a_new_kind_is_known_to_everything_by_its_class_alone(stripe):
     assert "high  height of the stripe, in frame heights; 0 to 1 [default: 0.1]" in guide()
     job = RelightJob.make(input="a.mp4", output="b.mp4", prompt="x", light="left + stripe:y=.1")
     assert job.settings()["light"] == "left + stripe:y=0.1"
+
+
+NUMBERS = st.floats(-2, 3, allow_nan=False)
+COLORS = st.one_of(
+    st.sampled_from(["white", "orange", "#fb6"]),
+    st.integers(1667, 25000).map("{}K".format),
+    st.integers(0, 0xFFFFFF).map("#{:06x}".format),
+)
+POINTS = st.builds(
+    PointLight,
+    x=NUMBERS,
+    y=NUMBERS,
+    radius=st.floats(0.001, 100),
+    color=COLORS,
+    intensity=st.floats(0, 100),
+)
+ANGLES = st.builds(DirectionLight, angle=st.floats(-1e6, 1e6), color=COLORS)
+FILES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(ImageLight)
+PULSES = st.builds(Pulse, light=POINTS | ANGLES | FILES, low=st.floats(0, 1))
+ONE = POINTS | ANGLES | FILES | PULSES
+LISTS = st.lists(ONE, min_size=2, max_size=3).map(parse_light)
+TIMES = st.lists(st.floats(0, 1e4), min_size=1, max_size=3, unique=True).map(sorted)
+
+
+@st.composite
+def _moving(draw):
+    times = draw(TIMES)
+    lights = draw(st.lists(ONE | LISTS, min_size=len(times), max_size=len(times)))
+    return MovingLight(tuple(Keyframe(*pair) for pair in zip(times, lights, strict=True)))
+
+
+@given(ONE | LISTS | _moving())
+def test_every_light_survives_its_text(light):
+    text = str(light)
+    assert parse_light(text) == light
+    assert str(parse_light(text)) == text
 
 
 def test_a_new_kind_is_in_the_help_of_the_command_line():
