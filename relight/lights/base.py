@@ -103,7 +103,7 @@ class Light(ABC):
         """The same light with absolute paths, so that its text can be read in any folder."""
         held = {control.name: getattr(self, control.name) for control in self.controls()}
         there = {n: v.absolute() for n, v in held.items() if isinstance(v, Path | Light)}
-        return dataclasses.replace(self, **there) if there else self  # type: ignore[type-var]
+        return type(self)(**{**held, **there}) if there else self
 
     def check(self) -> None:
         """Raise InputError where a file that it reads isn't fit for it."""
@@ -133,7 +133,7 @@ class Light(ABC):
             pairs = [(c, getattr(self, c.name), getattr(other, c.name)) for c in self.controls()]
             between = {c.name: c.mix(own, theirs, part) for c, own, theirs in pairs}
             if None not in between.values():
-                return dataclasses.replace(self, **between)  # type: ignore[type-var]
+                return type(self)(**between)
         return Fade(self, other, part)
 
 
@@ -171,7 +171,11 @@ def register(kind: Kind) -> Kind:
 
 
 def kinds() -> tuple[type[Light], ...]:
-    """All kinds of light."""
+    """All kinds of light.
+
+    >>> [kind.__name__ for kind in kinds() if "point" in kind.words]
+    ['PointLight']
+    """
     return tuple(dict.fromkeys(_KINDS.values()))
 
 
@@ -238,7 +242,11 @@ def _within(text: str, read: Any) -> Any:
 
 
 def usages() -> str:
-    """How every kind of light is written, in one line; files last."""
+    """How every kind of light is written, in one line; files last.
+
+    >>> usages().split(", ")[:3]
+    ['left', 'right', 'top']
+    """
     files_last = sorted(kinds(), key=lambda kind: bool(kind.suffixes))
     return ", ".join(kind.usage for kind in files_last)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,14 @@ class Color:
         written = text.strip().lower()
         if match := re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", written):
             digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
-            return cls(*(int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)), written)
+            return cls._of((int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)), written)
         if match := re.fullmatch(r"(\d+(?:\.\d*)?)k", written):
             kelvin = float(match[1])
             if not COLDEST <= kelvin <= HOTTEST:
                 raise InputError(
                     f"a colour temperature is {COLDEST}K to {HOTTEST}K, not {text.strip()}"
                 )
-            return cls(*_planckian(kelvin), written.upper())
+            return cls._of(_planckian(kelvin), written.upper())
         from PIL import ImageColor  # only where a name is given: it takes as long as all the rest
 
         if written not in ImageColor.colormap:
@@ -53,7 +54,12 @@ class Color:
                 f"unknown color {text!r}: use #rrggbb, a name such as orange, "
                 "or a temperature such as 3200K"
             )
-        return cls(*(level / 255 for level in ImageColor.getrgb(written)), written)
+        return cls._of((level / 255 for level in ImageColor.getrgb(written)), written)
+
+    @classmethod
+    def _of(cls, rgb: Iterable[float], text: str = "") -> Color:
+        red, green, blue = rgb
+        return cls(red, green, blue, text)
 
     def __str__(self) -> str:
         if self.text:
@@ -80,7 +86,7 @@ class Color:
         if self == other:
             return self
         pairs = zip(self.rgb, other.rgb, strict=True)
-        return Color(*((1 - part) * own + part * theirs for own, theirs in pairs))
+        return Color._of((1 - part) * own + part * theirs for own, theirs in pairs)
 
 
 WHITE = Color(1.0, 1.0, 1.0, "white")

@@ -19,7 +19,7 @@ from relight.lights.colors import Color
 if TYPE_CHECKING:
     import numpy as np
 
-ANGLES = {
+ANGLES: dict[str, float] = {
     "left": 180,
     "right": 0,
     "top": 90,

@@ -40,8 +40,8 @@ class Control:
         """A value, or its text, as what the light holds; InputError where it can't be that."""
         if self.kind in ("number", "angle"):
             return self._number(value)
-        if self.kind == "color" and not isinstance(value, Color):
-            return Color.parse(str(value))
+        if self.kind == "color":
+            return value if isinstance(value, Color) else Color.parse(str(value))
         if self.kind == "choice" and value not in self.choices:
             raise InputError(f"{self.name} should be {' or '.join(self.choices)}, not {value!r}")
         if self.kind == "file":

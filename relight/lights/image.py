@@ -100,5 +100,5 @@ def file_path(text: str) -> Path:
 
 def file_text(light: Light, path: Path) -> str:
     """A light that is a file, as it is written: its path, with the word where it is needed."""
-    told = path.suffix.lower() in light.suffixes and not is_word(str(path).partition(":")[0])
-    return ("" if told else f"{light.words[0]}:") + grammar.quoted(str(path))
+    clear = path.suffix.lower() in light.suffixes and not is_word(str(path).partition(":")[0])
+    return ("" if clear else f"{light.words[0]}:") + grammar.quoted(str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from typing import Any
 
 from relight.errors import InputError
 
@@ -41,9 +42,9 @@ def split(text: str, separator: str) -> list[str]:
     return [part.strip() for part in (*parts, text[begin:])]
 
 
-def settings(text: str, names: Collection[str]) -> dict[str, str]:
+def settings(text: str, names: Collection[str]) -> dict[str, Any]:
     """`"x=.2,y=.3"` -> `{"x": ".2", "y": ".3"}`; each name is one of `names` and given once."""
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}  # Any: for a constructor, which reads and checks the texts
     for part in split(text, ",") if text.strip() else []:
         name, given, value = (piece.strip() for piece in part.partition("="))
         if name not in names:
