@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from examples.contact_sheet import contact_sheet
-from relight import media
+from examples.mini_model.figures import levels
+from relight import media, metrics
 from relight.methods.back_projection import larger, smaller
 from relight.methods.diffuse_high import RECIPES, UpscaleRecipe
-from relight.methods.optical_flow import link, warp
 from relight.models.upscalers import Upscaler, load_upscaler
 
 Make = Callable[[Tensor, tuple[int, int]], Tensor]
@@ -41,27 +41,6 @@ class Row:
     pixels: float  # megapixels through the UNet, both halves of guidance counted
     seconds: float
     image: np.ndarray = field(repr=False)
-
-
-def psnr(a: Tensor, b: Tensor) -> float:
-    """Decibels between pictures in [0, 1]."""
-    return -10 * float(torch.log10((a - b).square().mean()))
-
-
-def gradient_energy(x: Tensor) -> float:
-    """Mean squared step between neighbouring pixels of (n, 3, h, w), in luma."""
-    grey = x.mean(1)
-    across, down = grey[..., 1:] - grey[..., :-1], grey[..., 1:, :] - grey[..., :-1, :]
-    return float(across.square().mean() + down.square().mean())
-
-
-def flicker(frames: Tensor, source: Tensor) -> float:
-    """Mean change from frame to frame along the motion of `source`, where that can be trusted."""
-    changes = []
-    for a, b, x, y in zip(source, source[1:], frames, frames[1:], strict=False):
-        (there, trust), _ = link(a, b, tuple(x.shape[-2:]))
-        changes.append(float((trust * (warp(y, there) - x).abs()).sum() / (3 * trust.sum())))
-    return float(np.mean(changes))
 
 
 @contextmanager
@@ -142,7 +121,7 @@ def measure(truth: Tensor, models: tuple[Upscaler, Upscaler], factor: int) -> li
     size = tuple(truth.shape[-2:])
     small = smaller(truth, (size[0] // factor, size[1] // factor))
     moving = len(truth) > 1
-    still = flicker(truth, truth) if moving else None
+    still = metrics.flicker(levels(truth), levels(truth)) if moving else None
     rows = []
     for name, make in ways(*models, moving).items():
         begun = time.perf_counter()
@@ -151,10 +130,10 @@ def measure(truth: Tensor, models: tuple[Upscaler, Upscaler], factor: int) -> li
         rows.append(
             Row(
                 name=name,
-                truth=psnr(result, truth),
-                down=psnr(smaller(result, tuple(small.shape[-2:])), small),
-                sharp=gradient_energy(result) / gradient_energy(truth),
-                flicker=flicker(result, truth) / still if moving else None,
+                truth=metrics.psnr(result, truth, peak=1),
+                down=metrics.psnr(smaller(result, tuple(small.shape[-2:])), small, peak=1),
+                sharp=metrics.sharpness(levels(truth), levels(result)),
+                flicker=metrics.flicker(levels(truth), levels(result)) / still if moving else None,
                 pixels=sum(one) + sum(many),
                 seconds=time.perf_counter() - begun,
                 image=_image(result[len(result) // 2]),

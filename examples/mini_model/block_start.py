@@ -19,8 +19,10 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import nn
 
+from relight.metrics.psnr import decibels
+
 from .data import Pictures, tint
-from .figures import held_out, psnr
+from .figures import held_out
 
 LATENT = 16
 GROUPS = 4
@@ -222,7 +224,7 @@ def fidelity(images: torch.Tensor, frames: torch.Tensor, count: int) -> float:
     blocks = blocks_of(frames) - mean
     out = blocks @ basis.T @ torch.linalg.pinv(basis).T
     error = (out + mean).clamp(-1, 1) - blocks_of(frames)
-    return psnr(error / 2, torch.zeros(()))
+    return decibels(float(error.square().mean()), peak=2)
 
 
 def main(argv: list[str] | None = None) -> None:

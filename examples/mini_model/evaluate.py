@@ -10,30 +10,32 @@ runs through the library's own pipelines. `sheets.py` draws the pictures to go w
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from relight import metrics
 from relight.models.loader import Model, load_model
 
 from .figures import (
-    HUES,
+    COLOURS,
     balance,
     chroma,
-    flicker,
     gradient_correlation,
     held_out,
     hue_error,
+    levels,
     luma,
     mean_chroma,
-    psnr,
     relit,
 )
 from .upscaled import check_upscale
 
 Row = tuple[str, str, str, bool]  # check, target, measured, met
+_psnr = functools.partial(metrics.psnr, peak=1)
 NEUTRAL = ("natural light", "studio light", "soft light")
 
 
@@ -45,10 +47,10 @@ def check_vae(model: Model, clips: dict[str, torch.Tensor]) -> list[Row]:
     out = (vae.decode(z).sample / 2 + 0.5).clamp(0, 1)
     again = vae.encode(out * 2 - 1).latent_dist.mode()
     spread = z.std((0, 2, 3))
-    whole, light = psnr(out, frames), psnr(luma(out), luma(frames))
+    whole, light = _psnr(out, frames), _psnr(luma(out), luma(frames))
     parts = zip(out.split(4), frames.split(4), strict=True)
-    mean = float(np.mean([psnr(a, b) for a, b in parts]))
-    colour = psnr(chroma(out), chroma(frames))
+    mean = float(np.mean([_psnr(a, b) for a, b in parts]))
+    colour = _psnr(chroma(out), chroma(frames))
     cycle = float((again - z).pow(2).mean().sqrt())
     return [
         ("VAE PSNR, all frames together, dB", ">= 31", f"{whole:.2f}", whole >= 31),
@@ -103,7 +105,7 @@ def _direction(
 def _hues(model: Model, probe: torch.Tensor, kept: list[float]) -> Row:
     """Whether the picture takes the colour that was named."""
     errors = {}
-    for name in HUES:
+    for name in COLOURS:
         out = relit(model, probe, f"{name} light", "left")
         errors[name] = hue_error(out, name)
         kept.append(gradient_correlation(out, probe))
@@ -154,9 +156,9 @@ def check_loop(model: Model, clips: dict[str, torch.Tensor]) -> list[Row]:
         loop = _loop(model, frames, prompt)
         seconds.append(time.perf_counter() - start)
         kept.append(gradient_correlation(loop, frames))
-        a, b, c = (flicker(v, frames) for v in (single, with_cla, loop))
-        label = f"  {name}: flicker per frame, +CLA, +CLA+PLF; gradient correlation"
-        found = f"{a:.3f}, {b:.3f}, {c:.3f}; {kept[-1]:.3f}"
+        a, b, c = (metrics.flicker(levels(frames), levels(v)) for v in (single, with_cla, loop))
+        label = f"  {name}: flicker in levels per frame, +CLA, +CLA+PLF; gradient correlation"
+        found = f"{a:.2f}, {b:.2f}, {c:.2f}; {kept[-1]:.3f}"
         flickers.append((label, "falls; >= .6", found, a > b > c and kept[-1] >= 0.6))
     good, mean = sum(row[-1] for row in flickers), float(np.mean(kept))
     time_limit = 90 * len(frames) / 16

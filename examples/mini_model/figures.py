@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
 from pathlib import Path
 
@@ -11,20 +10,13 @@ import cv2
 import numpy as np
 import torch
 
+from relight import metrics
 from relight.methods.light_transfer import to_linear
+from relight.metrics.hue import HUES
 from relight.models.loader import Model
 
 SIDE = 128
-HUES = {
-    "red": 0,
-    "orange": 25,
-    "yellow": 55,
-    "green": 120,
-    "cyan": 185,
-    "blue": 230,
-    "purple": 270,
-    "magenta": 305,
-}
+COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "magenta")
 
 
 def read_frames(path: Path, count: int, step: int = 2, side: int = SIDE) -> torch.Tensor:
@@ -55,9 +47,9 @@ def held_out(folder: Path | None, count: int, step: int = 2, side: int = SIDE) -
     return {path.stem.split("_pris")[0]: read_frames(path, count, step, side) for path in paths}
 
 
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Of values that span 1."""
-    return float(-10 * torch.log10((a - b).pow(2).mean()))
+def levels(x: torch.Tensor) -> np.ndarray:
+    """(F, 3, h, w) in [0, 1] as the frames that measures take: (F, h, w, 3), 0 to 255."""
+    return 255 * x.detach().cpu().clamp(0, 1).permute(0, 2, 3, 1).float().numpy()
 
 
 def luma(x: torch.Tensor) -> torch.Tensor:
@@ -70,7 +62,10 @@ def chroma(x: torch.Tensor) -> torch.Tensor:
 
 
 def balance(x: torch.Tensor, side: str) -> float:
-    """log2 of left over right, or top over bottom, in linear light."""
+    """log2 of left over right, or top over bottom, in linear light.
+
+    Not `metrics.lean`: the model card's targets were set with halves of the frame in linear light.
+    """
     light = luma(to_linear(x.clamp(0, 1))).mean((0, 1))
     light = light if side == "left" else light.T
     half = light.shape[1] // 2
@@ -78,7 +73,10 @@ def balance(x: torch.Tensor, side: str) -> float:
 
 
 def gradient_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Correlation of the log-luminance gradients."""
+    """Correlation of the log-luminance gradients.
+
+    Not `metrics.structure`: the model card's targets were set with this one, which doesn't blur.
+    """
     grads = []
     for x in (a, b):
         log = (luma(x.clamp(0, 1)) + 0.03).log()
@@ -88,39 +86,13 @@ def gradient_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def hue_error(x: torch.Tensor, name: str) -> float:
     """Degrees between the mean colour's hue and the named one."""
-    mean = x.clamp(0, 1).mean((0, 2, 3)).tolist()
-    hue = 360 * colorsys.rgb_to_hsv(*mean)[0]
-    return abs((hue - HUES[name] + 180) % 360 - 180)
+    return metrics.hue_error(x.clamp(0, 1).mean((0, 2, 3)).numpy(), HUES[name])
 
 
 def mean_chroma(x: torch.Tensor) -> torch.Tensor:
     """Mean colour over mean brightness, (3,)."""
     mean = x.clamp(0, 1).mean((0, 2, 3))
     return mean / mean.mean()
-
-
-def flicker(video: torch.Tensor, source: torch.Tensor) -> float:
-    """Mean difference along the source's flow over mean luminance, where the flow holds."""
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = (luma(source)[:, 0] * 255).byte().numpy()
-    values = luma(video.clamp(0, 1))[:, 0].numpy()
-    height, width = grey.shape[1:]
-    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    errors = []
-    for a, b, one, two in zip(grey, grey[1:], values, values[1:], strict=False):
-        f = flow.calc(a, b, None)
-        x, y = xs + f[..., 0], ys + f[..., 1]
-        back = cv2.remap(b, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        good = np.abs(back.astype(np.float32) - a) < 8
-        moved = cv2.remap(two, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        errors.append(np.abs(moved - one)[good].mean())
-    return float(np.mean(errors) / values.mean())
-
-
-def sharpness(x: torch.Tensor) -> float:
-    """Mean square of the luminance gradients."""
-    y = luma(x.clamp(0, 1))
-    return float(y.diff(dim=-1).pow(2).mean() + y.diff(dim=-2).pow(2).mean())
 
 
 def relit(model: Model, frames: torch.Tensor, prompt: str, light: str, **options) -> torch.Tensor:

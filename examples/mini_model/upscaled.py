@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 
+from relight import metrics
 from relight.models.catalogue import MINI
 from relight.models.loader import Model
 
-from .figures import held_out, psnr, sharpness
+from .figures import held_out, levels
 
 SIDE = 256
 TOO_SMALL = ("carphone",)  # 144 lines: not sharp at 256 pixels
@@ -115,5 +116,6 @@ def check_upscale(
 def _figures(images: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
     """Mean over pictures of PSNR and of sharpness against the truth's."""
     pairs = list(zip(images, truth, strict=True))
-    ratio = [sharpness(a[None]) / sharpness(b[None]) for a, b in pairs]
-    return sum(psnr(a, b) for a, b in pairs) / len(pairs), sum(ratio) / len(ratio)
+    ratio = [metrics.sharpness(levels(b[None]), levels(a[None])) for a, b in pairs]
+    fidelity = [metrics.psnr(a, b, peak=1) for a, b in pairs]
+    return sum(fidelity) / len(pairs), sum(ratio) / len(pairs)

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
+from relight.metrics.psnr import decibels
+
 from .block_start import GROUPS, LATENT, LinearPath, install, set_block_pca, widen
 from .data import Pictures, tint
 from .train import Trainer, device, launch, load_ema, log
@@ -66,8 +68,9 @@ def picture_loss(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return loss
 
 
-def psnr(out: torch.Tensor, target: torch.Tensor) -> float:
-    return float(10 * torch.log10(4 / F.mse_loss(out.clamp(-1, 1), target)))
+def fidelity(out: torch.Tensor, target: torch.Tensor) -> float:
+    """In dB, of values in [-1, 1], wherever they are stored."""
+    return decibels(float(F.mse_loss(out.clamp(-1, 1), target)), peak=2)
 
 
 # ---- training ---------------------------------------------------------------------------------
@@ -137,7 +140,7 @@ def train(rank: int, world: int, args: argparse.Namespace) -> None:
         # decoding and encoding again must change nothing
         cycle = whitened(encode(vae, out.clamp(-1, 1)) - moved.detach(), z).pow(2).mean()
         picture = picture_loss(out, x)
-        trainer.note(psnr=psnr(out.detach(), x), loss=float(picture.detach()))
+        trainer.note(psnr=fidelity(out.detach(), x), loss=float(picture.detach()))
         trainer.note(cycle=float(cycle.detach()) ** 0.5)
         trainer.update(picture + args.cycle * cycle)
         if held is not None and trainer.step % 100 == 0:
@@ -156,11 +159,11 @@ def watch(trainer: Trainer, held: torch.Tensor) -> None:
     z = encode(vae, held)
     out = decode(vae, z)
     again = encode(vae, out.clamp(-1, 1))
-    luma = psnr(out.mean(1), held.mean(1))
+    luma = fidelity(out.mean(1), held.mean(1))
     trainer.note(
-        held=psnr(out, held),
+        held=fidelity(out, held),
         held_luma=luma,
-        held_chroma=psnr(chroma(out), chroma(held)),
+        held_chroma=fidelity(chroma(out), chroma(held)),
         held_cycle=float(whitened(again - z, z).pow(2).mean().sqrt()),
     )
 

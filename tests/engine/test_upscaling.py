@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import relight
-from relight import media
+from relight import media, metrics
 from relight.engine import upscaling
 from relight.engine.output import sidecar_path
 from relight.engine.upscaling import check_memory, run_upscale, stage_sizes, target_size
@@ -488,10 +488,10 @@ def test_a_single_frame_is_a_picture_whatever_its_name(tmp_path, picture, tiny):
 # --- quality, with the embedded weights
 
 
-def _psnr(path, small):
+def _fidelity(path, small):
     height, width = small.shape[:2]
     again = cv2.resize(_images(path)[0], (width, height), interpolation=cv2.INTER_AREA)
-    return -10 * np.log10(np.mean((again / 255.0 - small / 255.0) ** 2))
+    return metrics.psnr([again], [small])
 
 
 def test_the_dial_goes_from_keeping_to_reimagining(tmp_path, picture, mini):
@@ -501,7 +501,7 @@ def test_the_dial_goes_from_keeping_to_reimagining(tmp_path, picture, mini):
     for identity in (1, 0.8, 0.5, 0.2, 0):
         out = tmp_path / f"{identity}.png"
         _run(mini, source, out, identity=identity, steps=None)
-        found.append(_psnr(out, small))
+        found.append(_fidelity(out, small))
     assert found == sorted(found, reverse=True), found
     assert found[0] > 30 and found[0] - found[-1] > 8, found
 

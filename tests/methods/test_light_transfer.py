@@ -208,7 +208,8 @@ def test_chunked_is_unchunked():
     assert torch.allclose(road(slice(0, 4)), parts, atol=1e-5)
 
 
-def flicker(x):
+def unsteadiness(x):
+    """Mean change from frame to frame of log gains that should stand still."""
     return float((x[1:] - x[:-1]).abs().mean())
 
 
@@ -221,7 +222,7 @@ def test_smoothing_removes_flicker_and_keeps_light_that_stands_or_moves_with_the
     jitter = 0.2 * torch.randn(10, 3, 1, 1, generator=torch.Generator().manual_seed(1))
     for true in (standing, attached):
         out = smooth_gain(true + jitter, moving)
-        assert flicker(out) < 0.25 * flicker(true + jitter)
+        assert unsteadiness(out) < 0.25 * unsteadiness(true + jitter)
         calm = smooth_gain(true, moving)
         assert (calm - true).abs().mean() < 0.05
     assert torch.allclose(smooth_gain(standing[:1], moving[:1]), standing[:1])

@@ -1,8 +1,10 @@
 """The measures: agreement with scikit-image, identity, and what known motion and light come to."""
 
 import math
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -245,3 +247,18 @@ def test_clips_that_do_not_fit_are_refused():
 def test_no_torch_is_imported():
     code = "import sys, relight.metrics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("folder", ["relight", "examples", "tests", "ui", "pipelines"])
+def test_each_measure_is_defined_once(folder):
+    """README's tables, the model card and the tests read their numbers off the same functions."""
+    root = Path(__file__).parents[2]
+    names = "psnr|ssim|flicker|warp_ssim|warp_error|sharpness|gradient_energy|gradient_correlation"
+    found = [
+        f"{path.relative_to(root)}: {line.strip()}"
+        for path in sorted((root / folder).rglob("*.py"))
+        for line in re.findall(rf"(?m)^ *def _?(?:{names})\(.*", path.read_text())
+        if root / "relight" / "metrics" not in path.parents
+    ]
+    card = "examples/mini_model/figures.py: def gradient_correlation("  # its own, and says why
+    assert [line for line in found if not line.startswith(card)] == []
