@@ -1,0 +1,11 @@
+"""Where a mask comes from, and how it is kept steady.
+
+A mask is a matte: (frames, 1, h, w) in [0, 1], soft at its edges. `grabcut.py` finds the subject of
+a clip with no network; `steady.py` averages along the source's flow and carries it to any size.
+"""
+
+from relight.masks.grabcut import CONTEXT, Subject, find_subject
+from relight.masks.steady import guided, resized
+from relight.masks.surface import subject_surface
+
+__all__ = ["CONTEXT", "Subject", "find_subject", "guided", "resized", "subject_surface"]

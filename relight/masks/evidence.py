@@ -1,0 +1,107 @@
+"""Where the subject of a clip may be, before anything is cut out: by motion, by place and colour.
+
+What moves against the dominant motion is the subject: the camera's own motion is fitted to the flow
+as an affine field, robustly, and with more trust in the frame's border, where the background is.
+Where nothing moves, colours that do not occur along the border, near the centre.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+ROUNDS = 8
+"""Of reweighting in the robust fit."""
+STILL_PX = 0.7
+"""Motion against the dominant one that may be noise of the flow, at a shorter side of 128 px."""
+GRAIN = 4.0
+"""Standard deviation in 8-bit levels that noise may have, and that a flow is lost in."""
+COLOURS = 6
+"""Clusters that stand for the border's colours."""
+UNLIKE = 25.0
+"""Distance in CIE Lab at which a colour is not one of the border's."""
+
+
+def against_dominant(flow: np.ndarray) -> np.ndarray:
+    """How surely each pixel moves otherwise than the scene: (h, w) in [0, 1].
+
+    Args:
+        flow: (2, h, w) in pixels, x first.
+
+    Returns:
+        1 - exp(-(residual / tolerance)^2) of an affine fit by iteratively reweighted least squares
+        (Cauchy's weights, squared); the tolerance grows with the spread of the residuals.
+
+    >>> flow = np.zeros((2, 64, 64), np.float32)
+    >>> flow[0, 20:40, 20:40] = 5
+    >>> moving = against_dominant(flow)
+    >>> bool(moving[30, 30] > 0.9), bool(moving[5, 5] < 0.01)
+    (True, True)
+    """
+    h, w = flow.shape[1:]
+    x, y = _coordinates(h, w)
+    terms = np.stack([np.ones_like(x), x, y], axis=-1)  # h, w, 3
+    every = slice(None, None, max(1, min(h, w) // 48))
+    a = terms[every, every].reshape(-1, 3)
+    v = flow[:, every, every].reshape(2, -1).T
+    prior = np.clip(np.maximum(abs(a[:, 1]), abs(a[:, 2])), 0.05, 1) ** 2
+    weight, unit = prior, min(h, w) / 128
+    for i in range(ROUNDS):
+        weighted = a * weight[:, None]
+        fit = np.linalg.solve(a.T @ weighted + 1e-6 * np.eye(3), weighted.T @ v)
+        residual = np.linalg.norm(v - a @ fit, axis=1)
+        spread = max(0.15 * unit, 1.5 * float(np.median(residual)))
+        weight = prior / (1 + (residual / (spread * (2 if i < ROUNDS // 2 else 1))) ** 2) ** 2
+    apart = np.linalg.norm(flow - np.moveaxis(terms @ fit, -1, 0), axis=0)
+    return 1 - np.exp(-((apart / max(STILL_PX * unit, 2.5 * spread)) ** 2))
+
+
+def texture(image: np.ndarray) -> np.ndarray:
+    """How far a flow found around each pixel can mean anything: (h, w) in [0, 1], float32.
+
+    Args:
+        image: (h, w, 3) uint8.
+
+    >>> float(texture(np.full((64, 64, 3), 9, np.uint8)).max())
+    0.0
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    size = (max(3, min(image.shape[:2]) // 8 | 1),) * 2
+    variance = cv2.blur(grey * grey, size) - cv2.blur(grey, size) ** 2
+    return variance.clip(0) / (variance.clip(0) + GRAIN**2)
+
+
+def unlike_border(image: np.ndarray) -> np.ndarray:
+    """How far each colour is from those along the top, left and right border: (h, w) in [0, 1].
+
+    Args:
+        image: (h, w, 3) uint8.
+
+    >>> image = np.full((64, 64, 3), 40, np.uint8)
+    >>> image[20:60, 20:40] = (250, 30, 30)
+    >>> far = unlike_border(image)
+    >>> bool(far[40, 30] > 0.9), bool(far[5, 5] < 0.01)
+    (True, True)
+    """
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.GaussianBlur(lab, (0, 0), max(0.5, min(image.shape[:2]) / 64))
+    k = max(2, round(0.06 * min(image.shape[:2])))
+    band = np.concatenate([side.reshape(-1, 3) for side in (lab[:k], lab[:, :k], lab[:, -k:])])
+    cv2.setRNGSeed(1)  # its clusters start from random points
+    limits = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 10, 1.0)
+    _, labels, centres = cv2.kmeans(band, COLOURS, None, limits, 1, cv2.KMEANS_PP_CENTERS)
+    share = np.bincount(labels.ravel(), minlength=COLOURS) / len(labels)
+    centres = centres[share > 0.06]  # less is the subject touching the border
+    apart = ((lab[:, :, None] - centres) ** 2).sum(-1).min(-1)
+    return 1 - np.exp(-apart / UNLIKE**2)
+
+
+def centre_prior(h: int, w: int) -> np.ndarray:
+    """Where subjects are: around the centre and below it, (h, w) in [0, 1]."""
+    x, y = _coordinates(h, w)
+    return np.exp(-0.5 * ((x / 0.55) ** 2 + ((y - 0.15) / 0.7) ** 2)).astype(np.float32)
+
+
+def _coordinates(h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[0:h, 0:w].astype(np.float64)
+    return (x + 0.5) / w * 2 - 1, (y + 0.5) / h * 2 - 1

@@ -1,0 +1,212 @@
+"""The subject of a clip by GrabCut (SIGGRAPH 2004), from evidence rather than from a hand.
+
+No network: what moves against the dominant motion, and what is unlike the border near the centre,
+seeds the cut of every frame; evidence and cuts are both averaged along the flow, edges follow the
+colours. How clearly there is a subject is a number, so that nothing need be claimed where there is
+none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.errors import InputError
+from relight.masks.evidence import against_dominant, centre_prior, texture, unlike_border
+from relight.masks.steady import (
+    GATHER,
+    REACH,
+    Motion,
+    along_flow,
+    gathered,
+    guided,
+    motion_of,
+    resized,
+)
+
+WORK = 112
+"""Frames are cut at this many pixels squared, whatever their shape."""
+SHARE = 3
+"""Frames on either side whose cuts are evidence for a frame's second cut."""
+CONTEXT = 1 + GATHER + SHARE + 2 * REACH
+"""Frames on either side that a frame's matte depends on."""
+ITERATIONS = 2
+"""Of GrabCut."""
+EDGE = 4e-4
+"""Variance of the picture (sRGB values) from which a matte's edge follows it: 5 levels."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The subject of a run of frames.
+
+    matte: (frames, 1, h, w) in [0, 1].
+    confidence: (frames,) in [0, 1], that there is a clear subject; 0 where the matte is empty.
+    """
+
+    matte: Tensor
+    confidence: Tensor
+
+
+def find_subject(frames: Tensor) -> Subject:
+    """Find what a clip is about.
+
+    Args:
+        frames: (frames, 3, h, w) in [0, 1], in order, a few a second; no side under 16 pixels.
+
+    Returns:
+        the subject at the frames' size. Frame t depends on frames t - CONTEXT to t + CONTEXT.
+
+    Raises:
+        InputError: frames of another shape.
+
+    >>> found = find_subject(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    >>> found.matte.shape, found.confidence.shape
+    (torch.Size([2, 1, 32, 32]), torch.Size([2]))
+    """
+    if frames.ndim != 4 or frames.shape[1] != 3 or not len(frames) or min(frames.shape[2:]) < 16:
+        raise InputError(
+            f"frames are (frames, 3, h, w) of 16 pixels and more, not {tuple(frames.shape)}"
+        )
+    frames = frames.float().cpu()
+    size = work_size(*frames.shape[-2:])
+    small = resized(frames, size)
+    images = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    motion = motion_of(small, size)
+    score = _scores(images, motion)
+    cuts, sure = _cut_all(images, score), torch.ones(len(frames))
+    for again in (True, False):
+        mean = along_flow(cuts, motion, weight=0.1 + sure)
+        sure = torch.stack([_clear(*one) for one in zip(small, cuts, mean, score, strict=True)])
+        if again:  # what is clear in one frame is evidence in its neighbours
+            score = (score + along_flow(cuts, motion, reach=SHARE, weight=sure)) / 2
+            cuts = _cut_all(images, score)
+    return Subject(guided(mean, small, eps=EDGE, full=frames), _over_time(sure, motion))
+
+
+def _cut_all(images: np.ndarray, score: Tensor) -> Tensor:
+    return torch.stack([cut(i, s[0].numpy()) for i, s in zip(images, score, strict=True)])[:, None]
+
+
+def work_size(h: int, w: int) -> tuple[int, int]:
+    """Size at which a frame of (h, w) is cut: at most `WORK` squared pixels, no side under 16."""
+    scale = min(1.0, WORK / math.sqrt(h * w))
+    return max(16, round(h * scale)), max(16, round(w * scale))
+
+
+def cut(image: np.ndarray, score: np.ndarray) -> Tensor:
+    """GrabCut of one image (h, w, 3) uint8 from a score (h, w) in [0, 1] -> (h, w), 0 or 1."""
+    labels = np.full(score.shape, cv2.GC_PR_BGD, np.uint8)
+    labels[score > 0.45] = cv2.GC_PR_FGD
+    labels[score > 0.8] = cv2.GC_FGD
+    labels[score < 0.05] = cv2.GC_BGD
+    inside = labels % 2 == 1
+    if min(inside.mean(), (~inside).mean()) < 0.005:  # too little to tell two sets of colours
+        return torch.zeros(score.shape)
+    cv2.setRNGSeed(1)  # its colour models start from random clusters
+    cv2.grabCut(
+        np.ascontiguousarray(image[..., ::-1]),
+        labels,
+        None,
+        np.zeros((1, 65)),
+        np.zeros((1, 65)),
+        ITERATIONS,
+        cv2.GC_INIT_WITH_MASK,
+    )
+    return torch.from_numpy(_tidied(labels % 2)).float()
+
+
+def _tidied(mask: np.ndarray) -> np.ndarray:
+    """A mask (h, w) of 0 and 1 without specks, slits and holes, and without its small parts."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    mask = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    areas = [cv2.contourArea(line) for line in outlines]
+    kept = [line for line, a in zip(outlines, areas, strict=True) if a > 0.15 * max(areas)]
+    return cv2.drawContours(np.zeros_like(mask), kept, -1, 1, cv2.FILLED)
+
+
+def _scores(images: np.ndarray, motion: Motion) -> Tensor:
+    """Where the subject may be, (frames, 1, h, w) in [0, 1]."""
+    centre = torch.from_numpy(centre_prior(*images.shape[1:3]))
+    unlike = torch.from_numpy(np.stack([unlike_border(image) for image in images])).float()
+    textured = torch.from_numpy(np.stack([texture(image) for image in images]))[:, None]
+    moving = gathered(_moving(motion, centre) * textured, motion)[:, 0]
+    # Where motion parts the frame cleanly in two and colour doesn't, colour hardly counts.
+    parted = torch.stack([_step(m.mean(), 0.02, 0.06) * _step(_clean(m), 0.7, 0.9) for m in moving])
+    plain = torch.stack([_step(u.mean(), 0.1, 0.2) * _step(_clean(u), 0.65, 0.85) for u in unlike])
+    still = (1 - 0.85 * (parted * (1 - plain)).view(-1, 1, 1)) * centre * (0.4 + 0.6 * unlike)
+    return (1 - (1 - 0.9 * moving * (0.5 + 0.5 * centre)) * (1 - 0.8 * still))[:, None]
+
+
+def _moving(motion: Motion, like: Tensor) -> Tensor:
+    """What moves against the dominant motion in each frame, (frames, 1, h, w) in [0, 1]."""
+    out = torch.zeros(len(motion.ahead) + 1, 1, *like.shape)
+    for t, (ahead, back) in enumerate(zip(motion.ahead, motion.back, strict=True)):
+        if t + 1 in motion.cuts:
+            continue
+        for s, (vectors, _) in ((t, ahead), (t + 1, back)):
+            found = torch.from_numpy(against_dominant(vectors.numpy())).float()
+            out[s] = torch.maximum(out[s], found)
+    return out
+
+
+def _clean(moving: Tensor) -> Tensor:
+    """How near to 0 or 1 a map is: 1 all of it, 0 where all of it is undecided."""
+    return (2 * moving - 1).abs().mean()
+
+
+def _clear(image: Tensor, raw: Tensor, matte: Tensor, score: Tensor) -> Tensor:
+    """How clearly one frame's cut is a subject, in [0, 1]."""
+    area = matte.mean()
+    if not 1e-3 < area < 0.999:
+        return torch.zeros(())
+    inside = (score * matte).sum() / matte.sum()
+    outside = (score * (1 - matte)).sum() / (1 - matte).sum()
+    gap, apart = inside - outside, 1 - _overlap(image, matte)
+    border = torch.cat([matte[0, 0], matte[0, :, 0], matte[0, :, -1]]).mean()
+    steady = 1 - (raw - matte).abs().mean() / area
+    parts = (
+        _step(area, 0.02, 0.06) * (1 - _step(area, 0.7, 0.9)),  # neither a speck nor everything
+        _step(gap, 0.1, 0.3),  # where the evidence is
+        _step(apart + 0.5 * gap, 0.3, 0.55),  # of other colours than the rest, or clearly moving
+        1 - _step(border, 0.35, 0.7),  # something in the frame, not its surroundings
+        _step(steady, 0.4, 0.75),  # the same from frame to frame
+    )
+    return torch.stack(parts).prod()
+
+
+def _overlap(image: Tensor, matte: Tensor) -> float:
+    """Histogram intersection of the colours inside and outside a matte: 1 the same, 0 apart."""
+    codes = (image.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
+    lab = cv2.cvtColor(np.ascontiguousarray(codes), cv2.COLOR_RGB2LAB).reshape(-1, 3) // 16
+    index = lab.astype(np.int64) @ (256, 16, 1)
+    weight = matte.reshape(-1).numpy()
+    a, b = (np.bincount(index, wt, minlength=4096) for wt in (weight, 1 - weight))
+    return float(np.minimum(a / a.sum(), b / b.sum()).sum())
+
+
+def _over_time(values: Tensor, motion: Motion) -> Tensor:
+    """A number a frame, averaged over `REACH` neighbours on either side within its scene."""
+    out = []
+    for t in range(len(values)):
+        near = [t]
+        for step in (1, -1):
+            for k in range(1, REACH + 1):
+                s = t + step * k
+                if not 0 <= s < len(values) or max(s, s - step) in motion.cuts:
+                    break
+                near.append(s)
+        out.append(values[near].mean())
+    return torch.stack(out)
+
+
+def _step(x: Tensor, low: float, high: float) -> Tensor:
+    """Smooth step from 0 at `low` to 1 at `high`."""
+    t = ((x - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
