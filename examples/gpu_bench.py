@@ -24,10 +24,11 @@ import diffusers
 import torch
 import transformers
 
-from relight.diffusion.compute import settle
+from relight.diffusion.compute import DTYPES, set_up
 from relight.errors import ModelError
+from relight.jobs import Compute
 from relight.models.catalogue import CATALOGUE, MINI
-from relight.models.loader import CHUNKS, DTYPES
+from relight.models.loader import CHUNKS
 from relight.pipelines import (
     AnimateDiffRelightPipeline,
     CogVideoXRelightPipeline,
@@ -112,7 +113,7 @@ def parts(
 def build(
     name: str, dtype: torch.dtype, tiny: bool
 ) -> tuple[diffusers.DiffusionPipeline, ICLightPipeline]:
-    """A video model and its relighter, on the CPU, as `relight.models.assemble` builds them."""
+    """A video model and its relighter, on the CPU, as the loader builds them."""
     torch.manual_seed(0)
     half = torch.float16 if dtype == torch.bfloat16 else dtype  # as SD 1.5 is loaded
     base = parts(SD15, dtype if name == "animatediff" else half, tiny)
@@ -159,7 +160,10 @@ def measure(args: argparse.Namespace, dtype: str, memory: str, attention: str) -
     device = torch.device(args.device)
     pipe, relighter = build(args.model, DTYPES[dtype], args.tiny)
     pipe.set_progress_bar_config(disable=True)
-    settle((pipe, relighter), device, memory, attention, args.compile)
+    compute = Compute(
+        device=args.device, dtype=dtype, memory=memory, attention=attention, compile=args.compile
+    )
+    set_up((pipe, relighter), compute)
     width, height = args.size
     video = torch.rand(args.frames, 3, height, width)
     words = {

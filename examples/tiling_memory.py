@@ -23,9 +23,9 @@ ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "1000000", "OMP_NUM_THREADS": "1"}
 
 def measure(side: int, tile: int | None, recipe: str) -> float:
     """MiB that one upscaling from 256 x 256 takes beyond what the loaded model does."""
-    from relight import load_upscaler, media
+    from relight import Compute, load_upscaler, media
 
-    pipe = load_upscaler(False, "mini", "cpu").pipe
+    pipe = load_upscaler("mini", Compute(device="cpu"), moving=False).pipe
     picture = next(iter(media.read(CLIP))).image[:256, 100:356]
     few = {"recipe": recipe, "noising_steps": 1, "dwt_steps": 1}  # the peak is that of any number
     pipe("a rabbit", image=picture[:64, :64], sizes=[(64, 64)], **few)  # loads what loads late

@@ -24,7 +24,7 @@ from examples.mini_model.figures import levels
 from relight import media, metrics
 from relight.methods.back_projection import larger, smaller
 from relight.methods.diffuse_high import RECIPES, UpscaleRecipe
-from relight.models.upscalers import Upscaler, load_upscaler
+from relight.models.loader import Upscaler, load_upscaler
 
 Make = Callable[[Tensor, tuple[int, int]], Tensor]
 
@@ -72,11 +72,11 @@ def ways(pictures: Upscaler, clips: Upscaler, moving: bool) -> dict[str, Make]:
 
     made: dict[str, Make] = {"bicubic": lambda x, size: larger(x, size).clamp(0, 1)}
     if not moving:
-        return made | {"paper": one("paper", 10.0), "default": one("best", pictures.guidance)}
+        return made | {"paper": one("paper", 10.0), "default": one("best", pictures.entry.guidance)}
     return made | {
         "paper, frame by frame": one("paper", 10.0),
-        "default, frame by frame": one("best", pictures.guidance),
-        "default, video model": clip("best", clips.guidance),
+        "default, frame by frame": one("best", pictures.entry.guidance),
+        "default, video model": clip("best", clips.entry.guidance),
     }
 
 
@@ -198,7 +198,7 @@ def main(arguments: list[str] | None = None) -> None:
     sources = {path.stem: read(path, 1, args.side, args.factor) for path in pictures or []}
     if clip is not None:
         sources[clip.stem] = read(clip, args.frames, args.side, args.factor)
-    models = load_upscaler(False, args.model), load_upscaler(True, args.model)
+    models = tuple(load_upscaler(args.model, moving=moving) for moving in (False, True))
     results = {name: measure(truth, models, args.factor) for name, truth in sources.items()}
     print(table(results))
     args.out.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from diffusers import AnimateDiffVideoToVideoPipeline
+from diffusers import (
+    AnimateDiffVideoToVideoPipeline,
+    EulerAncestralDiscreteScheduler,
+    MotionAdapter,
+)
 
+from relight.diffusion.codecs import AnimateDiffCodec
+from relight.diffusion.parts import OFFSETS, SD15_PARTS, Parts, stable_diffusion
 from relight.errors import InputError
-from relight.methods.progressive_light_fusion import BEST, PAPER
+from relight.methods.progressive_light_fusion import Recipe
+from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.light_a_video import LightAVideo
 
 
@@ -18,7 +25,8 @@ class AnimateDiffRelightPipeline(LightAVideo, AnimateDiffVideoToVideoPipeline):
     `EulerAncestralDiscreteScheduler.from_config(config, beta_schedule="linear")`.
     """
 
-    recipes = {"paper": PAPER["animatediff"], "best": BEST["animatediff"]}  # noqa: RUF012
+    recipes = Recipe().with_best()
+    codec_class = AnimateDiffCodec
 
     def size_multiple(self) -> int:
         return self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
@@ -30,3 +38,22 @@ class AnimateDiffRelightPipeline(LightAVideo, AnimateDiffVideoToVideoPipeline):
                 f"{frames} frames are more than this motion adapter's {longest}: call "
                 "enable_free_noise(), or let `relight run` cut the clip into windows"
             )
+
+
+def _load(parts: Parts) -> AnimateDiffRelightPipeline:
+    return AnimateDiffRelightPipeline(
+        **stable_diffusion(parts),
+        motion_adapter=parts.weights(MotionAdapter, "motion_adapter"),
+        # Both published schedulers run linear betas over the checkpoint's own configuration.
+        scheduler=parts.plain(EulerAncestralDiscreteScheduler, "scheduler", beta_schedule="linear"),
+    )
+
+
+BACKBONE = Backbone(
+    name="animatediff",
+    pipeline=AnimateDiffRelightPipeline,
+    parts=(*SD15_PARTS, "motion_adapter", OFFSETS),
+    fits=lambda folder: not (folder / "transformer").is_dir(),
+    native=unet_native,
+    load=_load,
+)

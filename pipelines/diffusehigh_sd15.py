@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+from diffusers import (
+    EulerDiscreteScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionPipeline,
+)
 
+from relight.diffusion.parts import SD15_PARTS, Parts, stable_diffusion
+from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.diffuse_high import DiffuseHigh
 
 
@@ -15,3 +21,23 @@ class DiffuseHighSD15Pipeline(DiffuseHigh, StableDiffusionImg2ImgPipeline):
     """
 
     text_to_image = StableDiffusionPipeline
+
+
+def _load(parts: Parts) -> DiffuseHighSD15Pipeline:
+    return DiffuseHighSD15Pipeline(
+        **stable_diffusion(parts),
+        scheduler=parts.plain(EulerDiscreteScheduler, "scheduler"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+BACKBONE = Backbone(
+    name="sd15",
+    pipeline=DiffuseHighSD15Pipeline,
+    parts=SD15_PARTS,
+    fits=lambda folder: not (folder / "text_encoder_2").is_dir(),
+    native=unet_native,
+    load=_load,
+)

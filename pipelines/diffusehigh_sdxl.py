@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
+from diffusers import (
+    EulerDiscreteScheduler,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLPipeline,
+)
 from torch import Tensor
+from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
+from relight.diffusion.parts import SDXL_PARTS, Parts, stable_diffusion
+from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.diffuse_high import DiffuseHigh
 
 
@@ -23,3 +30,27 @@ class DiffuseHighSDXLPipeline(DiffuseHigh, StableDiffusionXLImg2ImgPipeline):
     def stage_inputs(self, guide: Tensor) -> dict[str, Any]:
         base = self.base_size(guide.shape[-2:])
         return {"original_size": base, "target_size": base}
+
+
+def _load(parts: Parts) -> DiffuseHighSDXLPipeline:
+    common = stable_diffusion(parts)
+    second = parts.weights(CLIPTextModelWithProjection, "text_encoder_2")
+    wanted = common["unet"].config.cross_attention_dim - common["text_encoder"].config.hidden_size
+    given = second.config.hidden_size
+    parts.must_match("unet", wanted, "text_encoder_2", given, "more numbers a token")
+    return DiffuseHighSDXLPipeline(
+        **common,
+        scheduler=parts.plain(EulerDiscreteScheduler, "scheduler"),
+        text_encoder_2=second,
+        tokenizer_2=parts.plain(CLIPTokenizer, "tokenizer_2"),
+    )
+
+
+BACKBONE = Backbone(
+    name="sdxl",
+    pipeline=DiffuseHighSDXLPipeline,
+    parts=SDXL_PARTS,
+    fits=lambda folder: (folder / "text_encoder_2").is_dir(),
+    native=unet_native,
+    load=_load,
+)

@@ -12,21 +12,25 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 
+from relight.diffusion.codecs import VideoCodec
 from relight.diffusion.light_maps import AnyLight
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import Recipe
-from relight.pipelines.light_fusion import light_fusion
-from relight.relighters.ic_light import ICLightPipeline, OnStep
+from relight.pipelines.fusion import light_fusion
+from relight.relighters.base import OnStep, Relighter
+from relight.relighters.ic_light import ICLightPipeline
 
 
 class LightAVideo(ABC):
     """Put before a stock video-to-video pipeline, it relights what that pipeline generates.
 
-    A subclass gives `recipes` and says which sizes and frame counts its model can take.
+    A subclass gives its recipes and its codec, and says which sizes and frame counts its model can
+    take.
     """
 
     recipes: ClassVar[Mapping[str, Recipe]]
+    codec_class: ClassVar[type[VideoCodec]]
 
     @torch.no_grad()
     def __call__(
@@ -35,7 +39,7 @@ class LightAVideo(ABC):
         prompt: str | None = None,
         negative_prompt: str | None = None,
         *,
-        relighter: ICLightPipeline,
+        relighter: ICLightPipeline | Relighter,
         relight_prompt: str | None = None,
         light: AnyLight = "left",
         seconds: Sequence[float] | None = None,
@@ -61,7 +65,7 @@ class LightAVideo(ABC):
                 (frames, 3, h, w) in [0, 1]. A number of frames that the model can't take is filled
                 up with copies of the last, which are cut off the result.
             prompt, negative_prompt: for the video model (or `prompt_embeds` among `stock`).
-            relighter: `relight.relighters.ic_light.ICLightPipeline`.
+            relighter: an `ICLightPipeline`, or another `relight.relighters.base.Relighter`.
             relight_prompt: subject and light, e.g. "a bear, red neon light"; None takes `prompt`.
             light: a text or an object of `relight.lights`, an image, or light maps as a tensor
                 (3, h, w) or (frames, 3, h, w) in [0, 1].
@@ -112,6 +116,7 @@ class LightAVideo(ABC):
             chunk_size=relight_chunk_size,
             on_step=on_relight_step,
             on_fused=on_fused,
+            codec=self.codec_class,
         ):
             output = super().__call__(
                 video=video,

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from diffusers import AnimateDiffVideoToVideoPipeline
+from diffusers import AnimateDiffVideoToVideoPipeline, EulerDiscreteScheduler, MotionAdapter
 from diffusers.pipelines.animatediff import AnimateDiffPipelineOutput
 from torch import Tensor
 
 from relight.diffusion.codecs import VideoCodec, video_codec
+from relight.diffusion.parts import SD15_PARTS, Parts, stable_diffusion
 from relight.diffusion.pictures import Pictures, as_pixels
 from relight.diffusion.x0 import Edit
 from relight.methods.diffuse_high import Size, UpscaleRecipe, in_turn
 from relight.methods.latent_propagation import LatentPropagation
+from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.guided_stages import GuidedStages, chosen
 
 
@@ -120,3 +122,22 @@ def _generator(*numbers: int) -> torch.Generator:
     """Seeded by all the numbers together: neighbours have nothing in common."""
     digest = hashlib.sha256(repr(numbers).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def _load(parts: Parts) -> VideoUpscaleAnimateDiffPipeline:
+    return VideoUpscaleAnimateDiffPipeline(
+        **stable_diffusion(parts),
+        motion_adapter=parts.weights(MotionAdapter, "motion_adapter"),
+        # AnimateDiff was trained on linear betas, over the checkpoint's own configuration.
+        scheduler=parts.plain(EulerDiscreteScheduler, "scheduler", beta_schedule="linear"),
+    )
+
+
+BACKBONE = Backbone(
+    name="sd15",
+    pipeline=VideoUpscaleAnimateDiffPipeline,
+    parts=(*SD15_PARTS, "motion_adapter"),
+    fits=lambda folder: not (folder / "text_encoder_2").is_dir(),
+    native=unet_native,
+    load=_load,
+)

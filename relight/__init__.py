@@ -13,14 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from relight.diffusion.x0 import edit_x0, output_for_x0, predict_x0
     from relight.engine.output import Result
     from relight.engine.run import relight_video, run_relight
     from relight.engine.upscaling import run_upscale, upscale
     from relight.errors import Cancelled, InputError, MediaError, ModelError, RelightError
-    from relight.jobs import RelightJob, UpscaleJob
-    from relight.models.loader import load_model
-    from relight.models.upscalers import load_upscaler
+    from relight.jobs import Compute, RelightJob, UpscaleJob
+    from relight.models.loader import load_model, load_upscaler
     from relight.pipelines import (
         AnimateDiffRelightPipeline,
         CogVideoXRelightPipeline,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 _HOME = {
     "relight.errors": ("Cancelled", "InputError", "MediaError", "ModelError", "RelightError"),
     "relight.relighters.ic_light": ("ic_light_unet",),
-    "relight.jobs": ("RelightJob", "UpscaleJob"),
-    "relight.models.loader": ("load_model",),
+    "relight.jobs": ("Compute", "RelightJob", "UpscaleJob"),
+    "relight.models.loader": ("load_model", "load_upscaler"),
     "relight.pipelines": (
         "AnimateDiffRelightPipeline",
         "CogVideoXRelightPipeline",
@@ -54,7 +54,6 @@ _HOME = {
     ),
     "relight.engine.output": ("Result",),
     "relight.engine.run": ("relight_video", "run_relight"),
-    "relight.models.upscalers": ("load_upscaler",),
     "relight.engine.upscaling": ("run_upscale", "upscale"),
     "relight.diffusion.x0": ("edit_x0", "output_for_x0", "predict_x0"),
 }
@@ -64,6 +63,7 @@ __all__ = [
     "AnimateDiffRelightPipeline",
     "Cancelled",
     "CogVideoXRelightPipeline",
+    "Compute",
     "DiffuseHighSD15ControlNetPipeline",
     "DiffuseHighSD15Pipeline",
     "DiffuseHighSDXLControlNetPipeline",
@@ -78,6 +78,7 @@ __all__ = [
     "UpscaleJob",
     "VideoUpscaleAnimateDiffPipeline",
     "WanRelightPipeline",
+    "__version__",
     "edit_x0",
     "ic_light_unet",
     "light_fusion",
@@ -93,6 +94,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name not in _MODULE:
         raise AttributeError(f"module 'relight' has no attribute {name!r}")
     return getattr(import_module(_MODULE[name]), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("relight")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0+unknown"

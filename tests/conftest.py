@@ -20,6 +20,7 @@ from diffusers import (
 )
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from relight.jobs import Compute
 from relight.pipelines import AnimateDiffRelightPipeline, DiffuseHighSDXLPipeline
 from relight.relighters.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
 
@@ -29,6 +30,7 @@ torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = GOLDEN / "tiny"
+CPU = Compute(device="cpu")
 
 
 @pytest.fixture(scope="session")

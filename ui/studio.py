@@ -14,7 +14,8 @@ from typing import Any
 import gradio as gr
 
 from relight.errors import RelightError
-from relight.models.catalogue import CATALOGUE, UPSCALERS, is_here
+from relight.models.catalogue import CATALOGUE, UPSCALERS
+from relight.models.hub import is_here
 from relight.ui.runs import Run, free_memory
 from relight.ui.shelf import Shelf, is_id, new_id
 
@@ -88,12 +89,12 @@ class Studio:
     def keep(self, load: Callable[..., Any]) -> Callable[..., Any]:
         """`load` that remembers its last model, and frees it before another one is loaded."""
 
-        def kept(*wanted: Any) -> Any:
-            key = (load, wanted)
+        def kept(*wanted: Any, **named: Any) -> Any:
+            key = (load, wanted, named)
             if self._loaded is None or self._loaded[0] != key:
                 self._loaded = None
                 free_memory()
-                self._loaded = (key, load(*wanted))
+                self._loaded = (key, load(*wanted, **named))
             return self._loaded[1]
 
         return kept

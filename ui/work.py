@@ -105,7 +105,7 @@ def _relight(studio: Studio, order: Order, source: Path, output: Path, tell: OnP
     load = studio.keep(load_model)
     job = order.job(source, output)
     if order.quality != "Balanced":
-        default = load(*job.loading).entry.defaults
+        default = load(job.model, job.compute).entry.defaults
         wanted = {"steps": default.steps, "relight_steps": default.relight_steps}
         job = job.model_copy(update=_steps(order, wanted))
     return run_relight(job, load=load, on_progress=tell)
@@ -114,7 +114,7 @@ def _relight(studio: Studio, order: Order, source: Path, output: Path, tell: OnP
 def _upscale(studio: Studio, order: Order, source: Path, output: Path, tell: OnProgress) -> Result:
     from relight.engine.upscaling import run_upscale
     from relight.methods.diffuse_high import RECIPES
-    from relight.models.upscalers import load_upscaler
+    from relight.models.loader import load_upscaler
 
     job = order.job(source, output)
     if order.quality != "Balanced":

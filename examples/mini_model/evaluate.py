@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from relight import metrics
+from relight.jobs import Compute
 from relight.models.loader import Model, load_model
 
 from .figures import (
@@ -200,7 +201,7 @@ def main() -> None:
     )
     parser.add_argument("--frames", type=int, default=16, help="of each clip")
     args = parser.parse_args()
-    model = load_model(args.model, "cpu")
+    model = load_model(args.model, Compute(device="cpu"))
     clips = held_out(args.clips, args.frames)
     checks = {"vae": check_vae, "light": check_light, "loop": check_loop}
     rows = [row for name in args.checks if name in checks for row in checks[name](model, clips)]

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import torch
 
+from relight.jobs import Compute
 from relight.methods.light_transfer import apply_gain, log_gain, upsample_gain
 from relight.models.loader import Model, load_model
 
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("sheets"))
     parser.add_argument("--only", nargs="*", default=(), help="names of clips")
     args = parser.parse_args(argv)
-    sheets(load_model(args.model, "cpu"), args.clips, args.out, args.only)
+    sheets(load_model(args.model, Compute(device="cpu")), args.clips, args.out, args.only)
 
 
 if __name__ == "__main__":

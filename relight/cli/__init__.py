@@ -21,7 +21,7 @@ from relight.cli.evaluate import evaluate
 from relight.cli.inputs import pair_up
 from relight.cli.terminal import Bar, report, say
 from relight.errors import Cancelled, InputError, RelightError
-from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.jobs import Compute, Job, RelightJob, UpscaleJob
 from relight.jobs.files import JOB_FILES, overlaid, read_job
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ app.command(models)
 @models.default
 def list_models() -> int:
     """List the models: name, what it is, size, licence, and whether its weights are here."""
-    from relight.models.catalogue import CATALOGUE, UPSCALERS, is_here
+    from relight.models.catalogue import CATALOGUE, UPSCALERS
+    from relight.models.hub import is_here
 
     new = [entry for name, entry in UPSCALERS.items() if name not in CATALOGUE]
     for entry in (*CATALOGUE.values(), *new):
@@ -141,19 +142,20 @@ def list_models() -> int:
 
 @models.command
 def download(name: str) -> int:
-    """Get the weights of a model into the hub's cache.
+    """Get the weights of a model into the hub's cache; goes on where it was interrupted.
 
     Parameters
     ----------
     name
         A name from `relight models`.
     """
-    from relight.models.catalogue import CATALOGUE, UPSCALERS, locate
+    from relight.models import hub
+    from relight.models.catalogue import CATALOGUE, UPSCALERS
 
     known = UPSCALERS | CATALOGUE
     if name not in known:
         raise InputError(f"unknown model {name!r}: use one of {', '.join(known)}")
-    locate(known[name])
+    hub.download(known[name])
     print(f"{name}: here")  # noqa: T201
     return 0
 
@@ -245,8 +247,7 @@ def _run_all(jobs: list[Job], runner: Callable[[], Run], json_result: bool, verb
 
 def _relighting() -> Run:
     from relight.engine.run import run_relight
-    from relight.models.loader import load_model
-    from relight.models.upscalers import load_upscaler
+    from relight.models.loader import load_model, load_upscaler
 
     return functools.partial(
         run_relight, load=_telling(load_model), load_upscaler=_telling(load_upscaler)
@@ -255,7 +256,7 @@ def _relighting() -> Run:
 
 def _upscaling() -> Run:
     from relight.engine.upscaling import run_upscale
-    from relight.models.upscalers import load_upscaler
+    from relight.models.loader import load_upscaler
 
     return functools.partial(run_upscale, load=_telling(load_upscaler))
 
@@ -267,8 +268,8 @@ def _telling(load: Callable[..., Any]) -> Callable[..., Any]:
     transformers_logging.disable_progress_bar()  # ours is the one on stderr
 
     @functools.lru_cache(maxsize=1)
-    def once(*wanted: str | bool) -> Any:
-        model = load(*wanted)
+    def once(name: str, compute: Compute, **which: bool) -> Any:
+        model = load(name, compute, **which)
         say(f"model: {model.name} ({model.why})")
         return model
 
@@ -282,7 +283,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         call: Callable[..., Any] = app

@@ -1,42 +1,149 @@
-"""Where a model's parts lie and how they compute: the levers of diffusers, pulled by settings."""
+"""Where the parts of a model are placed and how they compute, and how much memory there is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import torch
-from diffusers import DiffusionPipeline, attention_backend
-from diffusers.hooks import apply_group_offloading
-from diffusers.models.attention_processor import AttnProcessor2_0
+from diffusers import DiffusionPipeline
 from torch import nn
 
 from relight.errors import ModelError
+from relight.jobs.base import Compute
 
 Pipes = Sequence[DiffusionPipeline]
 
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 SMALL_GPU = 16
 """GiB of GPU memory below which `memory="auto"` means "low"."""
 
 DENOISERS = ("unet", "transformer")
 
+CGROUPS = Path("/sys/fs/cgroup")
+PROCESS_CGROUPS = Path("/proc/self/cgroup")
 
-def settle(pipes: Pipes, device: torch.device, memory: str, attention: str, compile: bool) -> str:
-    """Pull all the levers of a job on freshly loaded pipelines.
+
+def resolve(compute: Compute, half: str) -> Compute:
+    """Decide what is left at "auto" (but `attention`, which is for each model to follow).
 
     Args:
-        memory: see `place`, or "auto", by the GPU's memory. attention: see `use_attention`.
-        compile: compile what denoises.
+        compute: what is asked for. half: the half precision the model was made for.
 
-    Returns:
-        what `memory` came to.
+    Raises:
+        ModelError: the device can't be used, or the number format is unknown.
     """
-    use_attention(pipes, attention)
+    device = resolve_device(compute.device)
+    dtype, memory = compute.dtype, compute.memory
+    if dtype == "auto":
+        dtype = "float32" if device.type == "cpu" else half
+    if dtype not in DTYPES:
+        raise ModelError(f"unknown dtype {dtype!r}: use auto, {', '.join(DTYPES)}")
     if memory == "auto":
         memory = "low" if is_small(device) else "high"
-    place(pipes, device, memory)
-    if compile:
+    return replace(compute, device=str(device), dtype=dtype, memory=memory)
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the GPU if there is one.
+
+    Raises:
+        ModelError: it can't be used.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"the device {name!r} can't be used: {reason}") from None
+    return device
+
+
+def set_up(pipes: Pipes, compute: Compute) -> None:
+    """Make freshly loaded pipelines, which may share parts, compute as asked for.
+
+    Args:
+        compute: resolved, see `resolve`.
+
+    Raises:
+        ModelError: the attention backend can't be used.
+    """
+    use_attention(pipes, compute.attention)
+    place(pipes, torch.device(compute.device), compute.memory)
+    if compute.compile:
         compile_denoisers(pipes)
-    return memory
+
+
+def available_memory(device: torch.device | str = "cpu") -> int:
+    """Bytes that this process can still take on a device.
+
+    A GPU's own free memory; else the least of the host's available memory, what the control
+    groups of a container leave (version 1 and 2), and what is left of a limit on the address space
+    (`ulimit -v`).
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    limits = [psutil.virtual_memory().available, *_cgroup_memory()]
+    limits += _address_space()
+    return max(min(limits), 0)
+
+
+def _address_space() -> list[int]:
+    """What a limit on the address space leaves, in bytes; nothing without one."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return []
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY:
+        return []
+    return [soft - psutil.Process().memory_info().vms]
+
+
+def _cgroup_memory() -> list[int]:
+    """What each control group above this process leaves of its memory limit, in bytes."""
+    try:
+        lines = PROCESS_CGROUPS.read_text().splitlines()
+    except OSError:  # not Linux
+        return []
+    left = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":  # version 2: one tree for all controllers
+            names, root = ("memory.max", "memory.current"), CGROUPS
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            root = CGROUPS / "memory"
+        else:
+            continue
+        own = root / path.strip("/")
+        # In a container the path may be the host's, which is not mounted: its root then counts.
+        for group in (own, *own.parents):
+            left += _left(group, *names)
+            if group == root:
+                break
+    return left
+
+
+def _left(group: Path, limit_file: str, usage_file: str) -> list[int]:
+    """Bytes between a group's use and its limit; nothing where it has none.
+
+    The use includes the page cache, which is given up when memory is needed: it does not count.
+    """
+    try:
+        limit = int((group / limit_file).read_text())  # ValueError for "max": no limit
+        usage = int((group / usage_file).read_text())
+        statistics = (group / "memory.stat").read_text().split()
+    except (OSError, ValueError):
+        return []
+    counts = dict(zip(statistics[::2], statistics[1::2], strict=False))
+    cache = int(counts.get("total_inactive_file") or counts.get("inactive_file") or 0)
+    return [limit - usage + cache]
 
 
 def is_small(device: torch.device) -> bool:
@@ -67,10 +174,8 @@ def place(pipes: Pipes, device: torch.device, memory: str) -> None:
         for model in _parts(pipes, DENOISERS):
             model.enable_layerwise_casting(torch.float8_e4m3fn, model.dtype)
         for model in _parts(pipes):
-            if any(
-                model is vae for vae in vaes
-            ):  # small; `codecs` changes its precision as a whole
-                model.to(device)
+            if any(model is vae for vae in vaes):
+                model.to(device)  # small; `codecs` changes its precision as a whole
             else:
                 _offload_by_layer(model, device)
         return
@@ -124,6 +229,8 @@ def _parts(pipes: Pipes, names: Sequence[str] | None = None) -> list[nn.Module]:
 
 
 def _offload_by_layer(model: nn.Module, device: torch.device) -> None:
+    from diffusers.hooks import apply_group_offloading
+
     apply_group_offloading(
         model,
         onload_device=device,
@@ -137,9 +244,13 @@ def _set_attention(model: nn.Module, backend: str) -> bool:
     """Whether the model has that choice; it is then made."""
     processors = model.attn_processors.values()
     if any(hasattr(processor, "_attention_backend") for processor in processors):
+        from diffusers import attention_backend
+
         with attention_backend("native"):  # which is put back: it would hold for other models too
             model.set_attention_backend(backend)
         return True
+    from diffusers.models.attention_processor import AttnProcessor2_0
+
     if backend == "xformers" and all(type(one) is AttnProcessor2_0 for one in processors):
         model.enable_xformers_memory_efficient_attention()
         return True

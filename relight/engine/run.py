@@ -28,16 +28,15 @@ from relight.engine.light_stream import (
 from relight.engine.output import Result, checked, deliver
 from relight.engine.progress import Meter, OnProgress, relight_work, timed
 from relight.engine.upscaling import LoadUpscaler, planned, possible_size, upscaled
-from relight.jobs import RelightJob, UpscaleJob
+from relight.jobs import Compute, RelightJob, UpscaleJob
 from relight.lights import Light, resolve
 from relight.models.catalogue import CATALOGUE
-from relight.models.loader import Model, load_model
-from relight.models.upscalers import load_upscaler
+from relight.models.loader import Model, load_model, load_upscaler
 
 log = logging.getLogger(__name__)
 
 
-Load = Callable[[str, str, str, str, str, bool], Model]
+Load = Callable[[str, Compute], Model]
 
 
 def relight_video(
@@ -67,7 +66,7 @@ def run_relight(
 
     Args:
         job: what to do.
-        load: called with a job's `loading`; pass one that remembers.
+        load: called with a job's `model` and `compute`; pass one that remembers.
         load_upscaler: called as `run_upscale` does, for a job that also upscales.
         on_progress: told about progress; may raise to stop, which leaves no output behind.
 
@@ -80,7 +79,7 @@ def run_relight(
     if job.upscale is not None:
         possible_size(_upscale_job(job, "auto"), info)
     with timed(seconds, "load"):
-        model = load(*job.loading)
+        model = load(job.model, job.compute)
     job = _resolved(job, model, info)
     framing = Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
     log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
@@ -125,9 +124,9 @@ def _resolved(job: RelightJob, model: Model, info: media.VideoInfo) -> RelightJo
         "relight_steps": job.relight_steps or default.relight_steps,
         "gamma": model.pipe.recipes[job.recipe].gamma if job.gamma is None else job.gamma,
         "side": job.side or round(model.side),
-        "device": model.device,
-        "dtype": model.dtype,
-        "memory": model.memory,
+        "device": model.compute.device,
+        "dtype": model.compute.dtype,
+        "memory": model.compute.memory,
     }
     if job.transfer == "auto":
         decided["transfer"] = "on" if model.entry.transfer or larger else "off"

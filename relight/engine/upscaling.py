@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor
 
 from relight import media
+from relight.diffusion.compute import available_memory
 from relight.engine.output import Result, checked, deliver
 from relight.engine.progress import Meter, OnProgress, frame_count, timed, window_count
 from relight.engine.windows import blended, windows
@@ -25,7 +25,7 @@ from relight.errors import InputError
 from relight.jobs import UpscaleJob
 from relight.methods.diffuse_high import PAPER, RECIPES, Size, UpscaleRecipe
 from relight.models.catalogue import UPSCALERS
-from relight.models.upscalers import Upscaler, load_upscaler
+from relight.models.loader import Upscaler, load_upscaler
 
 OVERLAP = 4
 """Frames that two windows of a clip share."""
@@ -88,7 +88,7 @@ def run_upscale(
 
     Args:
         job: what to do.
-        load: called with (whether it is a clip, *a job's `loading`); pass one that remembers.
+        load: called with a job's `model` and `compute`, and `moving`; pass one that remembers.
         on_progress: told about progress; may raise to stop, which leaves no output behind.
 
     Raises:
@@ -124,7 +124,7 @@ def planned(
         limit = PAPER.num_inference_steps
         raise InputError(f"steps is at most {limit} with the paper's recipe, not {job.steps}")
     with timed(seconds, "load"):
-        upscaler = load(frames > 1, *job.loading)
+        upscaler = load(job.model, job.compute, moving=frames > 1)
     job = _resolved(job, upscaler, size)
     return Plan(
         job=job,
@@ -174,7 +174,7 @@ def check_memory(size: Size, frames: int) -> None:
         InputError: `frames` of it at once would take more than the memory that is free.
     """
     needed = size[0] * size[1] * frames * BYTES
-    free = psutil.virtual_memory().available
+    free = available_memory()
     if needed > free:
         raise InputError(
             f"{size[1]}x{size[0]} would take about {needed / 2**30:.0f} GiB of memory, and "
@@ -263,20 +263,20 @@ def _resolved(job: UpscaleJob, upscaler: Upscaler, size: Size) -> UpscaleJob:
     """The job with every open setting decided, so that its sidecar repeats the run exactly."""
     recipe = RECIPES[job.recipe]
     known = upscaler.name in UPSCALERS
-    own = None if job.recipe == "paper" else upscaler.steps
-    tile = job.tile
-    if tile is None and max(size) > WHOLE * upscaler.side:
-        tile = 2 * upscaler.side
+    own = None if job.recipe == "paper" else upscaler.entry.steps
+    tile, side = job.tile, round(upscaler.side)
+    if tile is None and max(size) > WHOLE * side:
+        tile = 2 * side
     decided = {
         "model": upscaler.name if known else str(Path(upscaler.name).absolute()),
         # Not the size it comes to: rounded, that would fit the picture's shape less well.
         "scale": None if job.size else job.scale or 2.0,
         "seed": secrets.randbelow(2**31) if job.seed is None else job.seed,
         "steps": job.steps or own or recipe.noising_steps,
-        "guidance": upscaler.guidance if job.guidance is None else job.guidance,
+        "guidance": upscaler.entry.guidance if job.guidance is None else job.guidance,
         "tile": tile or 0,
-        "device": upscaler.device,
-        "dtype": upscaler.dtype,
-        "memory": upscaler.memory,
+        "device": upscaler.compute.device,
+        "dtype": upscaler.compute.dtype,
+        "memory": upscaler.compute.memory,
     }
     return job.model_copy(update=decided)

@@ -5,6 +5,7 @@ A field added to a job appears in all of them by itself, with its range and its 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -56,6 +57,27 @@ Compile = Annotated[
 Overwrite = Annotated[bool, Field(description="Replace the output if it exists.")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """Where and how a model computes. Jobs that ask for the same can share a loaded model.
+
+    "auto" is decided when the model is loaded (`relight.diffusion.compute.resolve`).
+
+    Attributes:
+        device: "auto" or a torch device: "cpu", "cuda", "cuda:1", "mps" ...
+        dtype: "auto", "float32", "float16" or "bfloat16".
+        memory: "auto", "lowest", "low" or "high".
+        attention: "auto", "flash", "sage", "xformers", or another backend that diffusers knows.
+        compile: compile the denoisers with `torch.compile`.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    memory: str = "auto"
+    attention: str = "auto"
+    compile: bool = False
+
+
 class Job(BaseModel):
     """What jobs have in common. Frozen; raises `InputError` (one line) through `make`.
 
@@ -83,9 +105,15 @@ class Job(BaseModel):
             raise InputError(_one_line(error, cls)) from None
 
     @property
-    def loading(self) -> tuple[str, str, str, str, str, bool]:
-        """What a model is loaded with: two jobs with the same share a model."""
-        return self.model, self.device, self.dtype, self.memory, self.attention, self.compile
+    def compute(self) -> Compute:
+        """Where and how this job's model computes."""
+        return Compute(
+            device=self.device,
+            dtype=self.dtype,
+            memory=self.memory,
+            attention=self.attention,
+            compile=self.compile,
+        )
 
     def settings(self) -> dict[str, Any]:
         """All settings as plain JSON values, with absolute paths."""

@@ -21,7 +21,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a clip is relit. `paper` is the yardstick and stays exact; `best` is what jobs use.
+    """How a clip is relit. The defaults are those published for AnimateDiff.
 
     Attributes:
         power: fusion weight w(i) = 1 - (i / (n - 1)) ** power (1 linear, 2 quadratic).
@@ -40,6 +40,14 @@ class Recipe:
     gamma: float = 0.5
     share_noise: bool = False
     difference: bool = False
+
+    def with_best(self) -> dict[str, Recipe]:
+        """A model's recipes by name: this one, as published, and what jobs use.
+
+        "best" shares one noise among all frames of a relight, which steadies them most, and
+        re-encodes only the change.
+        """
+        return {"paper": self, "best": replace(self, share_noise=True, difference=True)}
 
     def weight(self, step: int, steps: int) -> float:
         """Fusion weight w(i) at step i of n, 1 at the first and 0 at the last."""
@@ -100,16 +108,3 @@ class ProgressiveLightFusion:
         if self.recipe.difference:
             return x0 + (self.encode(fused) - self.encode(drawn)).to(x0)
         return self.encode(fused).to(x0)
-
-
-PAPER = {
-    "animatediff": Recipe(),
-    "wan": Recipe(threshold=0.2, gamma=0.7),
-    "cogvideox": Recipe(power=2.0, threshold=0.2, gamma=0.7),
-}
-"""Light-A-Video exactly as published, by video model."""
-
-BEST = {name: replace(recipe, share_noise=True, difference=True) for name, recipe in PAPER.items()}
-"""What jobs use: `PAPER` with one noise for all frames of a relight, re-encoding only the change.
-
-Shared noise is what steadies the frames most; see `Recipe` for both ingredients."""

@@ -1,21 +1,19 @@
-"""The catalogue: what each model is called, where its files come from, and where they lie here.
+"""The catalogue, as data: names, sources, licences, defaults, and what a plan needs to know.
 
-A source is a repository of the hub. Its files are looked up in the hub's cache first, so that all
-works without a network (`HF_HUB_OFFLINE=1`) once they are there. Only safetensors are taken.
+How a model is put together is in its backbone's file in `relight.pipelines`; where its files are,
+in `relight.models.hub`. Nothing here imports torch.
 """
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from relight.errors import ModelError
-
-log = logging.getLogger(__name__)
+from relight.diffusion.parts import OFFSETS, SD15_PARTS, SDXL_PARTS, VIDEO_PARTS
+from relight.pipelines.backbone import Native
 
 MINI = Path(__file__).parent / "mini"
-OFFSETS = "iclight_fc.safetensors"
 MINI_SHA256 = {
     "iclight_fc": "f1393f6c20a9de20e0586047aac44e37967e718d78035f7fd4cebf09d99b12fc",
     "motion_adapter": "c0107445ce92b8f629f9bb40a686199e0f94fabffe0966efbd9fe059774771ff",
@@ -24,9 +22,6 @@ MINI_SHA256 = {
     "vae": "5e45bdcfa1339301a03c66d5be4a2f9d8c1123c6ebf0f77fe2e7cfaca3b0295c",
 }
 """Of the embedded weights: a change of theirs is meant, and measured anew in their card."""
-SD15_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
-SDXL_PARTS = (*SD15_PARTS, "text_encoder_2", "tokenizer_2")
-VIDEO_PARTS = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,19 +29,22 @@ class Source:
     """Files of one hub repository.
 
     Attributes:
+        revision: the commit that is used; "main" where it is not known.
         parts: components (sub-folders), or file names, that are taken.
         into: prefix of their names here, e.g. "relighter/".
+        names: what those are called here whose name is another one in the repository.
         whole: the repository itself is the one component named in `parts`.
     """
 
     repo: str
+    revision: str
     parts: tuple[str, ...]
     into: str = ""
-    revision: str = "main"
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
     whole: bool = False
 
     def path(self, root: Path, part: str) -> Path:
-        """Where `part` lies in a snapshot of the repository."""
+        """Where `part` is in a snapshot of the repository."""
         return root if self.whole else root / part
 
 
@@ -64,7 +62,7 @@ class Weights:
     """Where the files of a model come from, and what they are.
 
     Attributes:
-        size: of the download. sources: none for what lies in the package.
+        size: of the download. sources: none for what is in the package.
     """
 
     name: str
@@ -79,20 +77,17 @@ class Entry(Weights):
     """One model that relights.
 
     Attributes:
-        backbone: key of the assembling code in `relight.models.assemble`.
-        area: width x height it was made for, in pixels; None: see its UNet.
-        window: frames it is run on at a time.
-        transformer: class of its video transformer, by which a folder of one's own is known.
+        backbone: module of `relight.pipelines` whose `BACKBONE` knows how it is loaded.
+        native: the sizes and frame counts it takes. window: frames it is run on at a time.
         half: the half precision it was made for.
         upscaler: which of `UPSCALERS` has the same weights.
         transfer: its pixels are not good enough to be shown, so its light is always transferred.
     """
 
     backbone: str
+    native: Native
     window: int
     defaults: Defaults
-    area: int | None = None
-    transformer: str | None = None
     half: str = "float16"
     upscaler: str = "auto"
     transfer: bool = False
@@ -103,24 +98,42 @@ class UpscaleEntry(Weights):
     """One model that upscales.
 
     Attributes:
+        pictures, clips: modules of `relight.pipelines` whose `BACKBONE` knows how it is loaded;
+            no `clips`: it takes pictures only.
+        native: the sizes it takes.
         guidance: guidance scale of a job that leaves it open; 1: without, at half the cost.
         steps: of each stage, for such a job; None: the recipe's.
         window: frames of a clip it is run on at a time; None: it takes pictures only.
+        half: the half precision it was made for.
     """
 
+    pictures: str
+    clips: str | None = None
+    native: Native
     guidance: float
     steps: int | None = None
     window: int | None = None
+    half: str = "float16"
 
 
-_REALISTIC = "stablediffusionapi/realistic-vision-v51"
+_BASE = Source(
+    repo="stablediffusionapi/realistic-vision-v51",
+    revision="19e3643d7d963c156d01537188ec08f0b79a514a",
+    parts=SD15_PARTS,
+)
 _OFFSETS = Source(
-    repo="lllyasviel/ic-light", parts=("iclight_sd15_fc.safetensors",), into="relighter/"
+    repo="lllyasviel/ic-light",
+    revision="9cad1878695f546a7fb9eaca14e2a89131ba5ffe",
+    parts=("iclight_sd15_fc.safetensors",),
+    names={"iclight_sd15_fc.safetensors": OFFSETS},
 )
 _ADAPTER = Source(
-    repo="guoyww/animatediff-motion-adapter-v1-5-3", parts=("motion_adapter",), whole=True
+    repo="guoyww/animatediff-motion-adapter-v1-5-3",
+    revision="main",
+    parts=("motion_adapter",),
+    whole=True,
 )
-_RELIGHTER = (Source(repo=_REALISTIC, parts=SD15_PARTS, into="relighter/"), _OFFSETS)
+_RELIGHTER = (replace(_BASE, into="relighter/"), replace(_OFFSETS, into="relighter/"))
 _PAPER = Defaults(strength=0.4, steps=25, relight_steps=15)
 
 CATALOGUE = {
@@ -131,7 +144,8 @@ CATALOGUE = {
             about="embedded small model: runs anywhere, its light is put on the source's pixels",
             licence="Apache-2.0",
             size="in the package",
-            backbone="animatediff",
+            backbone="animatediff_relight",
+            native=Native(side=128, multiple=16),
             window=16,
             defaults=Defaults(strength=0.3, steps=8, relight_steps=6),
             upscaler="mini",
@@ -142,29 +156,29 @@ CATALOGUE = {
             about="Realistic Vision 5.1 + AnimateDiff v1-5-3 + IC-Light, 512 x 512",
             licence="CreativeML OpenRAIL-M, Apache-2.0, Apache-2.0",
             size="7.5 GB",
-            backbone="animatediff",
+            backbone="animatediff_relight",
+            native=Native(side=512, multiple=64),
             window=16,
             defaults=Defaults(strength=0.5, steps=25, relight_steps=15),
             upscaler="sd15",
-            sources=(
-                Source(repo=_REALISTIC, parts=SD15_PARTS),
-                _ADAPTER,
-                _OFFSETS,
-            ),
+            sources=(_BASE, _ADAPTER, _OFFSETS),
         ),
         Entry(
             name="wan",
             about="Wan 2.1 T2V 1.3B + IC-Light, 832 x 480",
             licence="Apache-2.0, CreativeML OpenRAIL-M, Apache-2.0",
             size="32 GB",
-            backbone="wan",
-            transformer="WanTransformer3DModel",
-            half="bfloat16",
+            backbone="wan_relight",
+            native=Native(side=(832 * 480) ** 0.5, multiple=16, frame_step=4),
             window=49,
-            area=832 * 480,
+            half="bfloat16",
             defaults=_PAPER,
             sources=(
-                Source(repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers", parts=VIDEO_PARTS),
+                Source(
+                    repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+                    revision="0fad780a534b6463e45facd96134c9f345acfa5b",
+                    parts=VIDEO_PARTS,
+                ),
                 *_RELIGHTER,
             ),
         ),
@@ -173,12 +187,18 @@ CATALOGUE = {
             about="CogVideoX 2B + IC-Light, 720 x 480",
             licence="Apache-2.0, CreativeML OpenRAIL-M, Apache-2.0",
             size="27 GB",
-            backbone="cogvideox",
-            transformer="CogVideoXTransformer3DModel",
+            backbone="cogvideox_relight",
+            native=Native(side=(720 * 480) ** 0.5, multiple=16, frame_step=8),
             window=49,
-            area=720 * 480,
             defaults=_PAPER,
-            sources=(Source(repo="THUDM/CogVideoX-2b", parts=VIDEO_PARTS), *_RELIGHTER),
+            sources=(
+                Source(
+                    repo="THUDM/CogVideoX-2b",
+                    revision="1137dacfc2c9c012bed6a0793f4ecf2ca8e7ba01",
+                    parts=VIDEO_PARTS,
+                ),
+                *_RELIGHTER,
+            ),
         ),
     )
 }
@@ -191,6 +211,9 @@ UPSCALERS = {
             about="the embedded small model, upscaling pictures and video",
             licence="Apache-2.0",
             size="in the package",
+            pictures="diffusehigh_sd15",
+            clips="video_upscale",
+            native=Native(side=128, multiple=16),
             guidance=1.0,
             steps=4,
             window=16,
@@ -200,7 +223,10 @@ UPSCALERS = {
             about="Realistic Vision 5.1 + AnimateDiff v1-5-3, upscaling pictures and video",
             licence="CreativeML OpenRAIL-M, Apache-2.0",
             size="5.7 GB",
-            sources=(Source(repo=_REALISTIC, parts=SD15_PARTS), _ADAPTER),
+            pictures="diffusehigh_sd15",
+            clips="video_upscale",
+            native=Native(side=512, multiple=64),
+            sources=(_BASE, _ADAPTER),
             guidance=5.0,
             window=16,
         ),
@@ -209,90 +235,16 @@ UPSCALERS = {
             about="Stable Diffusion XL 1.0, upscaling pictures",
             licence="CreativeML OpenRAIL++-M",
             size="14 GB",
-            sources=(Source(repo="stabilityai/stable-diffusion-xl-base-1.0", parts=SDXL_PARTS),),
+            pictures="diffusehigh_sdxl",
+            native=Native(side=1024, multiple=32),
+            sources=(
+                Source(
+                    repo="stabilityai/stable-diffusion-xl-base-1.0",
+                    revision="462165984030d82259a11f4367a4eed129e94a7b",
+                    parts=SDXL_PARTS,
+                ),
+            ),
             guidance=5.0,
         ),
     )
 }
-
-
-def locate(entry: Weights, *, download: bool = True) -> dict[str, Path]:
-    """Component name -> local path: from the package, the hub's cache or (if allowed) the hub.
-
-    Raises:
-        ModelError: a file is not here; names it, its repository and the command that gets it.
-    """
-    if not entry.sources:
-        return folder_parts(MINI)
-    found: dict[str, Path] = {}
-    for source in entry.sources:
-        root = _snapshot(source, download)
-        for part in source.parts:
-            path = source.path(root, part)
-            if not path.exists():
-                raise ModelError(_missing(source, part))
-            name = "offsets" if part.endswith(".safetensors") else part
-            found[source.into + name] = path
-    return found
-
-
-def is_here(entry: Weights) -> bool:
-    """Whether all files of a model are on this machine."""
-    try:
-        locate(entry, download=False)
-    except ModelError:
-        return False
-    return True
-
-
-def folder_parts(root: Path) -> dict[str, Path]:
-    """The components in a folder of one's own.
-
-    Its layout is that of `relight/models/mini`: `vae/ text_encoder/ tokenizer/ unet/ scheduler/
-    motion_adapter/ iclight_fc.safetensors`; or, for a video transformer, `vae/ text_encoder/
-    tokenizer/ transformer/ scheduler/` and the first layout, but for the adapter, in `relighter/`.
-
-    Raises:
-        ModelError: something is missing.
-    """
-    if (root / "transformer").is_dir():
-        names = [*VIDEO_PARTS, *(f"relighter/{part}" for part in SD15_PARTS)]
-        offsets = root / "relighter" / OFFSETS
-    else:
-        names = [*SD15_PARTS, "motion_adapter"]
-        offsets = root / OFFSETS
-    parts = {name: root / name for name in names} | {"relighter/offsets": offsets}
-    for path in parts.values():
-        if not path.exists():
-            raise ModelError(f"the model folder {root} has no {path.relative_to(root)}")
-    return parts
-
-
-def _snapshot(source: Source, download: bool) -> Path:
-    from huggingface_hub import snapshot_download
-
-    patterns = []
-    for part in source.parts:
-        if part.endswith(".safetensors"):
-            patterns.append(part)
-        else:
-            prefix = "" if source.whole else f"{part}/"
-            patterns += [prefix + end for end in ("*.json", "*.txt", "*.model", "*.safetensors")]
-    try:
-        folder = snapshot_download(
-            source.repo,
-            revision=source.revision,
-            allow_patterns=patterns,
-            ignore_patterns=["*.fp16.*", "*non_ema*"],  # second copies of the same weights
-            local_files_only=not download,
-        )
-    except Exception as error:  # the hub's client raises many kinds: offline, 401, 404, disk ...
-        log.debug("loading %s failed", source.repo, exc_info=True)
-        raise ModelError(_missing(source, ", ".join(source.parts))) from error
-    return Path(folder)
-
-
-def _missing(source: Source, files: str) -> str:
-    wanted = f" {files}" if files.endswith(".safetensors") else ""
-    command = f"hf download {source.repo}{wanted} --revision {source.revision}"
-    return f"weights are not here: {files} of {source.repo}; get them with: {command}"

@@ -1,160 +1,303 @@
-"""A model's name, or a folder -> a loaded model that relights clips."""
+"""A model's name, or a folder -> a loaded model.
+
+`find_model` and `find_upscaler` choose a model and say all that a plan needs; nothing is loaded.
+`load_model` and `load_upscaler` do the same and load it.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
-from diffusers import WanTransformer3DModel
 
-from relight.diffusion.compute import settle
+from relight.diffusion.compute import DTYPES, resolve, resolve_device, set_up
+from relight.diffusion.parts import Parts
 from relight.errors import ModelError
-from relight.models.assemble import Parts, RelightPipeline, assemble, load_with
-from relight.models.catalogue import CATALOGUE, Entry, folder_parts, is_here, locate
-from relight.relighters.ic_light import ICLightPipeline
+from relight.jobs.base import Compute
+from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry, Weights
+from relight.models.hub import fault, identify, is_here, locate
+from relight.pipelines.backbone import Backbone, Native
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
+    from relight.pipelines.light_a_video import LightAVideo
+    from relight.relighters.ic_light import ICLightPipeline
+
 CHUNKS = {"lowest": 2, "low": 4, "high": None}
-"""Frames per pass of the relighter, by where things lie."""
+"""Frames per pass of the relighter, by `Compute.memory`."""
+
+Kind = TypeVar("Kind", bound=Weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found(Generic[Kind]):
+    """A model that was chosen, and is not loaded.
+
+    Attributes:
+        name: of the catalogue, or a folder. why: why this one was taken.
+        entry: what the catalogue, or the folder's configurations, say about it.
+        compute: where and how it computes, nothing left at "auto" but `attention`.
+        backbone: module of `relight.pipelines`. paths: of its parts.
+    """
+
+    name: str
+    why: str
+    entry: Kind
+    compute: Compute
+    backbone: str
+    paths: Mapping[str, Path]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A loaded model.
+    """A loaded model that relights.
 
     Attributes:
-        why: why this one was taken. device, dtype, memory: where and how it computes.
+        weights: what was loaded, see `relight.models.hub.identify`. The rest: see `Found`.
     """
 
     name: str
-    entry: Entry
-    pipe: RelightPipeline
-    relighter: ICLightPipeline
     why: str
-    device: str
-    dtype: str
-    memory: str = "high"
-
-    @property
-    def chunk(self) -> int | None:
-        """Frames per pass of the relighter; None: all at once."""
-        return CHUNKS[self.memory]
+    entry: Entry
+    compute: Compute
+    weights: Mapping[str, str]
+    pipe: LightAVideo
+    relighter: ICLightPipeline
 
     @property
     def side(self) -> float:
         """Side, in pixels, of the square whose area the model was made for."""
-        if self.entry.area:
-            return self.entry.area**0.5
-        return self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
+        return self.entry.native.side
 
     @property
     def multiple(self) -> int:
         """Width and height must be multiples of this, in pixels."""
-        return math.lcm(self.pipe.size_multiple(), self.relighter.vae_scale_factor)
+        return self.entry.native.multiple
+
+    @property
+    def chunk(self) -> int | None:
+        """Frames per pass of the relighter; None: all at once."""
+        return CHUNKS[self.compute.memory]
 
 
-def load_model(
-    name: str = "auto",
-    device: str = "auto",
-    dtype: str = "auto",
-    memory: str = "auto",
-    attention: str = "auto",
-    compile: bool = False,
-) -> Model:
-    """Load a model by name, or from a folder (see `relight.models.catalogue.folder_parts`).
+@dataclass(frozen=True, kw_only=True)
+class Upscaler:
+    """A loaded upscaler.
+
+    Attributes:
+        weights: what was loaded, see `relight.models.hub.identify`. The rest: see `Found`.
+        window: frames it takes at a time; None: it takes pictures.
+    """
+
+    name: str
+    why: str
+    entry: UpscaleEntry
+    compute: Compute
+    weights: Mapping[str, str]
+    pipe: DiffusionPipeline
+    window: int | None
+
+    @property
+    def side(self) -> float:
+        """Side, in pixels, of the square the model was made for."""
+        return self.entry.native.side
+
+
+def load_model(name: str = "auto", compute: Compute = Compute()) -> Model:  # noqa: B008 - frozen
+    """Load a model that relights, by name or from a folder.
 
     Args:
-        name: "auto", a name of `CATALOGUE`, or a folder. "auto" takes "animatediff" where there is
-            a GPU and its weights are here, else "mini"; `Model.why` says so.
-        device: "auto", or a torch device.
-        dtype: "auto" (on a GPU the model's half precision, see `Entry.half`; float32 on the CPU)
-            or one of `DTYPES`.
-        memory: "lowest", "low", "high" (see `relight.diffusion.compute.place`; the first two
-            relight few frames at a time), or "auto", which decides by the GPU's memory.
-        attention: see `relight.diffusion.compute.use_attention`.
-        compile: compile what denoises with `torch.compile`.
+        name: "auto", a name of `CATALOGUE`, or a folder (see `relight.diffusion.parts`). "auto"
+            takes "animatediff" where there is a GPU and its weights are here, else "mini".
+        compute: where and how it shall compute.
 
     Raises:
-        ModelError: an unknown name, weights that are missing, a device or an attention backend
-            that can't be used.
+        ModelError: an unknown name, weights that are missing, damaged or don't fit each other, a
+            device or an attention backend that can't be used. Nothing is ever downloaded.
     """
-    where = device_for(device)
-    why = "asked for"
-    if name == "auto":
-        name, why = _choose(where)
-    if name in CATALOGUE:
-        entry = CATALOGUE[name]
-        parts = locate(entry)
-    elif name and Path(name).is_dir():
-        parts = folder_parts(Path(name))
-        entry = _folder_entry(parts)
-    else:
-        known = ", ".join(("auto", *CATALOGUE))
-        raise ModelError(f"unknown model {name!r}: use {known}, or an existing folder")
-    kind = dtype_for(dtype, where, entry.half)
-    pipe, relighter = assemble(entry.backbone, parts, kind)
-    pipe.set_progress_bar_config(disable=True)
-    memory = settle((pipe, relighter), where, memory, attention, compile)
+    found = find_model(name, compute)
+    from relight.relighters.ic_light import load_ic_light
+
+    parts = Parts(found.paths, DTYPES[found.compute.dtype])
+    relighter = load_ic_light(parts)
+    pipe = _assembled(found, parts)
+    set_up((pipe, relighter), found.compute)
     return Model(
-        name=name,
-        entry=entry,
+        name=found.name,
+        why=found.why,
+        entry=found.entry,
+        compute=found.compute,
+        weights=identify(found.paths),
         pipe=pipe,
         relighter=relighter,
-        why=why,
-        device=str(where),
-        dtype=str(kind).removeprefix("torch."),
-        memory=memory,
     )
 
 
-def _choose(device: torch.device) -> tuple[str, str]:
+def load_upscaler(
+    name: str = "auto",
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    *,
+    moving: bool,
+) -> Upscaler:
+    """Load an upscaler by name, or from a folder (laid out like `relight/models/mini` or SDXL's).
+
+    Args:
+        name: "auto", a name of `UPSCALERS`, or a folder. "auto" takes "sdxl" for pictures, or else
+            "sd15", where there is a GPU and its weights are here, else "mini".
+        compute: where and how it shall compute.
+        moving: for clips; else for single pictures.
+
+    Raises:
+        ModelError: as `load_model`; or a model of pictures for a clip.
+    """
+    found = find_upscaler(name, compute, moving=moving)
+    pipe = _assembled(found, Parts(found.paths, DTYPES[found.compute.dtype]))
+    set_up((pipe,), found.compute)
+    return Upscaler(
+        name=found.name,
+        why=found.why,
+        entry=found.entry,
+        compute=found.compute,
+        weights=identify(found.paths),
+        pipe=pipe,
+        window=found.entry.window if moving else None,
+    )
+
+
+def find_model(name: str = "auto", compute: Compute = Compute()) -> Found[Entry]:  # noqa: B008
+    """What `load_model` would load, and why.
+
+    Raises:
+        ModelError: an unknown name, missing weights, a device that can't be used.
+    """
+    why = "asked for"
+    if name == "auto":
+        name, why = _choose(resolve_device(compute.device), ("animatediff",), CATALOGUE)
+    if name in CATALOGUE:
+        entry, folder = CATALOGUE[name], None
+    else:
+        modules = [entry.backbone for entry in CATALOGUE.values()]
+        folder, backbone = _recognised(name, modules, CATALOGUE)
+        entry = CATALOGUE[backbone.name]
+    paths = _paths(entry, entry.backbone, folder)
+    resolved = resolve(compute, entry.half)
+    if folder is not None:
+        entry = replace(entry, native=_native(entry.backbone, paths, entry.native))
+    return Found(
+        name=name,
+        why=why,
+        entry=entry,
+        compute=resolved,
+        backbone=entry.backbone,
+        paths=paths,
+    )
+
+
+def find_upscaler(
+    name: str = "auto",
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    *,
+    moving: bool,
+) -> Found[UpscaleEntry]:
+    """What `load_upscaler` would load, and why.
+
+    Raises:
+        ModelError: an unknown name, missing weights, a model of pictures for a clip, a device that
+            can't be used.
+    """
+    why, folder = "asked for", None
+    if name == "auto":
+        name, why = _choose_upscaler(resolve_device(compute.device), moving)
+    if name in UPSCALERS:
+        entry = UPSCALERS[name]
+    else:
+        modules = [entry.pictures for entry in UPSCALERS.values()]
+        folder, backbone = _recognised(name, modules, UPSCALERS)
+        entry = UPSCALERS[backbone.name]
+    module = entry.clips if moving else entry.pictures
+    if module is None:
+        raise ModelError(f"{name} upscales pictures only: use mini, sd15 or auto for a clip")
+    paths = _paths(entry, module, folder)
+    resolved = resolve(compute, entry.half)
+    if folder is not None:
+        entry = replace(entry, native=_native(module, paths, entry.native))
+    return Found(name=name, why=why, entry=entry, compute=resolved, backbone=module, paths=paths)
+
+
+def backbone(module: str) -> Backbone:
+    """The descriptor in a module of `relight.pipelines`, e.g. "wan_relight"."""
+    return import_module(f"relight.pipelines.{module}").BACKBONE
+
+
+def _choose_upscaler(device: torch.device, moving: bool) -> tuple[str, str]:
+    return _choose(device, ("sd15",) if moving else ("sdxl", "sd15"), UPSCALERS)
+
+
+def _choose(
+    device: torch.device, wanted: tuple[str, ...], known: Mapping[str, Weights]
+) -> tuple[str, str]:
+    """(name, why): the first of `wanted` whose weights are here if there is a GPU, else mini."""
     if device.type != "cuda":
         return "mini", "no GPU here"
-    if not is_here(CATALOGUE["animatediff"]):
-        return (
-            "mini",
-            "the weights of animatediff are not here: relight models download animatediff",
-        )
-    return "animatediff", "a GPU and its weights are here"
+    for name in wanted:
+        if is_here(known[name]):
+            return name, "a GPU and its weights are here"
+    last = wanted[-1]
+    return "mini", f"the weights of {last} are not here: relight models download {last}"
 
 
-def device_for(name: str) -> torch.device:
-    """ "auto" or a torch device -> the device; ModelError if it is not here."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _recognised(
+    name: str, modules: list[str], known: Mapping[str, Weights]
+) -> tuple[Path, Backbone]:
+    """The folder of that name, and the backbone of the model it holds."""
+    folder = Path(name)
+    if not name or not folder.is_dir():
+        names = ", ".join(("auto", *known))
+        raise ModelError(f"unknown model {name!r}: use {names}, or an existing folder")
+    for module in dict.fromkeys(modules):
+        candidate = backbone(module)
+        if candidate.fits(folder):
+            return folder, candidate
+    names = ", ".join(known)
+    raise ModelError(f"the folder {folder} holds no model of a known kind: known are {names}")
+
+
+def _paths(entry: Weights, module: str, folder: Path | None) -> dict[str, Path]:
+    """The parts of a model that its backbone needs."""
+    needed = backbone(module).parts
+    if folder is None:
+        found = locate(entry)
+        return {part: found[part] for part in needed}
+    for part in needed:
+        path = folder / part
+        if not path.exists():
+            raise ModelError(f"the model folder {folder} has no {part}")
+        problem = fault(path)
+        if problem:
+            raise ModelError(f"the model folder {folder} is not complete: {problem}")
+    return {part: folder / part for part in needed}
+
+
+def _native(module: str, paths: Mapping[str, Path], like: Native) -> Native:
+    """What a folder's configurations say of its model; its side may be that of `like`."""
     try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"the device {name!r} can't be used: {reason}") from None
-    return device
+        native = backbone(module).native(Parts(paths, torch.float32))
+    except (KeyError, TypeError, IndexError) as error:
+        root = next(iter(paths.values())).parent
+        raise ModelError(f"a configuration in {root} lacks {error}") from error
+    return native if native.side else replace(native, side=like.side)
 
 
-def dtype_for(name: str, device: torch.device, half: str) -> torch.dtype:
-    """ "auto" or one of `DTYPES` -> the number format, `half` on a GPU; or ModelError."""
-    if name != "auto":
-        if name not in DTYPES:
-            raise ModelError(f"unknown dtype {name!r}: use auto, {', '.join(DTYPES)}")
-        return DTYPES[name]
-    if device.type == "cpu":
-        return torch.float32
-    return DTYPES[half]
-
-
-def _folder_entry(parts: Parts) -> Entry:
-    """The catalogue's entry that fits the components of a folder of one's own."""
-    if "transformer" not in parts:
-        return CATALOGUE["animatediff"]
-    # Any transformer's class reads the configuration of any other.
-    config = load_with(WanTransformer3DModel.load_config, parts["transformer"])
-    kinds = {entry.transformer: entry for entry in CATALOGUE.values() if entry.transformer}
-    kind = config.get("_class_name")
-    if kind not in kinds:
-        raise ModelError(f"no backbone for {kind}: known are {', '.join(kinds)}")
-    scale = 8  # of both VAEs
-    small = config.get("sample_height"), config.get("sample_width")
-    area = small[0] * small[1] * scale**2 if all(small) else None
-    return replace(kinds[kind], area=area or kinds[kind].area)
+def _assembled(found: Found, parts: Parts) -> DiffusionPipeline:
+    try:
+        pipe = backbone(found.backbone).load(parts)
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"the parts of {found.name} don't fit each other: {reason}") from error
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

@@ -15,8 +15,7 @@ from relight.cli import main
 from relight.engine.run import run_relight
 from relight.errors import InputError
 from relight.jobs import RelightJob
-from relight.models.loader import load_model
-from relight.models.upscalers import load_upscaler
+from relight.models.loader import load_model, load_upscaler
 from tests.cli.test_cli import CLIP, _fails, _file
 from tests.engine.test_run import _sound
 
@@ -244,10 +243,7 @@ def test_an_upscale_out_of_range_is_refused(tmp_path, capsys, relit, upscale):
 
 
 def test_too_large_a_result_is_refused_before_a_model_is_loaded(tmp_path, monkeypatch):
-    class Free:
-        available = 2**20
-
-    monkeypatch.setattr("relight.engine.upscaling.psutil.virtual_memory", Free)
+    monkeypatch.setattr("relight.engine.upscaling.available_memory", lambda: 2**20)
 
     def never(*_):
         raise AssertionError("a model was loaded")
@@ -261,9 +257,9 @@ def test_too_large_a_result_is_refused_before_a_model_is_loaded(tmp_path, monkey
 def test_the_embedded_model_upscales_what_it_relights(tmp_path, clip):
     asked = []
 
-    def load(moving, name, *rest):
+    def load(name, compute, moving):
         asked.append((moving, name))
-        return load_upscaler(moving, name, *rest)
+        return load_upscaler(name, compute, moving=moving)
 
     given = {"steps": 1, "relight_steps": 1, "light_fps": 1, "frames": 2, "upscale": 1.5}
     given |= {"prompt": "red light", "model": "mini", "device": "cpu"}

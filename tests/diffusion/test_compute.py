@@ -1,5 +1,7 @@
 """Where parts lie and how they compute: every lever on real classes, as far as a CPU goes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import (
@@ -14,7 +16,7 @@ from relight.diffusion.compute import compile_denoisers, use_attention
 from relight.errors import ModelError
 from relight.jobs import RelightJob
 from relight.models.loader import load_model
-from tests.conftest import TINY
+from tests.conftest import CPU, TINY
 
 VIDEO = torch.rand(3, 3, 64, 64, generator=torch.manual_seed(0))
 F8 = torch.float8_e4m3fn
@@ -36,7 +38,7 @@ def _run(model):
 
 @pytest.fixture(scope="module")
 def plain(tiny_model):
-    return _run(load_model(str(tiny_model), "cpu"))
+    return _run(load_model(str(tiny_model), CPU))
 
 
 def _bytes(model):
@@ -44,14 +46,14 @@ def _bytes(model):
 
 
 def test_low_slices_and_tiles_the_vae_and_changes_nothing(tiny_model, plain):
-    model = load_model(str(tiny_model), "cpu", memory="low")
+    model = load_model(str(tiny_model), replace(CPU, memory="low"))
     assert model.pipe.vae.use_slicing and model.pipe.vae.use_tiling
     torch.testing.assert_close(_run(model), plain, rtol=1e-4, atol=1e-4)
 
 
 def test_lowest_stores_the_denoisers_in_a_byte_a_weight_and_stays_near(tiny_model, plain):
-    model = load_model(str(tiny_model), "cpu", memory="lowest")
-    whole = load_model(str(tiny_model), "cpu")
+    model = load_model(str(tiny_model), replace(CPU, memory="lowest"))
+    whole = load_model(str(tiny_model), CPU)
     out = _run(model)  # with the hooks of group offloading in place
     for pipe, full in ((model.pipe, whole.pipe), (model.relighter, whole.relighter)):
         assert _bytes(pipe.unet) < 0.4 * _bytes(full.unet)
@@ -64,7 +66,7 @@ def test_lowest_stores_the_denoisers_in_a_byte_a_weight_and_stays_near(tiny_mode
 
 
 def test_the_shared_parts_are_hooked_once(tiny_model):
-    model = load_model(str(tiny_model), "cpu", memory="lowest")
+    model = load_model(str(tiny_model), replace(CPU, memory="lowest"))
     encoder = model.relighter.text_encoder
     assert encoder is model.pipe.text_encoder
     hooks = [
@@ -77,7 +79,7 @@ def test_the_shared_parts_are_hooked_once(tiny_model):
 
 
 def test_compiled_models_give_the_same_clip(tiny_model, plain):
-    model = load_model(str(tiny_model), "cpu", compile=True)
+    model = load_model(str(tiny_model), replace(CPU, compile=True))
     blocks = [m for m in model.relighter.unet.modules() if m._compiled_call_impl]
     assert {type(m).__name__ for m in blocks} == {"BasicTransformerBlock"}
     assert model.pipe.unet._compiled_call_impl is not None  # names no repeated blocks: the whole
@@ -137,7 +139,7 @@ def test_auto_leaves_the_processors_alone(wan):
 @pytest.mark.parametrize("backend", ["flash", "sage", "xformers"])
 def test_a_backend_that_is_not_there_is_told_in_one_line(tiny_model, backend):
     with pytest.raises(ModelError, match=backend) as error:
-        load_model(str(tiny_model), "cpu", attention=backend)
+        load_model(str(tiny_model), replace(CPU, attention=backend))
     assert "\n" not in str(error.value)
 
 
@@ -145,4 +147,4 @@ def test_a_job_names_all_that_loading_asks(tiny_model):
     job = RelightJob.make(
         input="a.mp4", output="b.mp4", prompt="x", model=str(tiny_model), device="cpu", memory="low"
     )
-    assert load_model(*job.loading).chunk == 4
+    assert load_model(job.model, job.compute).chunk == 4

@@ -18,6 +18,7 @@ from relight.engine.light_stream import (
 )
 from relight.media import Frame
 from relight.models.loader import load_model
+from tests.conftest import CPU
 
 
 def _clip(count, fps=30, size=(24, 32)):
@@ -97,7 +98,7 @@ def test_frames_before_the_first_and_after_the_last_light_take_the_nearest():
 
 @pytest.fixture(scope="module")
 def model(tiny_model):
-    return load_model(str(tiny_model), "cpu")
+    return load_model(str(tiny_model), CPU)
 
 
 def _runner(model):

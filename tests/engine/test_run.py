@@ -15,6 +15,7 @@ from relight.errors import Cancelled, InputError, ModelError
 from relight.jobs import RelightJob
 from relight.jobs.files import read_job
 from relight.models.loader import load_model
+from tests.conftest import CPU
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light"}
@@ -23,7 +24,7 @@ QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red ligh
 @pytest.fixture(scope="module")
 def load(tiny_model):
     """Loads the tiny model once, whatever is asked for."""
-    model = load_model(str(tiny_model), "cpu")
+    model = load_model(str(tiny_model), CPU)
     return lambda *_: model
 
 

@@ -19,8 +19,8 @@ from relight.errors import Cancelled, InputError, ModelError
 from relight.jobs import UpscaleJob
 from relight.jobs.files import read_job
 from relight.methods.diffuse_high import IDENTITY
-from relight.models.upscalers import load_upscaler
-from tests.conftest import case_id
+from relight.models.loader import load_upscaler
+from tests.conftest import CPU, case_id
 from tests.engine.test_run import CLIP
 
 QUICK = {"steps": 1, "seed": 5}
@@ -32,16 +32,16 @@ def tiny(tiny_model):
 
     @functools.cache
     def loaded(moving):
-        return load_upscaler(moving, str(tiny_model), "cpu")
+        return load_upscaler(str(tiny_model), CPU, moving=moving)
 
-    return lambda moving, *_: loaded(moving)
+    return lambda name, compute, moving: loaded(moving)
 
 
 @pytest.fixture(scope="module")
 def mini():
     """The embedded upscaler of pictures."""
-    upscaler = load_upscaler(False, "mini", "cpu")
-    return lambda *_: upscaler
+    upscaler = load_upscaler("mini", CPU, moving=False)
+    return lambda *_, **__: upscaler
 
 
 @pytest.fixture(scope="module")
@@ -390,10 +390,7 @@ def test_a_huge_target_is_refused_with_an_estimate(tmp_path, picture, clip, kind
 
 
 def test_the_estimate_grows_with_pixels_and_frames(monkeypatch):
-    class Free:
-        available = 2**30
-
-    monkeypatch.setattr(upscaling.psutil, "virtual_memory", Free)
+    monkeypatch.setattr(upscaling, "available_memory", lambda: 2**30)
     check_memory((1000, 1000), 1)
     for size, frames in (((4000, 4000), 1), ((1000, 1000), 16)):
         with pytest.raises(InputError, match="about 2 GiB of memory, and 1 GiB are free"):

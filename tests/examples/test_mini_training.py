@@ -15,6 +15,7 @@ from examples.mini_model.relight import Schedule, build_unet
 from examples.mini_model.samples import LOWEST_SOFT, noised_pair
 from examples.mini_model.vae import build, views
 from relight.models.loader import load_model
+from tests.conftest import CPU
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_unet_is_carried_over_to_turned_latents(pictures, tmp_path, inputs):
 @pytest.mark.slow
 def test_all_stages_run_and_the_result_relights(tmp_path):
     folder = smoke.run(tmp_path)
-    model = load_model(str(folder), "cpu")
+    model = load_model(str(folder), CPU)
     frames = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     out = model.pipe(
         frames,

@@ -9,10 +9,10 @@ import dataclasses
 import pytest
 import torch
 
-from relight.methods import progressive_light_fusion as plf
 from relight.methods.progressive_light_fusion import ProgressiveLightFusion, Recipe
 
-PAPER, BEST = plf.PAPER["animatediff"], plf.BEST["animatediff"]
+PAPER = Recipe()
+BEST = PAPER.with_best()["best"]
 
 
 def _decode(latents):
@@ -89,12 +89,11 @@ def test_the_paper_recipe_is_the_published_one():
         PAPER.gamma = 0.7
 
 
-def test_each_video_model_has_its_published_weights():
-    wan, cog = plf.PAPER["wan"], plf.PAPER["cogvideox"]
-    assert (wan.power, wan.threshold, wan.gamma) == (1.0, 0.2, 0.7)
-    assert (cog.power, cog.detail_power, cog.threshold, cog.gamma) == (2.0, 1.0, 0.2, 0.7)
-    assert wan.relit_steps(24) == 19 and cog.relit_steps(24) == 21
-    assert plf.BEST.keys() == plf.PAPER.keys()
+def test_the_best_recipe_keeps_the_published_weights():
+    published = Recipe(power=2, threshold=0.2, gamma=0.7)
+    named = published.with_best()
+    assert named["paper"] == published
+    assert named["best"] == dataclasses.replace(published, share_noise=True, difference=True)
 
 
 def test_the_first_step_relights_the_source_itself():

@@ -1,6 +1,7 @@
 """Wan and CogVideoX down the whole road at tiny size, and their full size on the meta device."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from relight import media
 from relight.engine.run import relight_video
 from relight.models.loader import load_model
 from relight.pipelines import CogVideoXRelightPipeline, WanRelightPipeline
-from tests.conftest import TINY
+from tests.conftest import CPU, TINY
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 
@@ -88,8 +89,8 @@ def test_a_file_goes_in_and_a_file_comes_out(folder, transfer, tmp_path):
 
 
 def test_low_memory_gives_the_same_light(folder):
-    plain = load_model(str(folder), "cpu")
-    low = load_model(str(folder), "cpu", memory="low")
+    plain = load_model(str(folder), CPU)
+    low = load_model(str(folder), replace(CPU, memory="low"))
     assert plain.chunk is None and low.chunk == 4
     pixels = torch.rand(6, 3, 64, 64, generator=torch.manual_seed(1)) * 2 - 1
     embeds = plain.relighter.encode_prompt("red light")
@@ -110,7 +111,7 @@ def test_low_memory_gives_the_same_light(folder):
 
 
 def test_half_precision_with_weights_stored_in_bytes_runs(folder):
-    model = load_model(str(folder), "cpu", "bfloat16", "lowest")
+    model = load_model(str(folder), replace(CPU, dtype="bfloat16", memory="lowest"))
     video = torch.rand(5, 3, 64, 64, generator=torch.manual_seed(0))
     out = model.pipe(
         video,

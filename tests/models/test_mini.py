@@ -12,13 +12,14 @@ from relight.diffusion.framing import Framing
 from relight.engine.run import relight_video
 from relight.models.catalogue import MINI, MINI_SHA256
 from relight.models.loader import load_model
+from tests.conftest import CPU
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 
 
 @pytest.fixture(scope="module")
 def mini():
-    return load_model("mini", "cpu")
+    return load_model("mini", CPU)
 
 
 @pytest.fixture(scope="module")

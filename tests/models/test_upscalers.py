@@ -1,20 +1,22 @@
 """Which upscaler a name or a folder gives, and what is missing said in one line."""
 
 import shutil
+from dataclasses import replace
 
 import huggingface_hub
 import pytest
 import torch
 
 from relight.errors import ModelError
+from relight.jobs import Compute
 from relight.models.catalogue import UPSCALERS
-from relight.models.upscalers import _choose, load_upscaler
+from relight.models.loader import _choose_upscaler, load_upscaler
 from relight.pipelines import (
     DiffuseHighSD15Pipeline,
     DiffuseHighSDXLPipeline,
     VideoUpscaleAnimateDiffPipeline,
 )
-from tests.conftest import TINY, case_id
+from tests.conftest import CPU, TINY, case_id
 
 
 @pytest.fixture(scope="module")
@@ -34,51 +36,51 @@ def no_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
 
-def _refused(match, *arguments, **named):
+def _refused(match, moving, name, **compute):
     with pytest.raises(ModelError, match=match) as caught:
-        load_upscaler(*arguments, **named)
+        load_upscaler(name, replace(CPU, **compute), moving=moving)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["mini", "folder"])
 def test_pictures_and_clips_get_the_pipeline_made_for_them(name, tiny_model):
     name = str(tiny_model) if name == "folder" else name
-    still, moving = (load_upscaler(clip, name, "cpu") for clip in (False, True))
+    still, moving = (load_upscaler(name, CPU, moving=clip) for clip in (False, True))
     assert isinstance(still.pipe, DiffuseHighSD15Pipeline) and still.window is None
     assert isinstance(moving.pipe, VideoUpscaleAnimateDiffPipeline) and moving.window == 16
     assert still.name == moving.name == name and still.why == "asked for"
-    assert (still.device, still.dtype, still.memory) == ("cpu", "float32", "high")
+    assert still.compute == Compute(device="cpu", dtype="float32", memory="high")
     assert moving.pipe.scheduler.config.beta_schedule == "linear"
     config = still.pipe.unet.config
     assert still.side == moving.side == config.sample_size * still.pipe.vae_scale_factor
 
 
 def test_a_folder_like_sdxl_upscales_pictures_only(tiny_sdxl):
-    loaded = load_upscaler(False, str(tiny_sdxl), "cpu")
+    loaded = load_upscaler(str(tiny_sdxl), CPU, moving=False)
     assert isinstance(loaded.pipe, DiffuseHighSDXLPipeline) and loaded.window is None
-    assert loaded.guidance == UPSCALERS["sdxl"].guidance
+    assert loaded.entry.guidance == UPSCALERS["sdxl"].guidance
     image = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(0))
     settings = {"image": image, "sizes": [(48, 64)], "pad": True, "output_type": "pt"}
     out = loaded.pipe("", recipe="best", noising_steps=1, **settings).images
     assert out.shape == (1, 3, 48, 64) and out.isfinite().all()
-    _refused("upscales pictures only: use mini, sd15 or auto", True, str(tiny_sdxl), "cpu")
+    _refused("upscales pictures only: use mini, sd15 or auto", True, str(tiny_sdxl))
 
 
 def test_a_clip_is_no_reason_to_download_sdxl(no_weights):
-    _refused("sdxl upscales pictures only", True, "sdxl", "cpu")
+    _refused("sdxl upscales pictures only", True, "sdxl")
 
 
 def test_weights_that_are_not_here_are_named_with_the_command(no_weights):
     for name in ("sd15", "sdxl"):
         repo = UPSCALERS[name].sources[0].repo
-        _refused(f"{repo}; get them with: hf download {repo}", False, name, "cpu")
+        _refused(f"{repo}.*relight models download {name}", False, name)
 
 
 @pytest.mark.parametrize("moving", [False, True])
 def test_auto_is_mini_without_a_gpu(moving):
-    loaded = load_upscaler(moving, "auto", "cpu")
+    loaded = load_upscaler("auto", CPU, moving=moving)
     assert (loaded.name, loaded.why) == ("mini", "no GPU here")
-    assert loaded.guidance == 1.0 and loaded.steps == 4
+    assert loaded.entry.guidance == 1.0 and loaded.entry.steps == 4
 
 
 def _cached(cache, name):
@@ -88,7 +90,7 @@ def _cached(cache, name):
         root = cache / f"models--{source.repo.replace('/', '--')}"
         (root / "refs").mkdir(parents=True, exist_ok=True)
         (root / "refs" / "main").write_text("0" * 40)
-        snapshot = root / "snapshots" / ("0" * 40)
+        snapshot = root / "snapshots" / source.revision.replace("main", "0" * 40)
         for part in source.parts:
             # The tokenizers of both families are the same.
             own = folder / part if (folder / part).exists() else TINY / "sd15" / "tokenizer"
@@ -98,21 +100,21 @@ def _cached(cache, name):
 
 def test_auto_takes_the_best_that_is_here_on_a_gpu(no_weights, tmp_path):
     def chosen(moving):
-        return _choose(torch.device("cuda"), moving)[0]
+        return _choose_upscaler(torch.device("cuda"), moving)[0]
 
     assert (chosen(False), chosen(True)) == ("mini", "mini")
-    assert "relight models download sd15" in _choose(torch.device("cuda"), True)[1]
+    assert "relight models download sd15" in _choose_upscaler(torch.device("cuda"), True)[1]
     _cached(tmp_path / "cache", "sdxl")
     assert (chosen(False), chosen(True)) == ("sdxl", "mini")
     _cached(tmp_path / "cache", "sd15")
     assert (chosen(False), chosen(True)) == ("sdxl", "sd15")
-    assert load_upscaler(True, "sd15", "cpu").window == 16
-    assert isinstance(load_upscaler(False, "sdxl", "cpu").pipe, DiffuseHighSDXLPipeline)
+    assert load_upscaler("sd15", CPU, moving=True).window == 16
+    assert isinstance(load_upscaler("sdxl", CPU, moving=False).pipe, DiffuseHighSDXLPipeline)
 
 
 @pytest.mark.parametrize("name", ["", "huge", "no/such/folder", "animatediff"])
 def test_an_unknown_name_lists_the_known(name):
-    _refused(f"unknown model '{name}': use auto, mini, sd15, sdxl", False, name, "cpu")
+    _refused(f"unknown model '{name}': use auto, mini, sd15, sdxl", False, name)
 
 
 @pytest.mark.parametrize("family, parts", [("sd15", 5), ("sdxl", 7)], ids=case_id)
@@ -129,15 +131,15 @@ def test_every_missing_part_of_a_folder_is_named(tmp_path, tiny_model, tiny_sdxl
         for path in source.iterdir():
             if path.name != gone:
                 (folder / path.name).symlink_to(path)
-        _refused(f"the model folder {folder} has no {gone}", False, str(folder), "cpu")
+        _refused(f"the model folder {folder} has no {gone}", False, str(folder))
 
 
 def test_only_clips_need_a_motion_adapter(tmp_path, tiny_model):
     for path in tiny_model.iterdir():
         if path.name != "motion_adapter":
             (tmp_path / path.name).symlink_to(path)
-    assert load_upscaler(False, str(tmp_path), "cpu").window is None
-    _refused("has no motion_adapter", True, str(tmp_path), "cpu")
+    assert load_upscaler(str(tmp_path), CPU, moving=False).window is None
+    _refused("has no motion_adapter", True, str(tmp_path))
 
 
 def test_damaged_weights_are_one_line(tmp_path, tiny_model):
@@ -145,14 +147,14 @@ def test_damaged_weights_are_one_line(tmp_path, tiny_model):
     shutil.copytree(tiny_model, folder)
     weights = next((folder / "unet").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:500])
-    _refused("unet", False, str(folder), "cpu")
+    _refused("unet", False, str(folder))
 
 
 def test_a_device_that_is_not_here_is_refused(tiny_model):
-    _refused("the device 'cuda:77' can't be used", False, str(tiny_model), "cuda:77")
+    _refused("the device 'cuda:77' can't be used", False, str(tiny_model), device="cuda:77")
 
 
 def test_number_format_and_memory_are_as_asked_for(tiny_model):
-    loaded = load_upscaler(False, str(tiny_model), "cpu", "bfloat16", "high")
-    assert loaded.dtype == "bfloat16" and loaded.pipe.unet.dtype == torch.bfloat16
-    _refused("unknown dtype 'float8'", False, str(tiny_model), "cpu", "float8")
+    loaded = load_upscaler(str(tiny_model), replace(CPU, dtype="bfloat16"), moving=False)
+    assert loaded.compute.dtype == "bfloat16" and loaded.pipe.unet.dtype == torch.bfloat16
+    _refused("unknown dtype 'float8'", False, str(tiny_model), dtype="float8")

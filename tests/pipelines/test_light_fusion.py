@@ -7,9 +7,8 @@ from diffusers import AnimateDiffVideoToVideoPipeline, DDIMScheduler
 from PIL import Image
 
 from relight.errors import InputError
-from relight.methods import progressive_light_fusion as plf
 from relight.methods.progressive_light_fusion import Recipe
-from relight.pipelines import light_fusion
+from relight.pipelines import AnimateDiffRelightPipeline, light_fusion
 from tests.conftest import case_id
 
 STEPS = {"strength": 0.5, "num_inference_steps": 6}
@@ -43,7 +42,7 @@ def _fused(pipe, relighter, frames, generator=None, **given):
 
 
 @pytest.mark.parametrize(
-    "recipe", [plf.PAPER["animatediff"], plf.BEST["animatediff"]], ids=["paper", "best"]
+    "recipe", AnimateDiffRelightPipeline.recipes.values(), ids=["paper", "best"]
 )
 @pytest.mark.parametrize("light", ["left", "none"])
 def test_the_stock_pipeline_inside_equals_the_relight_pipeline(

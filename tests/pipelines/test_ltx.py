@@ -14,13 +14,14 @@ from diffusers import (
 from diffusers.pipelines.ltx.pipeline_ltx_condition import linear_quadratic_schedule
 
 from relight.errors import InputError
-from relight.methods.progressive_light_fusion import BEST, PAPER, Recipe
+from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import light_fusion
 from tests.conftest import tiny_ltx_vae
 
 FRAMES, HEIGHT, WIDTH = 5, 64, 96
 STEPS, STRENGTH, GUIDANCE = 8, 0.2, 2.0
 PROMPT = "a bear, red light"
+PAPER, BEST = Recipe(threshold=0.2, gamma=0.7).with_best().values()
 VIDEO = torch.rand(FRAMES, 3, HEIGHT, WIDTH, generator=torch.manual_seed(5))
 SHAPE = (1, -1, 1, 1, 1)
 
@@ -104,7 +105,7 @@ def test_a_recipe_that_relights_no_step_is_the_stock_pipeline(ltx, text, relight
 def test_the_clip_is_relit_and_the_stock_pipeline_put_back(ltx, text, relighter, road):
     road = _road(road, ltx)
     plain = _stock(ltx, text, torch.Generator().manual_seed(0), **road)
-    fused, edit = _fused(ltx, text, relighter, PAPER["wan"], road)
+    fused, edit = _fused(ltx, text, relighter, PAPER, road)
     assert fused.shape == plain.shape == (1, FRAMES, 3, HEIGHT, WIDTH)
     assert fused.isfinite().all() and (fused - plain).abs().mean() > 0.01
     assert edit.detail.shape == VIDEO.shape
@@ -113,7 +114,7 @@ def test_the_clip_is_relit_and_the_stock_pipeline_put_back(ltx, text, relighter,
     assert torch.equal(again, plain)
 
 
-@pytest.mark.parametrize("recipe", [PAPER["wan"], BEST["wan"]], ids=["paper", "best"])
+@pytest.mark.parametrize("recipe", [PAPER, BEST], ids=["paper", "best"])
 def test_it_equals_the_loop_written_out(ltx, text, relighter, recipe):
     fused, edit = _fused(ltx, text, relighter, recipe)
     expected, steps = _by_hand(ltx, text, relighter, recipe)
@@ -194,7 +195,7 @@ def _by_hand(pipe, text, relighter, recipe):
 
 def test_a_size_that_the_pipeline_is_not_called_with_is_told_in_one_line(ltx, text, relighter):
     with pytest.raises(InputError, match="tell light_fusion the height") as error:
-        _fused(ltx, text, relighter, PAPER["wan"], height=32)
+        _fused(ltx, text, relighter, PAPER, height=32)
     assert "\n" not in str(error.value)
     assert "step" not in vars(ltx.scheduler)
 
@@ -202,5 +203,5 @@ def test_a_size_that_the_pipeline_is_not_called_with_is_told_in_one_line(ltx, te
 def test_a_clip_of_another_size_is_relit_at_the_pipelines(ltx, text, relighter):
     small = torch.nn.functional.interpolate(VIDEO, (48, 48), mode="area")
     given = {"video": small, "height": HEIGHT, "width": WIDTH}
-    fused, edit = _fused(ltx, text, relighter, PAPER["wan"], **given)
+    fused, edit = _fused(ltx, text, relighter, PAPER, **given)
     assert fused.isfinite().all() and edit.detail.shape == VIDEO.shape

@@ -7,7 +7,8 @@ import torch
 
 from relight import media
 from relight.methods.tiled_denoising import spans
-from relight.models.upscalers import load_upscaler
+from relight.models.loader import load_upscaler
+from tests.conftest import CPU
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 TILE, SIZE, FACTOR = 128, 256, 4  # pixels; FACTOR of them to a latent pixel
@@ -15,7 +16,7 @@ TILE, SIZE, FACTOR = 128, 256, 4  # pixels; FACTOR of them to a latent pixel
 
 @pytest.fixture(scope="module")
 def mini():
-    return load_upscaler(False, "mini", "cpu").pipe
+    return load_upscaler("mini", CPU, moving=False).pipe
 
 
 def _borders():

@@ -1,14 +1,14 @@
 """IC-Light (Zhang et al., ICLR 2025): Stable Diffusion 1.5 that relights a picture it is shown.
 
 The UNet sees the latent of the picture (and, with `fbc` weights, of a background) beside the noisy
-one; the light comes from the picture the sampling starts from. Weights: `ic_light_weights.py`.
+one; the light comes from the picture the sampling starts from. Its UNet: `weights.py`.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from diffusers import (
@@ -29,16 +29,11 @@ from relight.diffusion.pictures import Pictures, as_pictures, picture_size
 from relight.diffusion.prompts import encode_prompts
 from relight.errors import InputError
 from relight.methods.consistent_light_attention import FrameMean, consistent_light_attention
-from relight.relighters.ic_light.weights import ic_light_scheduler, ic_light_unet
-
-__all__ = ["ICLightPipeline", "ic_light_scheduler", "ic_light_unet", "image_to_image_steps"]
+from relight.relighters.base import OnStep
 
 NEGATIVE_PROMPT = "lowres, bad anatomy, bad hands, cropped, worst quality"
 ADDED_PROMPT = "best quality"
 STRENGTH = 0.9
-
-OnStep = Callable[[int, int], None]
-"""on_step(step, steps): called after every UNet pass; raises to stop."""
 
 
 class ICLightPipeline(DiffusionPipeline):

@@ -19,19 +19,20 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
-from relight.diffusion.codecs import video_codec
+from relight.diffusion.codecs import VideoCodec, video_codec
 from relight.diffusion.light_maps import AnyLight, light_map
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size
 from relight.diffusion.x0 import edit_x0, step_position
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import ProgressiveLightFusion, Recipe
-from relight.relighters.ic_light import ICLightPipeline, OnStep
+from relight.relighters.base import OnStep, Relighter, Session
+from relight.relighters.ic_light import ICLight, ICLightPipeline
 
 
 @contextmanager
 def light_fusion(
     pipe: DiffusionPipeline,
-    relighter: ICLightPipeline,
+    relighter: ICLightPipeline | Relighter,
     *,
     video: Pictures,
     prompt: str,
@@ -46,19 +47,22 @@ def light_fusion(
     on_fused: Callable[[Tensor], None] | None = None,
     height: int | None = None,
     width: int | None = None,
+    codec: type[VideoCodec] | None = None,
 ) -> Iterator[ProgressiveLightFusion]:
     """Within the block, what `pipe` generates is relit while it denoises.
 
     Args:
         pipe: a video-to-video pipeline with a `scheduler`, a `vae` and a `video_processor`.
-        relighter: does the relighting; it may share components with `pipe`.
+        relighter: does the relighting; it may share components with `pipe`. An `ICLightPipeline`
+            shares its attention and noise over the frames as `gamma` and `recipe` say; any other
+            `Relighter` is used as it is.
         video: the source, as given to `pipe`: PIL images, an array (frames, h, w, 3) uint8 or in
             [0, 1], or a tensor (frames, 3, h, w) in [0, 1].
         prompt: subject and light for the relighter.
         light: see `relight.diffusion.light_maps`.
         seconds: when each frame is shown, for a moving light.
         gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
-        relight_steps: UNet passes of each relight.
+        relight_steps: steps of each relight.
         recipe: weights, thresholds and noise; None: those published for AnimateDiff.
         generator: should be the one given to `pipe`: one generator then seeds everything.
         chunk_size: frames per UNet pass of the relighter; None takes all at once.
@@ -66,6 +70,7 @@ def light_fusion(
         on_fused: shown the relit prediction of each step, (frames, 3, h, w), about [-1, 1].
         height, width: the size `pipe` generates, in pixels, if not that of `video`; looked at only
             where its latents are a sequence that does not tell its shape (LTX).
+        codec: of the VAE of `pipe`; None: found by the VAE's class.
 
     Yields:
         The edit, whose `detail` and `steps` can be looked at afterwards.
@@ -79,37 +84,33 @@ def light_fusion(
     if not relight_steps >= 1:
         raise InputError(f"relighting needs at least 1 step, not {relight_steps}")
     light_map(light, 8, 8, seconds)  # a wrong light is refused now, not after the first step
+    if isinstance(relighter, ICLightPipeline):
+        relighter = ICLight(
+            pipe=relighter, gamma=gamma, share_noise=recipe.share_noise, chunk_size=chunk_size
+        )
     video = as_pictures(video)
-    embeds = relighter.encode_prompt(prompt)
-    light_latents: Tensor | None = None
     own_height, own_width = picture_size(video)
     clip = len(video), height or own_height, width or own_width
-    codec = video_codec(pipe.vae, pipe._execution_device, clip)
+    device = pipe._execution_device
+    latents = codec(pipe.vae, device, clip) if codec else video_codec(pipe.vae, device, clip)
+    session: Session | None = None
 
     def source(height: int, width: int) -> Tensor:
-        nonlocal light_latents
-        light_latents = relighter.light_latents(light, height, width, seconds)
+        nonlocal session
+        session = relighter.prepare(
+            prompt, light=light, seconds=seconds, size=(height, width), steps=relight_steps
+        )
         pixels = pipe.video_processor.preprocess_video(video, height, width)
         return pixels[0].transpose(0, 1)  # (frames, 3, h, w) in [-1, 1]
 
     def relight(pixels: Tensor) -> Tensor:
-        return relighter.relight(
-            pixels,
-            embeds=embeds,
-            light_latents=light_latents,
-            gamma=gamma,
-            steps=relight_steps,
-            share_noise=recipe.share_noise,
-            generator=generator,
-            chunk_size=chunk_size,
-            on_step=on_step,
-        )
+        return session(pixels, noise=generator, on_step=on_step)
 
     def steps(timestep: Tensor) -> int:
         return len(pipe.scheduler.timesteps) - step_position(pipe.scheduler, timestep)
 
     edit = ProgressiveLightFusion(
-        source, relight, codec.decode, codec.encode, steps, recipe, on_fused
+        source, relight, latents.decode, latents.encode, steps, recipe, on_fused
     )
     with torch.no_grad(), edit_x0(pipe.scheduler, edit):
         yield edit

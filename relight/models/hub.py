@@ -1,0 +1,244 @@
+"""Where the files of a model are on this machine, whether they are whole, and how to get them.
+
+Only `download` uses the network, and only `relight models download` calls it: a run that lacks
+weights says which command gets them. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import hashlib
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from relight.errors import ModelError
+from relight.models.catalogue import MINI, Source, Weights
+
+WHOLE_FILE_BYTES = 64 * 2**20
+"""Weights up to this size are hashed as a whole; of larger ones, the header and the size."""
+
+_WITHOUT_WEIGHTS = {
+    "tokenizer": (("tokenizer_config.json",), ("tokenizer.json", "vocab.json", "spiece.model")),
+    "scheduler": (("scheduler_config.json",),),
+}
+"""Files that such a part needs: one of each group."""
+
+
+def locate(entry: Weights) -> dict[str, Path]:
+    """Name of each part -> its path on this machine; see `relight.diffusion.parts.Parts`.
+
+    Raises:
+        ModelError: a file is missing or cut off; names it, its repository and the command that
+            gets it.
+    """
+    if not entry.sources:
+        return {path.name: path for path in MINI.iterdir()}
+    found: dict[str, Path] = {}
+    for source in entry.sources:
+        root = _snapshot(source)
+        for part in source.parts:
+            gap = f"{part} is missing" if root is None else fault(source.path(root, part))
+            if root is None or gap:
+                raise ModelError(
+                    f"the weights of {entry.name} are not here ({gap}, of {source.repo}): get them "
+                    f"with `relight models download {entry.name}` ({entry.size})"
+                )
+            found[source.into + source.names.get(part, part)] = source.path(root, part)
+    return found
+
+
+def is_here(entry: Weights) -> bool:
+    """Whether all files of a model are on this machine."""
+    try:
+        locate(entry)
+    except ModelError:
+        return False
+    return True
+
+
+def download(entry: Weights) -> None:
+    """Get the files of a model into the hub's cache, with progress bars on stderr.
+
+    What is there is not fetched again, and a file that was cut off goes on where it stopped.
+
+    Raises:
+        ModelError: the hub can't be reached or refuses, or the disk is full: one line.
+    """
+    from huggingface_hub import snapshot_download
+
+    for source in entry.sources:
+        try:
+            snapshot_download(source.repo, **_wanted(source))
+        except Exception as error:  # the client raises many kinds, its HTTP library's among them
+            raise ModelError(f"can't download {source.repo}: {_cause(error, source)}") from error
+    locate(entry)
+
+
+def fault(path: Path) -> str | None:
+    """What is wrong with a part's folder or file, as far as names and sizes tell; None: nothing.
+
+    A folder with weights needs its configuration and all its safetensors, whole; an index names
+    the files that belong to it.
+    """
+    if path.suffix == ".safetensors":
+        return _file_fault(path, path.name)
+    if not path.is_dir():
+        return f"{path.name} is missing"
+    for kind, groups in _WITHOUT_WEIGHTS.items():
+        if path.name.startswith(kind):
+            gaps = [group for group in groups if not any((path / n).is_file() for n in group)]
+            return f"{path.name}/{gaps[0][0]} is missing" if gaps else None
+    if not (path / "config.json").is_file():
+        return f"{path.name}/config.json is missing"
+    names = _shards(path) or [file.name for file in path.glob("*.safetensors")]
+    if not names:
+        return f"{path.name}/*.safetensors is missing"
+    faults = (_file_fault(path / name, f"{path.name}/{name}") for name in names)
+    return next(filter(None, faults), None)
+
+
+def identify(paths: Mapping[str, Path]) -> dict[str, str]:
+    """What weights these are: {repository: commit} from the hub's cache, else {part: hash}.
+
+    The hash is the SHA-256 of the weights file; of files larger than `WHOLE_FILE_BYTES`, that of
+    header and size, marked as such. Parts without weights are left out.
+    """
+    known = {}
+    for name, path in sorted(paths.items()):
+        repo, commit = _origin(path)
+        files = [path] if path.suffix == ".safetensors" else sorted(path.glob("*.safetensors"))
+        if repo:
+            known[repo] = commit
+        elif files:
+            known[name] = _hash_of_all(files)
+    return known
+
+
+def _snapshot(source: Source) -> Path | None:
+    """The folder of a repository in the hub's cache, if it is there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(source.repo, local_files_only=True, **_wanted(source)))
+    except LocalEntryNotFoundError as error:
+        incomplete = getattr(error, "snapshot_path", None)  # `fault` then says what is missing
+        return Path(incomplete) if incomplete else None
+
+
+def _wanted(source: Source) -> dict[str, object]:
+    patterns = []
+    for part in source.parts:
+        if part.endswith(".safetensors"):
+            patterns.append(part)
+        else:
+            prefix = "" if source.whole else f"{part}/"
+            patterns += [prefix + end for end in ("*.json", "*.txt", "*.model", "*.safetensors")]
+    return {
+        "revision": source.revision,
+        "allow_patterns": patterns,
+        "ignore_patterns": ["*.fp16.*", "*non_ema*"],  # second copies of the same weights
+    }
+
+
+def _cause(error: Exception, source: Source) -> str:
+    """Why a download failed, and what to do, in one line."""
+    from huggingface_hub import errors
+
+    page = f"https://huggingface.co/{source.repo}"
+    for cause in _chain(error):
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        if isinstance(cause, errors.OfflineModeIsEnabled):
+            return "HF_HUB_OFFLINE is set: unset it to download"
+        if isinstance(cause, errors.GatedRepoError) or status == 403:
+            return f"access is refused ({status}): accept its terms at {page}, then `hf auth login`"
+        if isinstance(cause, errors.RevisionNotFoundError):
+            return f"it has no revision {source.revision} (404)"
+        if isinstance(cause, errors.RepositoryNotFoundError):
+            return f"it doesn't exist, or is private ({status}): see {page}"
+        if status is not None:
+            return f"the hub answered {status}: try again later"
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            return "the disk is full: make room, or set HF_HOME to a folder on another disk"
+        if isinstance(cause, PermissionError):
+            return f"no permission to write {cause.filename}"
+    reason = " ".join(str(error).split())[:200]
+    return f"{reason} (what has arrived is kept: run the same command again)"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _shards(path: Path) -> list[str]:
+    """The weights files that a part's index names, or none without an index."""
+    for index in path.glob("*.safetensors.index.json"):
+        try:
+            named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        except (OSError, ValueError, KeyError, AttributeError):
+            return [index.name]  # which is then found not to be whole
+        return sorted(set(named))
+    return []
+
+
+def _file_fault(file: Path, name: str) -> str | None:
+    if not file.is_file():
+        return f"{name} is missing"
+    return None if _is_whole(file) else f"{name} is cut off"
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a safetensors file is as long as its header says."""
+    header = _header(file)
+    try:
+        tensors = json.loads(header)
+        end = max(
+            (t["data_offsets"][1] for name, t in tensors.items() if name != "__metadata__"),
+            default=0,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return False
+    return file.stat().st_size == 8 + len(header) + end
+
+
+def _header(file: Path) -> bytes:
+    """The JSON header of a safetensors file; empty where it is shorter than it says."""
+    with file.open("rb") as stream:
+        start = stream.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        return stream.read(length) if length < file.stat().st_size else b""
+
+
+def _origin(path: Path) -> tuple[str, str]:
+    """(repository, commit) of a path in the hub's cache, else two empty texts."""
+    names = path.parts
+    for place, name in enumerate(names[:-1]):
+        if name == "snapshots" and place and names[place - 1].startswith("models--"):
+            repo = names[place - 1].removeprefix("models--").replace("--", "/")
+            return repo, names[place + 1]
+    return "", ""
+
+
+def _hash_of_all(files: list[Path]) -> str:
+    hashes = []
+    for file in files:
+        state = file.stat()
+        hashes.append(_hash(file, state.st_size, state.st_mtime_ns))
+    if len(hashes) == 1:
+        return hashes[0]
+    named = "".join(f"{file.name} {one}\n" for file, one in zip(files, hashes, strict=True))
+    return "sha256 of hashes:" + hashlib.sha256(named.encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def _hash(file: Path, size: int, changed: int) -> str:
+    """Remembered while the file's size and time of change stay what they are."""
+    if size > WHOLE_FILE_BYTES:
+        digest = hashlib.sha256(_header(file) + str(size).encode()).hexdigest()
+        return "sha256 of header and size:" + digest
+    return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
