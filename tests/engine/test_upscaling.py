@@ -272,7 +272,7 @@ def test_every_setting_counts(tmp_path, picture, tiny, change):
 
 
 def test_a_frames_noise_depends_on_the_seed_and_its_place_in_the_clip(tmp_path, clip, tiny):
-    pipe, sizes = tiny(True).pipe, [(64, 64), (100, 70)]
+    pipe, sizes = tiny("", CPU, moving=True).pipe, [(64, 64), (100, 70)]
     whole, later = pipe.frame_noise(sizes, 4, 0, 7), pipe.frame_noise(sizes, 2, 2, 7)
     for one, two in zip(whole, later, strict=True):
         assert np.array_equal(one[:, :, 2:], two)  # windows agree where they overlap
