@@ -78,7 +78,7 @@ def evaluate(
     """
     check_light(light)
     infos = media.probe(source), media.probe(result)
-    way = _choose(infos, start, match, fit)
+    way = choose(infos, start, match, fit)
     counted = _counted(pairs(infos, way, start), on_frame)
     first = next(counted, None)
     if first is None:
@@ -156,8 +156,11 @@ def _middle(image: np.ndarray, aspect: float) -> np.ndarray:
     return np.ascontiguousarray(image[y : y + height, x : x + width])
 
 
-def _choose(
-    infos: tuple[media.VideoInfo, media.VideoInfo], start: float, match: Match, fit: Fit
+def choose(
+    infos: tuple[media.VideoInfo, media.VideoInfo],
+    start: float = 0.0,
+    match: Match = "auto",
+    fit: Fit = "auto",
 ) -> Way:
     """The way in which both show the same edges, where what was asked leaves more than one."""
     source, result = infos
