@@ -138,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     rows, sheets, relit = [], {}, set()
     for pair in here:
         _add(rows, sheets, pair, pair.method, lambda pair=pair: frames(args.folder, pair))
-        if args.ours and pair.prompt and pair.clip not in relit:
+        if args.ours and pair.prompt and pair.column is None and pair.clip not in relit:
             relit.add(pair.clip)
             files = args.folder / pair.source, own_result(args.folder, pair, args.out, args.model)
             infos = tuple(media.probe(file) for file in files)
