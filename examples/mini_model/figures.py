@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from relight import metrics
-from relight.methods.light_transfer import to_linear
 from relight.metrics.hue import HUES
 from relight.models.loader import Model
 
@@ -50,6 +49,11 @@ def held_out(folder: Path | None, count: int, step: int = 2, side: int = SIDE) -
 def levels(x: torch.Tensor) -> np.ndarray:
     """(F, 3, h, w) in [0, 1] as the frames that measures take: (F, h, w, 3), 0 to 255."""
     return 255 * x.detach().cpu().clamp(0, 1).permute(0, 2, 3, 1).float().numpy()
+
+
+def to_linear(x: torch.Tensor) -> torch.Tensor:
+    """sRGB values in [0, 1] to linear light."""
+    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
 
 
 def luma(x: torch.Tensor) -> torch.Tensor:

@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 import torch
 
+from relight.engine.light_stream import DRAWN
 from relight.jobs import Compute
-from relight.methods.light_transfer import apply_gain, log_gain, upsample_gain
+from relight.methods.gain_and_glow import apply_light
+from relight.methods.light_transfer import fit_light
 from relight.models.loader import Model, load_model
 
 from .figures import held_out, relit
@@ -28,8 +30,7 @@ SIDES = ("left", "right", "top", "bottom")
 
 def transferred(source: torch.Tensor, light: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
     """The light of the small relit frames on the full-size source."""
-    gain = log_gain(source, light.clamp(0, 1))
-    return apply_gain(full, upsample_gain(gain, source, full))
+    return apply_light(full, fit_light(source, light.clamp(0, 1), radius=DRAWN))
 
 
 def sheets(model: Model, folder: Path | None, out: Path, clips: Iterable[str] = ()) -> None:

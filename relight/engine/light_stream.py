@@ -1,7 +1,7 @@
-"""The road of a clip's light: sparse frames -> windows -> model -> log gain -> every source frame.
+"""A clip's light: sparse frames -> windows -> model -> gain and glow -> every source frame.
 
-Light changes slowly, so the model sees few frames, small. What it makes of them is turned into a
-gain (`relight.methods.light_transfer`) which is carried to every frame of the source along the
+Light changes slowly, so the model sees few frames, small. What it makes of them is turned into
+light (`relight.methods.light_transfer`) which is carried to every frame of the source along the
 source's own motion. Everything here is a generator: memory does not grow with the clip.
 """
 
@@ -22,12 +22,15 @@ from relight.diffusion.framing import Framing
 from relight.engine.windows import blended, windows
 from relight.lights import Light
 from relight.media import Frame
-from relight.methods.light_transfer import apply_gain_uint8, log_gain, smooth_gain
+from relight.methods.gain_and_glow import GainGlow, apply_light_uint8
+from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.optical_flow import between
 from relight.models.loader import Model
 
 OVERLAP = 4
 """Model frames two windows share: half a second at the default rate."""
+DRAWN = 0.06
+"""Window of the light's fit for frames that a model drew, of the shorter side: over its noise."""
 GLIMPSE = 640
 """Longer side, in pixels, of the pictures shown while a clip is being lit."""
 
@@ -56,7 +59,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Lit:
-    """One frame the model saw. small: (3, h, w) in [0, 1]; light: log gain or relit frame."""
+    """One frame the model saw. small: (3, h, w) in [0, 1]; light: its gain and glow, (6, h, w), or
+    the relit frame, (3, h, w)."""
 
     time: Fraction
     small: Tensor
@@ -162,12 +166,13 @@ def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool)
     if shrink < 1:
         frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     source = torch.from_numpy(small).permute(2, 0, 1).float() / 255
-    return apply_gain_uint8(frame, log_gain(source[None], drawn[None])[0], source)
+    light = fit_light(source[None], drawn[None], radius=DRAWN)
+    return apply_light_uint8(frame, GainGlow.from_planes(light.planes[0]))
 
 
 def gains(source: Tensor, relit: Tensor) -> Tensor:
-    """The light of one window as log gains, steadied along the source's motion."""
-    return smooth_gain(log_gain(source, relit), source)
+    """The light of one window, (frames, 6, h, w), steadied along the source's motion."""
+    return smooth_light(fit_light(source, relit, radius=DRAWN), source).planes
 
 
 def transferred(frames: Iterable[Frame], lit: Iterator[Lit], framing: Framing) -> Iterator[Frame]:
@@ -176,13 +181,14 @@ def transferred(frames: Iterable[Frame], lit: Iterator[Lit], framing: Framing) -
     for frame in frames:
         while b is not None and frame.time >= b.time:
             a, b = b, next(lit, None)
-        small = torch.from_numpy(framing.scale(frame.image)).permute(2, 0, 1).float() / 255
         if b is None or frame.time <= a.time:
-            gain = a.light
+            light = a.light
         else:
+            small = torch.from_numpy(framing.scale(frame.image)).permute(2, 0, 1).float() / 255
             weight = float((frame.time - a.time) / (b.time - a.time))
-            gain = between(a.light, b.light, a.small, small, b.small, weight)
-        yield Frame(image=apply_gain_uint8(frame.image, gain, small), time=frame.time)
+            light = between(a.light, b.light, a.small, small, b.small, weight)
+        image = apply_light_uint8(frame.image, GainGlow.from_planes(light))
+        yield Frame(image=image, time=frame.time)
 
 
 def generated(lit: Iterator[Lit], width: int, height: int) -> Iterator[Frame]:

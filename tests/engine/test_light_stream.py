@@ -17,6 +17,7 @@ from relight.engine.light_stream import (
     transferred,
 )
 from relight.media import Frame
+from relight.methods.gain_and_glow import GainGlow
 from relight.models.loader import load_model
 from tests.conftest import CPU
 
@@ -73,14 +74,15 @@ def test_variable_rates_and_long_gaps_are_followed():
 def _lit(times, gains, image):
     small = torch.from_numpy(image).permute(2, 0, 1).float() / 255
     for time, gain in zip(times, gains, strict=True):
-        yield Lit(Fraction(time), small, torch.full((3, 24, 32), float(gain)))
+        light = GainGlow(torch.full((3, 24, 32), float(gain)), torch.zeros(3, 24, 32))
+        yield Lit(Fraction(time), small, light.planes)
 
 
 def test_light_moves_evenly_between_the_frames_the_model_saw():
     image = next(_clip(1)).image // 2 + 40
     frames = [Frame(image=image, time=Fraction(i, 8)) for i in range(9)]
     framing = Framing(width=32, height=24, padded_width=32, padded_height=32)
-    out = list(transferred(frames, _lit((0, 1), (0.0, -0.8), image), framing))
+    out = list(transferred(frames, _lit((0, 1), (0.0, -0.4), image), framing))
     assert [f.time for f in out] == [f.time for f in frames]
     levels = [f.image.mean() for f in out]
     assert np.array_equal(out[0].image, image)
