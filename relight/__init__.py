@@ -12,13 +12,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.2.0"
+
 if TYPE_CHECKING:
-    __version__: str
     from relight.diffusion.x0 import edit_x0, output_for_x0, predict_x0
     from relight.engine.output import Result
-    from relight.engine.run import relight_video, run_relight
-    from relight.engine.upscaling import run_upscale, upscale
-    from relight.errors import Cancelled, InputError, MediaError, ModelError, RelightError
+    from relight.engine.run import relight_video, run_relight, run_upscale, upscale
+    from relight.errors import (
+        BusyError,
+        Cancelled,
+        InputError,
+        MediaError,
+        ModelError,
+        RelightError,
+    )
     from relight.jobs import Compute, RelightJob, UpscaleJob
     from relight.models.loader import load_model, load_upscaler
     from relight.pipelines import (
@@ -36,7 +43,14 @@ if TYPE_CHECKING:
     from relight.relighters.ic_light import ic_light_unet
 
 _HOME = {
-    "relight.errors": ("Cancelled", "InputError", "MediaError", "ModelError", "RelightError"),
+    "relight.errors": (
+        "BusyError",
+        "Cancelled",
+        "InputError",
+        "MediaError",
+        "ModelError",
+        "RelightError",
+    ),
     "relight.relighters.ic_light": ("ic_light_unet",),
     "relight.jobs": ("Compute", "RelightJob", "UpscaleJob"),
     "relight.models.loader": ("load_model", "load_upscaler"),
@@ -53,14 +67,14 @@ _HOME = {
         "light_fusion",
     ),
     "relight.engine.output": ("Result",),
-    "relight.engine.run": ("relight_video", "run_relight"),
-    "relight.engine.upscaling": ("run_upscale", "upscale"),
+    "relight.engine.run": ("relight_video", "run_relight", "run_upscale", "upscale"),
     "relight.diffusion.x0": ("edit_x0", "output_for_x0", "predict_x0"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "AnimateDiffRelightPipeline",
+    "BusyError",
     "Cancelled",
     "CogVideoXRelightPipeline",
     "Compute",
@@ -94,17 +108,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _version()
     if name not in _MODULE:
         raise AttributeError(f"module 'relight' has no attribute {name!r}")
     return getattr(import_module(_MODULE[name]), name)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("relight")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0+unknown"

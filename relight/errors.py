@@ -4,12 +4,34 @@ RelightError
 ├── InputError     a setting or a file name is wrong
 ├── MediaError     a file can't be read as video, or can't be written
 ├── ModelError     weights are missing, incomplete or of the wrong kind
+├── BusyError      another run is writing the same output
+├── OutOfMemory    the job does not fit into memory
 └── Cancelled      the user stopped the run
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class RelightError(Exception):
-    """Base of all errors raised on purpose; its text is fit to be shown as it is."""
+    """Base of all errors raised on purpose; its text is fit to be shown as it is.
+
+    Attributes:
+        field: the setting that is wrong, None if no single one is. value: what it was.
+        path: the file the error is about, if any.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        field: str | None = None,
+        value: object = None,
+        path: Path | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.field, self.value, self.path = field, value, path
 
 
 class InputError(RelightError, ValueError):
@@ -24,5 +46,13 @@ class ModelError(RelightError):
     """Model weights are missing, incomplete, unsafe or of the wrong architecture."""
 
 
+class BusyError(RelightError):
+    """Another run is writing the same output."""
+
+
+class OutOfMemory(RelightError):
+    """The job does not fit into the memory of the computer or of its GPU."""
+
+
 class Cancelled(RelightError):
-    """The run was stopped by the user; nothing was written at the final name."""
+    """The run was stopped by the user; the output was not written."""

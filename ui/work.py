@@ -112,7 +112,7 @@ def _relight(studio: Studio, order: Order, source: Path, output: Path, tell: OnP
 
 
 def _upscale(studio: Studio, order: Order, source: Path, output: Path, tell: OnProgress) -> Result:
-    from relight.engine.upscaling import run_upscale
+    from relight.engine.run import run_upscale
     from relight.methods.diffuse_high import RECIPES
     from relight.models.loader import load_upscaler
 
@@ -138,7 +138,7 @@ def _steps(order: Order, default: dict[str, int]) -> dict[str, int]:
 
 def _scaled(order: Order, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings for a piece of a frame: how many times larger, whatever size the whole gets."""
-    from relight.engine.upscaling import target_size
+    from relight.engine.sizes import target_size
 
     info = media.probe(order.clip)
     job = order.job(order.clip, order.clip.with_name("out.png"))

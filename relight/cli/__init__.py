@@ -12,15 +12,17 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import App, CycloptsError, Parameter
 
 from relight.cli.evaluate import evaluate
 from relight.cli.inputs import pair_up
 from relight.cli.terminal import Bar, report, say
-from relight.errors import Cancelled, InputError, RelightError
+from relight.engine.failures import Outcome, explain, run_safely
+from relight.errors import Cancelled, InputError
 from relight.jobs import Compute, Job, RelightJob, UpscaleJob
 from relight.jobs.files import JOB_FILES, overlaid, read_job
 
@@ -74,6 +76,24 @@ Verbose = Annotated[
         name=["--verbose", "-v"], negative=(), help="Tell what is done, and show tracebacks."
     ),
 ]
+DryRun = Annotated[
+    bool,
+    Parameter(
+        name="--dry-run",
+        negative=(),
+        help="Print what would be done, how long it may take and what it needs; do nothing.",
+    ),
+]
+
+
+class Shown(NamedTuple):
+    """What a command line shows of its runs."""
+
+    json: bool
+    verbose: bool
+    dry_run: bool
+
+
 Options = _options(RelightJob, without={"input", "output"})
 UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
 
@@ -87,6 +107,7 @@ def run(
     settings: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - never changed
     json_result: Json = False,
     verbose: Verbose = False,
+    dry_run: DryRun = False,
 ) -> int:
     """Relight clips: relight run in.mp4 -o out.mp4 --prompt "a bear, red neon light" --light left
 
@@ -96,7 +117,7 @@ def run(
         Clips, folders of clips, or one job file (.yaml, .json; a sidecar is one).
     """
     jobs = _jobs(RelightJob, inputs, output, settings)
-    return _run_all(jobs, _relighting, json_result, verbose)
+    return _run_all(jobs, _relighting, Shown(json_result, verbose, dry_run))
 
 
 @app.command
@@ -108,6 +129,7 @@ def upscale(
     settings: Annotated[UpscaleOptions, Parameter(name="*")] = UpscaleOptions(),  # noqa: B008
     json_result: Json = False,
     verbose: Verbose = False,
+    dry_run: DryRun = False,
 ) -> int:
     """Upscale pictures and clips: relight upscale in.jpg -o out.png --scale 2
 
@@ -117,7 +139,7 @@ def upscale(
         Pictures, clips, folders of them, or one job file (.yaml, .json; a sidecar is one).
     """
     jobs = _jobs(UpscaleJob, inputs, output, settings)
-    return _run_all(jobs, _upscaling, json_result, verbose)
+    return _run_all(jobs, _upscaling, Shown(json_result, verbose, dry_run))
 
 
 models = App(name="models", help="List the models, or get one.")
@@ -224,22 +246,29 @@ def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: ob
     return [kind.make(input=source, output=target, **given) for source, target in pairs]
 
 
-def _run_all(jobs: list[Job], runner: Callable[[], Run], json_result: bool, verbose: bool) -> int:
-    """One after another with the model loaded once; a failure is told and the rest is done."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+def _run_all(jobs: list[Job], runner: Callable[[], Run], shown: Shown) -> int:
+    """One after another with the model loaded once; a failure is reported and the rest is done."""
+    level = logging.INFO if shown.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s")
+    if shown.dry_run:
+        from relight.engine.plan import describe
+
+        for job in jobs:
+            for line in describe(job):
+                print(line)  # noqa: T201
+        return 0
     run, failures = runner(), 0
     for job in jobs:
-        try:
-            with Bar(job.input.name) as bar:
-                result = run(job, on_progress=bar.update)
-            report(result, json_result)
-        except RelightError as error:
-            if verbose:
-                logging.getLogger("relight").exception("%s", job.input)
-            if len(jobs) == 1 or isinstance(error, Cancelled):
-                raise
-            failures += 1
-            say(f"relight: {job.input}: {error}")
+        with Bar(job.input.name) as bar:
+            outcome = run_safely(functools.partial(run, job, on_progress=bar.update))
+        if outcome.result is not None:
+            report(outcome.result, shown.json)
+            continue
+        if len(jobs) == 1 or isinstance(outcome.error, Cancelled):
+            say(f"relight: {outcome.message}")
+            return outcome.exit_code
+        failures += 1
+        say(f"relight: {job.input}: {outcome.message}")
     if failures:
         say(f"relight: {failures} of {len(jobs)} failed")
     return 1 if failures else 0
@@ -247,29 +276,29 @@ def _run_all(jobs: list[Job], runner: Callable[[], Run], json_result: bool, verb
 
 def _relighting() -> Run:
     from relight.engine.run import run_relight
-    from relight.models.loader import load_model, load_upscaler
 
     return functools.partial(
-        run_relight, load=_telling(load_model), load_upscaler=_telling(load_upscaler)
+        run_relight,
+        load=_once("relight.models.loader", "load_model"),
+        load_upscaler=_once("relight.models.loader", "load_upscaler"),
     )
 
 
 def _upscaling() -> Run:
-    from relight.engine.upscaling import run_upscale
-    from relight.models.loader import load_upscaler
+    from relight.engine.run import run_upscale
 
-    return functools.partial(run_upscale, load=_telling(load_upscaler))
+    return functools.partial(run_upscale, load=_once("relight.models.loader", "load_upscaler"))
 
 
-def _telling(load: Callable[..., Any]) -> Callable[..., Any]:
-    """A loader that tells which model it took, and loads it once."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()  # ours is the one on stderr
+def _once(module: str, function: str) -> Callable[..., Any]:
+    """A loader, imported when it is first called, that says which model it took and keeps it."""
 
     @functools.lru_cache(maxsize=1)
     def once(name: str, compute: Compute, **which: bool) -> Any:
-        model = load(name, compute, **which)
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()  # ours is the one on stderr
+        model = getattr(import_module(module), function)(name, compute, **which)
         say(f"model: {model.name} ({model.why})")
         return model
 
@@ -288,21 +317,15 @@ def main(arguments: list[str] | None = None) -> int:
         call: Callable[..., Any] = app
         done = call(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         return done or 0
-    except (CycloptsError, InputError) as error:
+    except CycloptsError as error:
         say(f"relight: {' '.join(str(error).split())}")
         return 2
-    except (KeyboardInterrupt, Cancelled):
-        say("relight: interrupted, nothing was written")
-        return 130
-    except RelightError as error:
-        say(f"relight: {error}")
-        return 1
-    except (RuntimeError, MemoryError, OSError) as error:
-        if logging.getLogger().isEnabledFor(logging.INFO):
+    except BaseException as error:
+        if isinstance(error, SystemExit):
             raise
-        reason = " ".join(str(error).split())[:300]
-        say(f"relight: {type(error).__name__}: {reason} (--verbose shows where)")
-        return 1
+        outcome = Outcome(error=explain(error))
+        say(f"relight: {outcome.message}")
+        return outcome.exit_code
 
 
 def _interrupt(*_: object) -> None:

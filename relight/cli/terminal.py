@@ -25,7 +25,7 @@ def report(result: Result, as_json: bool) -> None:
 
 
 class Bar:
-    """A progress bar on stderr: stage, part done, time left. It appears with the first news."""
+    """A progress bar on stderr: stage, part done, time left. It appears with the first report."""
 
     def __init__(self, name: str) -> None:
         self.name, self.bar = name, None
@@ -42,14 +42,25 @@ class Bar:
         if self.bar is None:
             from tqdm import tqdm
 
-            form = "{desc} {percentage:3.0f}%|{bar}|{postfix}"
+            form = "{desc} {percentage:3.0f}%|{bar}|"
             self.bar = tqdm(
                 total=1.0, desc=self.name, bar_format=form, file=sys.stderr, leave=False
             )
-        left = progress.seconds_left
-        when = "" if left is None else f", {left // 60:.0f}:{left % 60:02.0f} left"
-        self.bar.set_postfix_str(progress.stage + when, refresh=False)
+        when = "" if progress.seconds_left is None else f", {clock(progress.seconds_left)} left"
+        # Not `set_postfix_str`: tqdm puts a comma before what that is given.
+        self.bar.set_description_str(f"{self.name}: {progress.stage}{when}", refresh=False)
         self.bar.update(progress.fraction - self.bar.n)
+
+
+def clock(seconds: float) -> str:
+    """A duration as people write it.
+
+    >>> clock(59.7), clock(61), clock(3661)
+    ('1:00', '1:01', '1:01:01')
+    """
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def say(text: str) -> None:

@@ -1,12 +1,10 @@
-"""Where the parts of a model are placed and how they compute, and how much memory there is."""
+"""Where the parts of a model are placed and how they compute."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import psutil
 import torch
 from diffusers import DiffusionPipeline
 from torch import nn
@@ -21,9 +19,6 @@ SMALL_GPU = 16
 """GiB of GPU memory below which `memory="auto"` means "low"."""
 
 DENOISERS = ("unet", "transformer")
-
-CGROUPS = Path("/sys/fs/cgroup")
-PROCESS_CGROUPS = Path("/proc/self/cgroup")
 
 
 def resolve(compute: Compute, half: str) -> Compute:
@@ -76,74 +71,6 @@ def set_up(pipes: Pipes, compute: Compute) -> None:
     place(pipes, torch.device(compute.device), compute.memory)
     if compute.compile:
         compile_denoisers(pipes)
-
-
-def available_memory(device: torch.device | str = "cpu") -> int:
-    """Bytes that this process can still take on a device.
-
-    A GPU's own free memory; else the least of the host's available memory, what the control
-    groups of a container leave (version 1 and 2), and what is left of a limit on the address space
-    (`ulimit -v`).
-    """
-    device = torch.device(device)
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    limits = [psutil.virtual_memory().available, *_cgroup_memory()]
-    limits += _address_space()
-    return max(min(limits), 0)
-
-
-def _address_space() -> list[int]:
-    """What a limit on the address space leaves, in bytes; nothing without one."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return []
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if soft == resource.RLIM_INFINITY:
-        return []
-    return [soft - psutil.Process().memory_info().vms]
-
-
-def _cgroup_memory() -> list[int]:
-    """What each control group above this process leaves of its memory limit, in bytes."""
-    try:
-        lines = PROCESS_CGROUPS.read_text().splitlines()
-    except OSError:  # not Linux
-        return []
-    left = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":  # version 2: one tree for all controllers
-            names, root = ("memory.max", "memory.current"), CGROUPS
-        elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-            root = CGROUPS / "memory"
-        else:
-            continue
-        own = root / path.strip("/")
-        # In a container the path may be the host's, which is not mounted: its root then counts.
-        for group in (own, *own.parents):
-            left += _left(group, *names)
-            if group == root:
-                break
-    return left
-
-
-def _left(group: Path, limit_file: str, usage_file: str) -> list[int]:
-    """Bytes between a group's use and its limit; nothing where it has none.
-
-    The use includes the page cache, which is given up when memory is needed: it does not count.
-    """
-    try:
-        limit = int((group / limit_file).read_text())  # ValueError for "max": no limit
-        usage = int((group / usage_file).read_text())
-        statistics = (group / "memory.stat").read_text().split()
-    except (OSError, ValueError):
-        return []
-    counts = dict(zip(statistics[::2], statistics[1::2], strict=False))
-    cache = int(counts.get("total_inactive_file") or counts.get("inactive_file") or 0)
-    return [limit - usage + cache]
 
 
 def is_small(device: torch.device) -> bool:

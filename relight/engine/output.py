@@ -1,20 +1,22 @@
-"""What every job does at its two ends: look at its input and output, and tell what it made."""
+"""What every run does at its two ends: look at its input and output, and say what it made."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
-import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from relight import media
-from relight.engine.progress import Meter, timed
-from relight.errors import InputError
+from relight.engine.work import LONGEST_NAME
+from relight.errors import InputError, MediaError
 from relight.jobs import Job
+
+SIDECAR_SCHEMA = 2
+"""Version of the sidecar; the first had no number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,7 @@ class Result:
         frames: frames written. seconds: wall time by stage, and "total".
         settings: every setting with its default filled in: given again, they give the same output.
         model: the model taken and why. notes: what the user should know about the source.
+        weights: what the weights were: component -> commit or hash.
     """
 
     path: Path
@@ -35,87 +38,98 @@ class Result:
     settings: dict[str, Any]
     model: str
     notes: tuple[str, ...] = ()
+    kind: str = "relight"
+    weights: dict[str, str] | None = None
 
 
 def checked(job: Job) -> media.VideoInfo:
     """What a job's input is, once nothing speaks against running it.
 
     Raises:
-        InputError: the output exists, or is the input; the start lies past the end.
+        InputError: the output exists, or is the input; the start is past the end.
         MediaError: the input can't be read.
     """
     info = media.probe(job.input)
     media.check_output(job.output, job.input, job.overwrite)
     sidecar = sidecar_path(job.output)
+    if len(sidecar.name.encode()) + len(".part") + 1 > LONGEST_NAME:
+        raise InputError(
+            f"the output name has {len(job.output.name.encode())} bytes, and its sidecar needs 11 "
+            f"more than the {LONGEST_NAME} a name can have: shorten it",
+            field="output",
+        )
     if sidecar.exists() and not job.overwrite:
-        raise InputError(f"{sidecar} exists: remove it, or allow overwriting")
+        raise InputError(f"{sidecar} exists: remove it, or allow overwriting", path=sidecar)
     if info.duration is not None and job.start >= max(info.duration, 1e-3):
         raise InputError(
-            f"{job.input}: start {job.start:g} s lies past the end, at {info.duration:.2f} s"
+            f"{job.input}: start {job.start:g} s is past the end, at {info.duration:.2f} s",
+            field="start",
+            value=job.start,
         )
     return info
-
-
-def deliver(
-    job: Job,
-    info: media.VideoInfo,
-    size: tuple[int, int],
-    frames: Iterable[media.Frame],
-    meter: Meter,
-    model: str,
-) -> Result:
-    """Write a job's frames, with the sound of its input, and the sidecar beside them.
-
-    Args:
-        job: with every setting decided. size: (width, height) of the frames.
-        frames: made while they are asked for. model: which one makes them, and why.
-    """
-    with media.write(
-        job.output, info, size=size, fps=info.fps, start=job.start, overwrite=job.overwrite
-    ) as writer:
-        for frame in frames:
-            with timed(meter.seconds, "encode"):
-                writer.add(frame.image, frame.time)
-            meter.frame(frame.image)
-    total = time.perf_counter() - meter.begun + meter.seconds["load"]  # it began after loading
-    other = total - sum(meter.seconds.values())
-    seconds = {**meter.seconds, "decode and transfer": other, "total": total}
-    result = Result(
-        path=job.output,
-        sidecar=sidecar_path(job.output),
-        frames=meter.frames,
-        seconds={stage: round(value, 2) for stage, value in seconds.items()},
-        settings=job.settings(),
-        model=model,
-        notes=info.notes,
-    )
-    _write_sidecar(result)
-    return result
 
 
 def sidecar_path(output: Path) -> Path:
     """Where the settings of an output are written: `out.mp4` -> `out.mp4.json`.
 
-    Those of a sequence lie beside its first picture: `a/%05d.png` -> `a/00001.png.json`.
+    Those of a sequence are stored beside its first picture: `a/%05d.png` -> `a/00001.png.json`.
     """
     first = media.first_file(output)
     return first.with_name(first.name + ".json")
 
 
-def _write_sidecar(result: Result) -> None:
-    """Write the sidecar of a result, as a whole or not at all."""
-    packages = ("relight", "torch", "diffusers", "transformers", "av", "opencv-python-headless")
-    content = {
-        "settings": result.settings,
-        "made": {
-            "frames": result.frames,
-            "seconds": result.seconds,
-            "model": result.model,
-            "notes": list(result.notes),
-            "versions": {"python": platform.python_version()}
-            | {name: version(name) for name in packages},
-        },
-    }
-    part = result.sidecar.with_name(f".{result.sidecar.name}.part")
-    part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(result.sidecar)
+class Sidecar:
+    """The sidecar of a result, written before the output gets its name and named after it.
+
+    So a sidecar that can't be written fails the run while there is no output yet.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        folder = result.sidecar.parent  # of a sequence, it is there only when that is complete
+        near = folder if folder.is_dir() else folder.parent
+        self._part = near / f".{result.sidecar.name}.part"
+
+    def write(self) -> None:
+        """Write it under a hidden name.
+
+        Raises:
+            MediaError: it can't be written, or another has appeared meanwhile.
+        """
+        result = self._result
+        content = {
+            "kind": result.kind,
+            "schema": SIDECAR_SCHEMA,
+            "settings": result.settings,
+            "made": {
+                "frames": result.frames,
+                "seconds": result.seconds,
+                "model": result.model,
+                "weights": result.weights or {},
+                "notes": list(result.notes),
+                "versions": {"python": platform.python_version()}
+                | {name: version(name) for name in _PACKAGES},
+            },
+        }
+        if result.sidecar.exists() and not result.settings.get("overwrite"):
+            raise InputError(f"{result.sidecar} has appeared meanwhile: it was not overwritten")
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        try:
+            self._part.write_text(text, encoding="utf-8")
+        except OSError as error:
+            self.remove()
+            raise MediaError(
+                f"the sidecar {result.sidecar} can't be written ({error.strerror}): free some "
+                "space, or choose another folder"
+            ) from None
+
+    def move_in(self) -> None:
+        """Give it its own name."""
+        os.replace(self._part, self._result.sidecar)
+
+    def remove(self) -> None:
+        """Remove what was written, if it has no name yet."""
+        self._part.unlink(missing_ok=True)
+
+
+_PACKAGES = ("relight", "torch", "diffusers", "transformers", "av", "opencv-python-headless")

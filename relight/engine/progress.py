@@ -1,19 +1,17 @@
-"""How far a run is: UNet passes and written frames against an estimate of all there will be."""
+"""How far a run is: work units done against those that its plan has, weighed by their cost."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from relight.engine.light_stream import OVERLAP
-from relight.jobs import Job, RelightJob
-from relight.media import VideoInfo
-from relight.models.loader import Model
-from relight.relighters.ic_light import image_to_image_steps
+SETTLED = 0.02
+"""Part of the work after which the time left is worth telling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,68 +33,82 @@ OnProgress = Callable[[Progress], None]
 
 
 @dataclass
-class Meter:
-    """Counts UNet passes and written frames against an estimate of all there will be."""
+class Units:
+    """Work of one kind: how much there is and is done, and the seconds one unit is thought to
+    take."""
 
-    stage: str
-    total_frames: int
-    total_passes: int
+    total: float
+    cost: float
+    done: float = 0.0
+
+
+@dataclass
+class Meter:
+    """Counts the work of a run, from any thread; reports from the one that made it.
+
+    The fraction never goes backwards, also when more work turns up than was planned.
+
+    Attributes:
+        units: kind of work -> its units. report: is told. seconds: wall time by stage.
+        preview: makes a picture of what there is so far. check: called before each report; raises
+            to stop the run.
+    """
+
+    units: Mapping[str, Units]
     report: OnProgress | None
     seconds: dict[str, float]
-    frames: int = 0
-    passes: int = 0
+    stage: str = "reading"
     preview: Callable[[], np.ndarray] | None = None
+    check: Callable[[], None] = lambda: None
     begun: float = field(default_factory=time.perf_counter)
+    _owner: int = field(default_factory=threading.get_ident)
+    _fraction: float = 0.0
+    _from: float | None = None
 
-    def step(self) -> None:
-        self.passes += 1
-        self._tell(self.stage)
+    def add(self, kind: str, count: float = 1) -> None:
+        """`count` units more are done."""
+        self.units[kind].done += count
+        self.tell()
 
-    def frame(self, image: np.ndarray) -> None:
-        self.frames += 1
-        self.preview = lambda: image
-        self._tell("writing" if self.passes >= self.total_passes else self.stage)
+    def show(self, preview: Callable[[], np.ndarray]) -> None:
+        """From now on, `preview` makes the picture of what there is so far."""
+        self.preview = preview
 
-    def _tell(self, stage: str) -> None:
-        if self.report is None:
+    def taken_over(self, kind: str, count: float) -> None:
+        """`count` units were done by an earlier run."""
+        self.units[kind].done += count
+
+    def tell(self) -> None:
+        """Report, if this is the thread to do so."""
+        if threading.get_ident() != self._owner:
             return
-        # The model is nearly all of the work where it is small, and all of it where it is large.
-        modelled = min(self.passes / max(self.total_passes, 1), 1)
-        written = min(self.frames / max(self.total_frames, 1), 1)
-        fraction = 0.9 * modelled + 0.1 * written
-        spent = time.perf_counter() - self.begun
-        left = spent * (1 - fraction) / fraction if fraction > 0.02 else None
-        self.report(
-            Progress(stage=stage, fraction=fraction, seconds_left=left, preview=self.preview)
-        )
+        self.check()
+        whole = sum(units.total * units.cost for units in self.units.values())
+        done = sum(min(units.done, units.total) * units.cost for units in self.units.values())
+        now = min(done / whole, 1.0) if whole else 0.0
+        if self._from is None:
+            self._from = now
+        self._fraction = max(self._fraction, now)
+        if self.report is not None:
+            self.report(
+                Progress(
+                    stage=self.stage,
+                    fraction=self._fraction,
+                    seconds_left=self._left(),
+                    preview=self.preview,
+                )
+            )
 
-
-def frame_count(job: Job, info: VideoInfo) -> int:
-    """How many frames a job will take, as far as the file tells."""
-    rate = float(info.fps)
-    count = info.frames or round((info.duration or 0) * rate)
-    count = max(count - round(job.start * rate), 1)
-    return min(count, job.frames or count)
-
-
-def window_count(frames: int, length: int, overlap: int) -> int:
-    """How many windows `frames` are cut into; see `relight.engine.windows`."""
-    return 1 + max(-(-(frames - length) // (length - overlap)), 0)
-
-
-def relight_work(job: RelightJob, model: Model, info: VideoInfo) -> tuple[int, int]:
-    """(frames to write, UNet passes of the relighter) of a job."""
-    seen = frames = frame_count(job, info)
-    rate = float(info.fps)
-    if job.transfer == "on" and rate > job.light_fps:
-        seen = max(round(seen * job.light_fps / rate), 1)
-    relights = model.pipe.recipes[job.recipe].relit_steps(job.steps)
-    _, passes = image_to_image_steps(job.relight_steps)
-    return frames, window_count(seen, model.entry.window, OVERLAP) * relights * passes
+    def _left(self) -> float | None:
+        fresh = self._fraction - (self._from or 0.0)
+        if fresh < SETTLED:
+            return None
+        return (time.perf_counter() - self.begun) * (1 - self._fraction) / fresh
 
 
 @contextmanager
 def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the time of the block to a stage."""
     begun = time.perf_counter()
     yield
     seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - begun

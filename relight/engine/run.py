@@ -1,42 +1,42 @@
-"""A relighting job -> an output file and its sidecar: the main road through the house."""
+"""Run a job: plan, chunks, executor, store, apply.
+
+Chunks are computed in this process or in one a device and stored in the work folder; another thread
+reads them in order, applies them to the source and encodes. The same command takes finished chunks
+over, so a run can be killed at any moment.
+"""
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
-import secrets
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from torch import Tensor
+from relight import __version__, media
+from relight.engine import manifest
+from relight.engine.ahead import ahead
+from relight.engine.executors import Processes, serial
+from relight.engine.manifest import Manifest
+from relight.engine.output import Result, checked, sidecar_path
+from relight.engine.prepare import frame_count, refuse
+from relight.engine.progress import Meter, OnProgress, Units, timed
+from relight.engine.survey import Survey, survey
+from relight.engine.work import Work, work_folder
+from relight.engine.writing import Writing
+from relight.jobs import KINDS, Job, RelightJob, UpscaleJob
 
-from relight import media
-from relight.diffusion.framing import Framing
-from relight.engine.light_stream import (
-    Look,
-    gains,
-    generated,
-    glimpse,
-    lit_frames,
-    run_window,
-    sparse,
-    transferred,
-)
-from relight.engine.output import Result, checked, deliver
-from relight.engine.progress import Meter, OnProgress, relight_work, timed
-from relight.engine.upscaling import LoadUpscaler, planned, possible_size, upscaled
-from relight.jobs import Compute, RelightJob, UpscaleJob
-from relight.lights import Light, resolve
-from relight.models.catalogue import CATALOGUE
-from relight.models.loader import Model, load_model, load_upscaler
+if TYPE_CHECKING:
+    from relight.engine.build import Loaders, Models, Workflow
 
 log = logging.getLogger(__name__)
 
+SHARES = {"survey": 0.02, "light": 0.83, "upscale": 0.83, "write": 0.15}
+"""Parts of a run's time: the model takes nearly all of it where it is small, and more where it is
+large."""
 
-Load = Callable[[str, Compute], Model]
+Load = Callable[..., Any]
 
 
 def relight_video(
@@ -55,129 +55,252 @@ def relight_video(
     return run_relight(RelightJob.make(input=input, output=output, prompt=prompt, **settings))
 
 
+def upscale(input: str | os.PathLike, output: str | os.PathLike, **settings: Any) -> Result:
+    """Upscale a picture or a clip: `upscale("in.jpg", "out.png", scale=2)`.
+
+    Args:
+        input, output: files; a clip keeps its time stamps and its sound.
+        settings: any other field of `relight.jobs.UpscaleJob`: scale, size, identity, prompt ...
+
+    Raises:
+        relight.errors.RelightError: one line saying what is wrong and what to do.
+    """
+    return run_upscale(UpscaleJob.make(input=input, output=output, **settings))
+
+
 def run_relight(
     job: RelightJob,
     *,
-    load: Load = load_model,
-    load_upscaler: LoadUpscaler = load_upscaler,
+    load: Load | None = None,
+    load_upscaler: Load | None = None,
     on_progress: OnProgress | None = None,
 ) -> Result:
-    """Run one job.
+    """Run a relighting job.
 
     Args:
         job: what to do.
-        load: called with a job's `model` and `compute`; pass one that remembers.
-        load_upscaler: called as `run_upscale` does, for a job that also upscales.
-        on_progress: told about progress; may raise to stop, which leaves no output behind.
+        load: called with a job's `model` and `compute` instead of `relight.load_model`; e.g. one that
+            remembers. load_upscaler: instead of `relight.load_upscaler`, for a job that also
+            upscales.
+        on_progress: given the progress; may raise to stop. Finished chunks are then kept.
 
     Raises:
-        InputError, MediaError, ModelError, Cancelled: the output file is then not there.
+        InputError, MediaError, ModelError, BusyError, Cancelled: the output was not written.
     """
-    seconds: dict[str, float] = {}
+    return run(job, load=load, load_upscaler=load_upscaler, on_progress=on_progress)
+
+
+def run_upscale(
+    job: UpscaleJob, *, load: Load | None = None, on_progress: OnProgress | None = None
+) -> Result:
+    """Run an upscaling job; arguments and errors as of `run_relight`."""
+    return run(job, load_upscaler=load, on_progress=on_progress)
+
+
+def run(
+    job: Job,
+    *,
+    load: Load | None = None,
+    load_upscaler: Load | None = None,
+    on_progress: OnProgress | None = None,
+) -> Result:
+    """Run a job of any kind; arguments and errors as of `run_relight`."""
+    begun = time.perf_counter()
     info = checked(job)
-    light = resolve(job.light, job.light_at)
-    if job.upscale is not None:
-        possible_size(_upscale_job(job, "auto"), info)
-    with timed(seconds, "load"):
-        model = load(job.model, job.compute)
-    job = _resolved(job, model, info)
-    framing = Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
-    log.info("model %s (%s), frames shown as %s", model.name, model.why, framing)
-    plan = None
-    if job.upscale is not None:
-        plan = planned(_upscale_job(job, _upscaler(model)), info, seconds, load_upscaler)
-    meter = Meter("relighting", *relight_work(job, model, info), on_progress, seconds)
-    frames = _frames(job, model, info, framing, light, meter)
-    said = f"{model.name} ({model.why})"
-    if plan is None:
-        return deliver(job, info, (info.width, info.height), frames, meter, said)
-    meter.total_passes += plan.passes
-    larger = upscaled(frames, plan, meter)
-    return deliver(job, info, plan.size[::-1], larger, meter, f"{said}, {plan.upscaler.name}")
+    refuse(job, info)
+    work = Work(work_folder(job.output, job.work))
+    with work.locked():
+        try:
+            running = Run(job=job, info=info, work=work, on_progress=on_progress, begun=begun)
+            running.take_over()
+            running.load(load, load_upscaler)
+            result = running.finish()
+        except BaseException:
+            if not work.has_chunks:
+                work.remove()
+            raise
+        if not job.keep_work:
+            work.remove()
+        return result
 
 
-def _upscaler(model: Model) -> str:
-    """What enlarges the result of a model: its own weights if they can."""
-    upscaler = model.entry.upscaler
-    if upscaler != "auto" and model.name not in CATALOGUE:
-        return model.name  # a folder of one's own
-    return upscaler
+@dataclass(kw_only=True)
+class Run:
+    """The steps of one run, in order: take over, load, finish."""
+
+    job: Job
+    info: media.VideoInfo
+    work: Work
+    on_progress: OnProgress | None
+    begun: float
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    manifest: Manifest = field(init=False)
+    models: Models = field(init=False)
+
+    def take_over(self) -> None:
+        """Keep what an earlier run has left, if nothing that matters has changed."""
+        kind = next(name for name, one in KINDS.items() if isinstance(self.job, one))
+        self.manifest = Manifest(
+            kind=kind,
+            version=__version__,
+            asked=self.job.settings(),
+            files=manifest.fingerprints(self.job),
+        )
+        earlier = manifest.read(self.work) if self.job.resume else None
+        if earlier is None:
+            self.work.clear()
+            return
+        if self._afresh(earlier):
+            return
+        if self.job.seed is None and "seed" in earlier.resolved:
+            self.job = self.job.model_copy(update={"seed": earlier.resolved["seed"]})
+
+    def _afresh(self, earlier: Manifest) -> bool:
+        """Whether the run must start afresh; it then says why, and the folder is emptied."""
+        changed = manifest.difference(earlier, self.manifest)
+        if changed is None:
+            return False
+        note = f"starting afresh: {changed} since the run that was interrupted"
+        log.warning(note)
+        self.notes.append(note)
+        self.work.clear()
+        return True
+
+    def load(self, load: Load | None, load_upscaler: Load | None) -> None:
+        """Load the models and decide every open setting."""
+        with timed(self.seconds, "load"):
+            from relight.engine.build import resolve
+
+            self.models = _loaders(load, load_upscaler).load(self.job, self._moving())
+        self.job = resolve(self.job, self.models, self.info)
+        self.manifest.resolved = self.job.settings()
+        self.manifest.weights = self.models.weights
+        earlier = manifest.read(self.work) if self.job.resume else None
+        if earlier is not None:
+            self._afresh(earlier)
+        self.manifest.save(self.work)
+
+    def _moving(self) -> bool:
+        """Whether there is more than one frame; a header that doesn't say is not trusted."""
+        if self.job.frames == 1:
+            return False
+        known = self.info.frames or self.info.duration
+        return not known or frame_count(self.job, self.info) > 1
+
+    def finish(self) -> Result:
+        """Survey, compute, apply and encode."""
+        from relight.engine.build import workflows
+
+        meter = self._meter()
+        found = self._survey(meter)
+        flows = workflows(self.job, self.models, self.info, found, self.work)
+        self._plan(meter, found, flows)
+        writing = Writing(self, flows[-1], meter)
+        meter.check = writing.check
+        with writing:
+            self._compute(flows, meter)
+            meter.stage = "writing"
+            writing.wait(meter.tell)
+            meter.tell()
+        return writing.result
+
+    def _meter(self) -> Meter:
+        names = ["survey", *_stages(self.job), "write"]
+        frames = frame_count(self.job, self.info)
+        return Meter(
+            units={name: Units(frames, SHARES[name] / frames) for name in names},
+            report=self.on_progress,
+            seconds=self.seconds,
+        )
+
+    def _survey(self, meter: Meter) -> Survey:
+        """When each frame is shown, from an earlier run or by looking at all of them."""
+        from relight.engine.build import framing_of
+
+        found = Survey.load(self.work)
+        if found is None:
+            job, fps, scale = self.job, None, None
+            if isinstance(job, RelightJob):
+                fps = job.light_fps if job.transfer == "on" else None
+                scale = framing_of(job, self.models.relighting, self.info).scale
+            frames = ahead(media.read(job.input, start=job.start, frames=job.frames))
+            with timed(self.seconds, "survey"):
+                found = survey(
+                    frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
+                )
+        _set(meter, "survey", len(found.times), len(found.times))
+        return found
+
+    def _plan(self, meter: Meter, found: Survey, flows: tuple[Workflow, ...]) -> None:
+        """Write down what there is to do, and count what is done already."""
+        chunks = [chunk for flow in flows for chunk in flow.chunks]
+        there = [chunk for chunk in chunks if self.work.has(chunk.name)]
+        self.manifest.chunks = {
+            chunk.name: "done" if chunk in there else "waiting" for chunk in chunks
+        }
+        self.manifest.save(self.work)
+        for flow in flows:
+            stage = flow.chunks[0].stage
+            total = sum(chunk.passes for chunk in flow.chunks)
+            _set(meter, stage, total, sum(c.passes for c in there if c.stage == stage))
+        _set(meter, "write", len(found.times), 0)
+        if there:
+            self.notes.append(f"resumed: {len(there)} of {len(chunks)} chunks were there")
+        meter.stage = "relighting" if isinstance(self.job, RelightJob) else "upscaling"
+
+    def _compute(self, flows: tuple[Workflow, ...], meter: Meter) -> None:
+        def done(chunk: Any) -> None:
+            self.manifest.chunks[chunk.name] = "done"
+            self.manifest.save(self.work)
+
+        waiting = [[c for c in flow.chunks if not self.work.has(c.name)] for flow in flows]
+        if not any(waiting):
+            return
+        if self.job.devices is None:
+            for flow, chunks in zip(flows, waiting, strict=True):
+                serial(flow, chunks, self.work, meter, done)
+            return
+        import torch
+
+        devices = [name.strip() for name in self.job.devices.split(",")]
+        with Processes(self.work.root, devices, torch.get_num_threads()) as workers:
+            for stage, chunks in enumerate(waiting):
+                workers.run(stage, chunks, meter, done)
+
+    def outcome(self, frames: int) -> Result:
+        """What was made, for the sidecar and the caller."""
+        total = time.perf_counter() - self.begun
+        seconds = {name: round(value, 2) for name, value in self.seconds.items()}
+        settings = self.job.settings()
+        return Result(
+            path=self.job.output,
+            sidecar=sidecar_path(self.job.output),
+            frames=frames,
+            seconds=seconds | {"total": round(total, 2)},
+            settings={k: v for k, v in settings.items() if k not in manifest.MANNER},
+            model=self.models.described,
+            notes=(*self.info.notes, *self.notes),
+            kind=self.manifest.kind,
+            weights=self.manifest.weights,
+        )
 
 
-def _upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
-    """How the result of a relighting job is enlarged."""
-    same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")
-    settings = {name: getattr(job, name) for name in (*same, "attention", "compile")}
-    return UpscaleJob(model=upscaler, scale=job.upscale, **settings)
+def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:
+    from relight.engine.build import Loaders
+
+    given = {"relighting": load, "upscaling": load_upscaler}
+    return replace(Loaders(), **{name: one for name, one in given.items() if one is not None})
 
 
-def _resolved(job: RelightJob, model: Model, info: media.VideoInfo) -> RelightJob:
-    """The job with every open setting decided, so that its sidecar repeats the run exactly."""
-    default = model.entry.defaults
-    larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
-    decided = {
-        "model": model.name if model.name in CATALOGUE else str(Path(model.name).absolute()),
-        "scene": job.prompt if job.scene is None else job.scene,
-        "seed": secrets.randbelow(2**31) if job.seed is None else job.seed,
-        "strength": job.strength or default.strength,
-        "steps": job.steps or default.steps,
-        "relight_steps": job.relight_steps or default.relight_steps,
-        "gamma": model.pipe.recipes[job.recipe].gamma if job.gamma is None else job.gamma,
-        "side": job.side or round(model.side),
-        "device": model.compute.device,
-        "dtype": model.compute.dtype,
-        "memory": model.compute.memory,
-    }
-    if job.transfer == "auto":
-        decided["transfer"] = "on" if model.entry.transfer or larger else "off"
-    return job.model_copy(update=decided)
+def _stages(job: Job) -> list[str]:
+    if isinstance(job, UpscaleJob):
+        return ["upscale"]
+    return ["light", "upscale"] if getattr(job, "upscale", None) else ["light"]
 
 
-def _frames(
-    job: RelightJob,
-    model: Model,
-    info: media.VideoInfo,
-    framing: Framing,
-    light: Light,
-    meter: Meter,
-) -> Iterator[media.Frame]:
-    look = Look(
-        prompt=job.prompt,
-        scene=job.scene,
-        negative_prompt=job.negative_prompt,
-        light=light,
-        recipe=job.recipe,
-        strength=job.strength,
-        steps=job.steps,
-        relight_steps=job.relight_steps,
-        guidance=job.guidance,
-        gamma=job.gamma,
-        seed=job.seed,
-    )
-    length = model.entry.window
-
-    last: media.Frame | None = None  # the newest frame read is the last one of its window
-
-    def watched(frames: Iterable[media.Frame]) -> Iterator[media.Frame]:
-        nonlocal last
-        for last in frames:  # noqa: UP028 - it must set `last`
-            yield last
-
-    def show(frame: np.ndarray, drawn: Tensor) -> None:
-        relit = framing.cut(drawn[-1]).cpu().float().clamp(-1, 1) / 2 + 0.5
-        small, transfer = framing.scale(frame), job.transfer == "on"
-        meter.preview = functools.partial(glimpse, frame, small, relit, transfer)
-
-    def run(images: np.ndarray) -> Tensor:
-        on_fused = functools.partial(show, last.image) if meter.report else None
-        with timed(meter.seconds, "model"):
-            return run_window(images, model, look, meter.step, on_fused)
-
-    frames = watched(media.read(job.input, start=job.start, frames=job.frames))
-    if job.transfer == "off":
-        lit = lit_frames(frames, framing, length, run, lambda source, relit: relit)
-        return generated(lit, info.width, info.height)
-    # Two decoders in step: one far ahead with small frames for the model, one for the output.
-    lit = lit_frames(sparse(frames, job.light_fps), framing, length, run, gains)
-    again = media.read(job.input, start=job.start, frames=job.frames)
-    return transferred(again, lit, framing)
+def _set(meter: Meter, name: str, total: float, done: float) -> None:
+    """The number of units, once it is known."""
+    units = meter.units[name]
+    units.cost = SHARES[name] / max(total, 1)
+    units.total, units.done = total, done

@@ -1,252 +1,123 @@
-"""An upscaling job -> an output file and its sidecar; and the road of its frames."""
+"""An upscaling job as chunks: overlapping windows of a clip, or a few pictures at a time.
+
+A frame's noise depends on its index in the clip alone, so windows agree where they overlap, and
+chunks can be computed in any order.
+"""
 
 from __future__ import annotations
 
-import math
-import os
-import secrets
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from relight import media
-from relight.diffusion.compute import available_memory
-from relight.engine.output import Result, checked, deliver
-from relight.engine.progress import Meter, OnProgress, frame_count, timed, window_count
-from relight.engine.windows import blended, windows
-from relight.errors import InputError
+from relight.engine.chunks import Chunk, joined
+from relight.engine.frames import FrameSource
+from relight.engine.sizes import Size
+from relight.engine.stored import pack, unpack
 from relight.jobs import UpscaleJob
-from relight.methods.diffuse_high import PAPER, RECIPES, Size, UpscaleRecipe
-from relight.models.catalogue import UPSCALERS
-from relight.models.loader import Upscaler, load_upscaler
-
-OVERLAP = 4
-"""Frames that two windows of a clip share."""
-BYTES = 160
-"""Memory per pixel of the result that a run needs besides the model's own, measured."""
-WHOLE = 4
-"""Pictures up to so many times the model's own side are denoised as a whole, larger in tiles."""
-
-LoadUpscaler = Callable[..., Upscaler]
+from relight.media import Frame
+from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
+from relight.models.loader import Upscaler
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """An upscaling job with everything decided.
+class Upscaling:
+    """The work of an upscaling job.
 
     Attributes:
-        job: with every default filled in. size: (height, width) of the result.
-        sizes: of the stages, the last of them `size`. frames: how many there will be.
+        job: with every setting decided. sizes: (height, width) of each stage.
+        chunks: of frames. times: of the frames. source: the frames to upscale.
+        upscaler: None where chunks are only read.
     """
 
     job: UpscaleJob
-    upscaler: Upscaler
-    size: Size
     sizes: tuple[Size, ...]
-    recipe: UpscaleRecipe
-    frames: int
+    chunks: tuple[Chunk, ...]
+    times: tuple[Fraction, ...]
+    source: FrameSource
+    upscaler: Upscaler | None = None
+
+    def compute(
+        self,
+        chunk: Chunk,
+        on_step: Callable[[], None] | None = None,
+        show: Callable[[Callable[[], np.ndarray]], None] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """What is stored of a chunk: its frames, enlarged.
+
+        Args:
+            on_step: called after each denoising step; may raise to stop. show: not used.
+        """
+        frames = self.source.read(chunk.first, chunk.last)
+        images = np.stack([frame.image for frame in frames])
+        step = on_step or (lambda: None)
+        if self.upscaler.window is not None:
+            return pack(self._enlarge(images, chunk.first, step), chunk)
+        each = [self._enlarge(images[i : i + 1], chunk.first + i, step) for i in range(len(images))]
+        return pack(torch.cat(each), chunk)
+
+    def frames(
+        self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
+    ) -> Iterator[Frame]:
+        """Frames from index `first` on, enlarged; `load` gives what was stored of a chunk."""
+        frames = joined(self.chunks, lambda chunk: load(chunk.name), unpack, first)
+        for index, values in enumerate(frames, first):
+            image = (values * 255).round().clip(0, 255).astype(np.uint8)
+            yield Frame(image=image, time=self.times[index])
 
     @property
-    def passes(self) -> int:
-        """Denoising steps that will be run."""
-        windows = window_count(self.frames, self.upscaler.window or 1, self.overlap)
-        return windows * len(self.sizes) * self.recipe.noising_steps
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the result."""
+        height, width = self.sizes[-1]
+        return width, height
 
-    @property
-    def overlap(self) -> int:
-        """Frames that two windows share."""
-        return OVERLAP if self.upscaler.window else 0
-
-
-def upscale(input: str | os.PathLike, output: str | os.PathLike, **settings: Any) -> Result:
-    """Upscale a picture or a clip: `upscale("in.jpg", "out.png", scale=2)`.
-
-    Args:
-        input, output: files; a clip keeps its time stamps and its sound.
-        settings: any other field of `relight.jobs.UpscaleJob`: scale, size, identity, prompt ...
-
-    Raises:
-        relight.errors.RelightError: one line saying what is wrong and what to do.
-    """
-    return run_upscale(UpscaleJob.make(input=input, output=output, **settings))
-
-
-def run_upscale(
-    job: UpscaleJob,
-    *,
-    load: LoadUpscaler = load_upscaler,
-    on_progress: OnProgress | None = None,
-) -> Result:
-    """Run one job.
-
-    Args:
-        job: what to do.
-        load: called with a job's `model` and `compute`, and `moving`; pass one that remembers.
-        on_progress: told about progress; may raise to stop, which leaves no output behind.
-
-    Raises:
-        InputError, MediaError, ModelError, Cancelled: the output file is then not there.
-    """
-    info = checked(job)
-    seconds: dict[str, float] = {}
-    plan = planned(job, info, seconds, load)
-    meter = Meter("upscaling", plan.frames, plan.passes, on_progress, seconds)
-    frames = media.read(job.input, start=job.start, frames=job.frames)
-    said = f"{plan.upscaler.name} ({plan.upscaler.why})"
-    larger = upscaled(frames, plan, meter)
-    return deliver(plan.job, info, plan.size[::-1], larger, meter, said)
-
-
-def planned(
-    job: UpscaleJob,
-    info: media.VideoInfo,
-    seconds: dict[str, float],
-    load: LoadUpscaler = load_upscaler,
-) -> Plan:
-    """Load a job's upscaler and decide everything it leaves open.
-
-    Raises:
-        InputError: a size that is no larger than the input, or takes more memory than there is;
-            more steps than the recipe has.
-        ModelError: see `load_upscaler`.
-    """
-    before = info.height, info.width
-    frames = frame_count(job, info)
-    size = possible_size(job, info)
-    if job.recipe == "paper" and (job.steps or 1) > PAPER.num_inference_steps:
-        limit = PAPER.num_inference_steps
-        raise InputError(f"steps is at most {limit} with the paper's recipe, not {job.steps}")
-    with timed(seconds, "load"):
-        upscaler = load(job.model, job.compute, moving=frames > 1)
-    job = _resolved(job, upscaler, size)
-    return Plan(
-        job=job,
-        upscaler=upscaler,
-        size=size,
-        sizes=stage_sizes(before, size),
-        recipe=_recipe(job),
-        frames=frames,
-    )
-
-
-def possible_size(job: UpscaleJob, info: media.VideoInfo) -> Size:
-    """(height, width) that a job asks for, if it can be made here; told before any work.
-
-    Raises:
-        InputError: a size that is no larger than the input, or takes more memory than there is.
-    """
-    size = target_size(job, (info.height, info.width))
-    window = max(entry.window or 1 for entry in UPSCALERS.values())
-    check_memory(size, min(frame_count(job, info), window))
-    return size
-
-
-def target_size(job: UpscaleJob, size: Size) -> Size:
-    """(height, width) that a job asks for, of a source of `size`.
-
-    Raises:
-        InputError: no larger than the source.
-    """
-    height, width = size
-    if job.size is None:
-        scale = job.scale or 2.0
-    else:
-        across, down = (int(side) for side in job.size.split("x"))
-        scale = min(across / width, down / height)
-        if scale <= 1:
-            raise InputError(f"size {job.size} is not larger than the input, {width}x{height}")
-        if max(down - height * scale, across - width * scale) < 1:
-            return down, across  # the same shape, but for rounding: 1280x720 for 854x480
-    return round(height * scale), round(width * scale)
-
-
-def check_memory(size: Size, frames: int) -> None:
-    """Refuse a result that can't fit, with an estimate, before any work.
-
-    Raises:
-        InputError: `frames` of it at once would take more than the memory that is free.
-    """
-    needed = size[0] * size[1] * frames * BYTES
-    free = available_memory()
-    if needed > free:
-        raise InputError(
-            f"{size[1]}x{size[0]} would take about {needed / 2**30:.0f} GiB of memory, and "
-            f"{free / 2**30:.0f} GiB are free: choose a smaller scale or size"
-        )
-
-
-def stage_sizes(before: Size, target: Size) -> tuple[Size, ...]:
-    """The sizes on the way: each stage about doubles the sides at most."""
-    scale = max(after / side for side, after in zip(before, target, strict=True))
-    count = max(math.ceil(math.log2(scale) - 0.1), 1)
-    between = [
-        tuple(round(a * (b / a) ** (i / count)) for a, b in zip(before, target, strict=True))
-        for i in range(1, count)
-    ]
-    return (*between, target)
-
-
-def upscaled(frames: Iterable[media.Frame], plan: Plan, meter: Meter) -> Iterator[media.Frame]:
-    """Frames, enlarged: pictures one by one, clips in overlapping windows, in constant memory."""
-    length = plan.upscaler.window or 1
-    times: deque[Fraction] = deque()
-
-    def parts() -> Iterator[tuple[int, Tensor]]:
-        known = 0
-        for start, window in windows(frames, length, min(plan.overlap, length - 1)):
-            times.extend(frame.time for frame in window[known - start :])
-            known = start + len(window)
-            images = np.stack([frame.image for frame in window])
-            with timed(meter.seconds, "model"):
-                larger = enlarge(images, start, plan, meter.step)
-            yield start, larger
-
-    for pixels in blended(parts(), torch.lerp):
-        image = (pixels.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().cpu().numpy()
-        yield media.Frame(image=image, time=times.popleft())
+    def _enlarge(self, images: np.ndarray, start: int, on_step: Callable[[], None]) -> Tensor:
+        return enlarge(images, start, self.job, self.sizes, self.upscaler, on_step)
 
 
 def enlarge(
-    images: np.ndarray, start: int, plan: Plan, on_step: Callable[[], None] | None = None
+    images: np.ndarray,
+    start: int,
+    job: UpscaleJob,
+    sizes: tuple[Size, ...],
+    upscaler: Upscaler,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """(frames, h, w, 3) uint8 -> (frames, 3, *size) in [0, 1].
+    """(frames, h, w, 3) uint8 -> (frames, 3, height, width) in [0, 1], of the last of `sizes`.
 
     Args:
-        start: index of the first frame in its clip: a frame's noise depends on it alone, so that
-            windows agree where they overlap.
+        start: index of the first frame in its clip: a frame's noise depends on it alone.
+        job: with every setting decided.
     """
 
     def step(pipe: Any, index: int, timestep: Tensor, tensors: dict[str, Any]) -> dict[str, Any]:
-        if on_step is not None:
-            on_step()
+        on_step()
         return tensors
 
-    job, pipe = plan.job, plan.upscaler.pipe
+    pipe = upscaler.pipe
     common = {
         "prompt": job.prompt,
         "negative_prompt": job.negative_prompt,
-        "sizes": plan.sizes,
-        "recipe": plan.recipe,
+        "sizes": sizes,
+        "recipe": recipe_of(job),
         "tile": job.tile or None,
         "pad": True,
         "output_type": "pt",
         "callback_on_step_end": step,
         "generator": torch.Generator("cpu").manual_seed(job.seed),
     }
-    if plan.upscaler.window is None:
+    if upscaler.window is None:
         return pipe(image=images, **common).images
-    noise = pipe.frame_noise(plan.sizes, len(images), start, job.seed)
+    noise = pipe.frame_noise(sizes, len(images), start, job.seed)
     return pipe(images, stage_noise=noise, **common).frames[0]
 
 
-def _recipe(job: UpscaleJob) -> UpscaleRecipe:
+def recipe_of(job: UpscaleJob) -> UpscaleRecipe:
     """The recipe with the settings of a job that leaves nothing open."""
     recipe = RECIPES[job.recipe].with_(
         # The default recipe's schedule is as long as its steps ask for.
@@ -257,26 +128,3 @@ def _recipe(job: UpscaleJob) -> UpscaleRecipe:
     if job.recipe == "paper":
         return recipe
     return recipe.with_(dwt_steps=job.steps).with_identity(job.identity)
-
-
-def _resolved(job: UpscaleJob, upscaler: Upscaler, size: Size) -> UpscaleJob:
-    """The job with every open setting decided, so that its sidecar repeats the run exactly."""
-    recipe = RECIPES[job.recipe]
-    known = upscaler.name in UPSCALERS
-    own = None if job.recipe == "paper" else upscaler.entry.steps
-    tile, side = job.tile, round(upscaler.side)
-    if tile is None and max(size) > WHOLE * side:
-        tile = 2 * side
-    decided = {
-        "model": upscaler.name if known else str(Path(upscaler.name).absolute()),
-        # Not the size it comes to: rounded, that would fit the picture's shape less well.
-        "scale": None if job.size else job.scale or 2.0,
-        "seed": secrets.randbelow(2**31) if job.seed is None else job.seed,
-        "steps": job.steps or own or recipe.noising_steps,
-        "guidance": upscaler.entry.guidance if job.guidance is None else job.guidance,
-        "tile": tile or 0,
-        "device": upscaler.compute.device,
-        "dtype": upscaler.compute.dtype,
-        "memory": upscaler.compute.memory,
-    }
-    return job.model_copy(update=decided)

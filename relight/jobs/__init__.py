@@ -4,4 +4,7 @@ from relight.jobs.base import Compute, Job
 from relight.jobs.relight import RelightJob
 from relight.jobs.upscale import UpscaleJob
 
-__all__ = ["Compute", "Job", "RelightJob", "UpscaleJob"]
+KINDS: dict[str, type[Job]] = {"relight": RelightJob, "upscale": UpscaleJob}
+"""Kinds of jobs by the name that sidecars and manifests give them."""
+
+__all__ = ["KINDS", "Compute", "Job", "RelightJob", "UpscaleJob"]

@@ -54,6 +54,24 @@ Compile = Annotated[
         "long clips."
     ),
 ]
+Devices = Annotated[
+    str | None,
+    Field(
+        description="Several devices, e.g. cuda:0,cuda:1: chunks of the clip are computed in one "
+        "process each."
+    ),
+]
+WorkFolder = Annotated[
+    Path | None,
+    Field(
+        description="Folder for the chunks of a run until it is complete; default: beside the "
+        "output."
+    ),
+]
+KeepWork = Annotated[bool, Field(description="Keep the chunks when the output is complete.")]
+Resume = Annotated[
+    bool, Field(description="Take over the finished chunks of a run that was interrupted.")
+]
 Overwrite = Annotated[bool, Field(description="Replace the output if it exists.")]
 
 

@@ -11,14 +11,18 @@ from relight.jobs.base import (
     Attention,
     Compile,
     Device,
+    Devices,
     Dtype,
     Fraction01,
     Frames,
     Job,
+    KeepWork,
     Memory,
     Overwrite,
+    Resume,
     Seed,
     Start,
+    WorkFolder,
 )
 from relight.lights import Keyframe, Light, MovingLight, parse_light, usages
 
@@ -120,6 +124,10 @@ class RelightJob(Job):
     memory: Memory = "auto"
     attention: Attention = "auto"
     compile: Compile = False
+    devices: Devices = None
+    work: WorkFolder = None
+    keep_work: KeepWork = False
+    resume: Resume = True
     overwrite: Overwrite = False
 
     @field_validator("light", mode="before")

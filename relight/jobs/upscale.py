@@ -11,14 +11,18 @@ from relight.jobs.base import (
     Attention,
     Compile,
     Device,
+    Devices,
     Dtype,
     Fraction01,
     Frames,
     Job,
+    KeepWork,
     Memory,
     Overwrite,
+    Resume,
     Seed,
     Start,
+    WorkFolder,
 )
 
 
@@ -88,6 +92,10 @@ class UpscaleJob(Job):
     memory: Memory = "auto"
     attention: Attention = "auto"
     compile: Compile = False
+    devices: Devices = None
+    work: WorkFolder = None
+    keep_work: KeepWork = False
+    resume: Resume = True
     overwrite: Overwrite = False
 
     @model_validator(mode="after")

@@ -149,6 +149,7 @@ def write(
     overwrite: bool = False,
     crf: int = 18,
     audio: bool = True,
+    scratch: Path | None = None,
 ) -> Iterator[Writer]:
     """Open `path` for frames; it appears, whole, when the block ends, or never.
 
@@ -157,7 +158,8 @@ def write(
     crf: 0 (lossless) to 51, lower is better and larger. start: where the frames begin in the
     source, in seconds; the first frame goes to 0 and the sound is moved with it.
     source: whose sound and subtitles to copy, packet by packet, from the first frame to the end
-    of the last (None, or audio=False: silent). What the container cannot hold is encoded as AAC
+    of the last (None, or audio=False: silent). scratch: folder of the unfinished file; None: beside
+    `path`. What the container cannot hold is encoded as AAC
     (sound; Opus for .webm) or left out (subtitles), with a logged warning.
 
     H.264 and VP9 are 8-bit, limited range, BT.709, tagged so, and 4:2:0. A size with an odd side
@@ -176,7 +178,7 @@ def write(
         raise InputError(f"crf is {crf}: give 0 (lossless) to 51, 18 looks like the source")
     if not math.isfinite(start) or start < 0:
         raise InputError(f"start is {start} s: give a time of 0 s or later")
-    place = places.place(path)
+    place = places.place(path, scratch)
     writer = None
     try:
         writer = _writer(place.part, path, source if audio else None, size, fps, start, crf)

@@ -1,5 +1,6 @@
 """Where an output goes: one file or a numbered sequence, hidden until it is whole."""
 
+import errno
 import os
 import re
 import secrets
@@ -24,11 +25,12 @@ def first_file(path: Path) -> Path:
 class Place(ABC):
     """Where an output goes; writers write to `part`, a hidden name that only this run knows."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, scratch: Path | None = None) -> None:
         self.path = path
         self.folder = path.parent
-        self.near = self.folder  # the folder that is there already; the part lies in it
-        self.part = _part(path)
+        self.near = self.folder  # the folder that is there already; the part is made in it
+        self.scratch = scratch
+        self.part = _part(path, scratch)
 
     @abstractmethod
     def taken(self) -> list[Path]:
@@ -50,7 +52,7 @@ class File(Place):
         return [self.path] if os.path.lexists(self.path) else []
 
     def move_in(self) -> None:
-        os.replace(self.part, self.path)
+        _move(self.part, self.path)
 
     def remove(self) -> None:
         self.part.unlink(missing_ok=True)
@@ -62,11 +64,11 @@ class Sequence(Place):
     The part is a folder: in the pictures' own one, or beside that while it is not made yet.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, scratch: Path | None = None) -> None:
+        super().__init__(path, scratch)
         if not os.path.lexists(self.folder):
             self.near = self.folder.parent
-            self.part = _part(self.folder)
+            self.part = _part(self.folder, scratch)
 
     def taken(self) -> list[Path]:
         """Every picture that belongs to the sequence by its name, whatever its number."""
@@ -105,14 +107,31 @@ class Sequence(Place):
         shutil.rmtree(self.part, ignore_errors=True)
 
 
-def place(path: Path) -> Place:
-    """The place that `path` means."""
-    return Sequence(path) if is_sequence(path) else File(path)
+def place(path: Path, scratch: Path | None = None) -> Place:
+    """The place that `path` means; its part is made in `scratch`, or beside it."""
+    return Sequence(path, scratch) if is_sequence(path) else File(path, scratch)
 
 
-def _part(path: Path) -> Path:
-    """A hidden name beside `path`; random, so that two runs never write into one file."""
+def _move(part: Path, path: Path) -> None:
+    """Rename; from another file system, by a copy beside the target, so that it appears whole."""
+    try:
+        os.replace(part, path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy = _part(path, None)
+        try:
+            shutil.copyfile(part, copy)
+            os.replace(copy, path)
+        finally:
+            copy.unlink(missing_ok=True)
+        part.unlink()
+
+
+def _part(path: Path, scratch: Path | None) -> Path:
+    """A hidden name in `scratch` or beside `path`; random: two runs never write into one file."""
     ending = f".{secrets.token_hex(3)}.part{path.suffix}"
     stem = path.stem.encode()[: 250 - len(ending)].decode(errors="ignore")  # names: 255 bytes
     # Absolute, so that no part of a name ("a:b.mp4") is taken for a protocol.
-    return path.absolute().with_name(f".{stem}{ending}")
+    folder = path.absolute().parent if scratch is None else scratch.absolute()
+    return folder / f".{stem}{ending}"

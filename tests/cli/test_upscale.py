@@ -243,7 +243,7 @@ def test_an_upscale_out_of_range_is_refused(tmp_path, capsys, relit, upscale):
 
 
 def test_too_large_a_result_is_refused_before_a_model_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr("relight.engine.upscaling.available_memory", lambda: 2**20)
+    monkeypatch.setattr("relight.engine.sizes.available_memory", lambda: 2**20)
 
     def never(*_):
         raise AssertionError("a model was loaded")

@@ -107,7 +107,7 @@ def test_progress_rises_to_the_end_and_can_stop_the_run(tmp_path, load):
     run_relight(job, load=load, on_progress=seen.append)
     fractions = [p.fraction for p in seen]
     assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
-    assert {p.stage for p in seen} == {"relighting", "writing"}
+    assert {p.stage for p in seen} == {"reading", "relighting", "writing"}
 
     def stop(progress):
         raise Cancelled("stopped")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from relight import media
-from relight.engine.light_stream import GLIMPSE, glimpse
+from relight.engine.relighting import GLIMPSE, glimpse
 from relight.errors import Cancelled, InputError, MediaError
 from relight.ui import clips, work
 from relight.ui.orders import Order

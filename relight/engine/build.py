@@ -1,0 +1,244 @@
+"""From a job and its models to work that can be computed: settings decided, chunks cut."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from relight.diffusion.framing import Framing
+from relight.engine.chunks import Chunk, windows
+from relight.engine.frames import Buffered, Source
+from relight.engine.prepare import upscale_job
+from relight.engine.relighting import Relighting
+from relight.engine.sizes import Size, stage_sizes, target_size
+from relight.engine.survey import Survey
+from relight.engine.upscaling import Upscaling, recipe_of
+from relight.engine.work import Work
+from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.lights import Light, MovingLight, parse_light
+from relight.media import Frame, VideoInfo
+from relight.methods.diffuse_high import RECIPES
+from relight.models.catalogue import CATALOGUE, UPSCALERS
+from relight.models.loader import Model, Upscaler, load_model, load_upscaler
+from relight.relighters.ic_light import image_to_image_steps
+
+OVERLAP = 4
+"""Frames two windows share: half a second of those a model sees at the default rate."""
+PICTURES = 8
+"""Frames in a chunk of a model that takes pictures one by one."""
+WHOLE = 4
+"""Pictures up to so many times the model's own side are denoised as a whole, larger in tiles."""
+
+
+class Workflow(Protocol):
+    """What is computed for a job, chunk by chunk."""
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]: ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the result."""
+        ...
+
+    def compute(
+        self,
+        chunk: Chunk,
+        on_step: Callable[[], None] | None = None,
+        show: Callable[[Callable[[], np.ndarray]], None] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """What is stored of a chunk; told its steps, and what there is to see meanwhile."""
+        ...
+
+    def frames(
+        self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
+    ) -> Iterator[Frame]:
+        """The result from frame `first` on; `load` gives what was stored of a chunk."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """What a job has loaded; None for what it doesn't need."""
+
+    relighting: Model | None = None
+    upscaling: Upscaler | None = None
+
+    @property
+    def described(self) -> str:
+        """Names, and why they were taken."""
+        relighting, upscaling = self.relighting, self.upscaling
+        if relighting is None:
+            return f"{upscaling.name} ({upscaling.why})"
+        said = f"{relighting.name} ({relighting.why})"
+        return said if upscaling is None else f"{said}, {upscaling.name}"
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """What the weights were: component -> commit or hash."""
+        found: dict[str, str] = {}
+        for model in (self.relighting, self.upscaling):
+            found |= {} if model is None else model.weights
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaders:
+    """How models are loaded; an app passes ones that remember."""
+
+    relighting: Callable[..., Model] = load_model
+    upscaling: Callable[..., Upscaler] = load_upscaler
+
+    def load(self, job: Job, moving: bool) -> Models:
+        """The models of a job; `moving` for clips, else for single pictures."""
+        if isinstance(job, UpscaleJob):
+            return Models(upscaling=self.upscaling(job.model, job.compute, moving=moving))
+        model = self.relighting(job.model, job.compute)
+        if job.upscale is None:
+            return Models(relighting=model)
+        second = upscale_job(job, _upscaler_of(model))
+        upscaler = self.upscaling(second.model, second.compute, moving=moving)
+        return Models(relighting=model, upscaling=upscaler)
+
+
+def _upscaler_of(model: Model) -> str:
+    """What enlarges the result of a model: its own weights if they can."""
+    upscaler = model.entry.upscaler
+    if upscaler != "auto" and model.name not in CATALOGUE:
+        return model.name  # a folder of one's own
+    return upscaler
+
+
+def resolve(job: Job, models: Models, info: VideoInfo) -> Job:
+    """The job with every open setting decided, so that its sidecar repeats the run exactly."""
+    seed = secrets.randbelow(2**31) if job.seed is None else job.seed
+    if isinstance(job, RelightJob):
+        return _resolve_relight(job.model_copy(update={"seed": seed}), models.relighting, info)
+    return _resolve_upscale(
+        job.model_copy(update={"seed": seed}), models.upscaling, (info.height, info.width)
+    )
+
+
+def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJob:
+    default = model.entry.defaults
+    larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
+    decided: dict[str, Any] = {
+        "model": model.name if model.name in CATALOGUE else str(Path(model.name).absolute()),
+        "scene": job.prompt if job.scene is None else job.scene,
+        "strength": job.strength or default.strength,
+        "steps": job.steps or default.steps,
+        "relight_steps": job.relight_steps or default.relight_steps,
+        "gamma": model.pipe.recipes[job.recipe].gamma if job.gamma is None else job.gamma,
+        "side": job.side or round(model.side),
+        **_placed(model),
+    }
+    if job.transfer == "auto":
+        decided["transfer"] = "on" if model.entry.transfer or larger else "off"
+    return job.model_copy(update=decided)
+
+
+def _resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> UpscaleJob:
+    recipe = RECIPES[job.recipe]
+    own = None if job.recipe == "paper" else upscaler.entry.steps
+    tile, side = job.tile, round(upscaler.side)
+    if tile is None and max(target_size(job, before)) > WHOLE * side:
+        tile = 2 * side
+    known = upscaler.name in UPSCALERS
+    decided = {
+        "model": upscaler.name if known else str(Path(upscaler.name).absolute()),
+        # Not the size it comes to: rounded, that would fit the picture's shape less well.
+        "scale": None if job.size else job.scale or 2.0,
+        "steps": job.steps or own or recipe.noising_steps,
+        "guidance": upscaler.entry.guidance if job.guidance is None else job.guidance,
+        "tile": tile or 0,
+        **_placed(upscaler),
+    }
+    return job.model_copy(update=decided)
+
+
+def _placed(model: Model | Upscaler) -> dict[str, str]:
+    compute = model.compute
+    return {"device": compute.device, "dtype": compute.dtype, "memory": compute.memory}
+
+
+def workflows(
+    job: Job, models: Models, info: VideoInfo, survey: Survey, work: Work
+) -> tuple[Workflow, ...]:
+    """The work of a job that leaves nothing open: each workflow needs the chunks of the last.
+
+    The frames of the last one are the result.
+    """
+    if isinstance(job, UpscaleJob):
+        source = Source(job.input, survey.times)
+        return (_upscaling(job, models.upscaling, (info.height, info.width), survey, source.open),)
+    relighting = _relighting(job, models.relighting, info, survey, work)
+    if job.upscale is None:
+        return (relighting,)
+    second = _resolve_upscale(
+        upscale_job(job, models.upscaling.name), models.upscaling, (info.height, info.width)
+    )
+
+    def relit(first: int) -> Iterator[Frame]:
+        return relighting.frames(work.load, first)
+
+    size = info.height, info.width
+    return relighting, _upscaling(second, models.upscaling, size, survey, relit)
+
+
+def framing_of(job: RelightJob, model: Model, info: VideoInfo) -> Framing:
+    """How the frames of a resolved job are shown to its model."""
+    return Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
+
+
+def _relighting(
+    job: RelightJob, model: Model, info: VideoInfo, survey: Survey, work: Work
+) -> Relighting:
+    relights = model.pipe.recipes[job.recipe].relit_steps(job.steps)
+    _, passes = image_to_image_steps(job.relight_steps)
+    length = model.entry.window
+    overlap = min(OVERLAP, length - 1)
+    chunks = windows(len(survey.seen), length, overlap, stage="light", passes=relights * passes)
+    return Relighting(
+        job=job,
+        light=_light(job),
+        framing=framing_of(job, model, info),
+        size=(info.width, info.height),
+        survey=survey,
+        work=work,
+        chunks=chunks,
+        model=model,
+    )
+
+
+def _light(job: RelightJob) -> Light:
+    return MovingLight.read(job.light_at) if job.light_at else parse_light(job.light)
+
+
+def _upscaling(
+    job: UpscaleJob,
+    upscaler: Upscaler,
+    before: Size,
+    survey: Survey,
+    open: Callable[[int], Iterator[Frame]],
+) -> Upscaling:
+    sizes = stage_sizes(before, target_size(job, before))
+    passes = len(sizes) * recipe_of(job).noising_steps
+    length, overlap = upscaler.window or PICTURES, OVERLAP if upscaler.window else 0
+    chunks = windows(
+        len(survey.times), length, min(overlap, length - 1), stage="upscale", passes=passes
+    )
+    if upscaler.window is None:  # one picture after another
+        chunks = tuple(replace(chunk, passes=passes * len(chunk)) for chunk in chunks)
+    return Upscaling(
+        job=job,
+        sizes=sizes,
+        chunks=chunks,
+        times=survey.times,
+        source=Buffered(open),
+        upscaler=upscaler,
+    )

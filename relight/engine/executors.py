@@ -1,0 +1,150 @@
+"""Executors run the chunks of a workflow: one after another, or in one process a device.
+
+Chunks don't depend on each other within a workflow, so every executor makes the same files.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import queue
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relight.engine.chunks import Chunk
+from relight.engine.progress import Meter, timed
+from relight.engine.work import Work
+from relight.errors import ModelError, RelightError
+
+if TYPE_CHECKING:
+    from relight.engine.build import Workflow
+
+LOOK_S = 0.1
+"""Seconds between two looks at the workers."""
+
+OnDone = Callable[[Chunk], None]
+
+
+def serial(
+    workflow: Workflow, chunks: Sequence[Chunk], work: Work, meter: Meter, on_done: OnDone
+) -> None:
+    """One chunk after another, in this process."""
+    for chunk in chunks:
+        meter.tell()
+        steps = _Steps(meter, chunk)
+        with timed(meter.seconds, "model"):
+            arrays = workflow.compute(chunk, steps, meter.show if meter.report else None)
+        work.save(chunk.name, arrays)
+        steps.finish()
+        on_done(chunk)
+
+
+class _Steps:
+    """Counts the passes of a chunk, as many as were planned however many there are."""
+
+    def __init__(self, meter: Meter, chunk: Chunk) -> None:
+        self._meter, self._stage, self._left = meter, chunk.stage, chunk.passes
+
+    def __call__(self) -> None:
+        count = min(self._left, 1)
+        self._left -= count
+        self._meter.add(self._stage, count)
+
+    def finish(self) -> None:
+        """The chunk is done, whatever its steps came to."""
+        self._meter.add(self._stage, self._left)
+        self._left = 0
+
+
+class Processes:
+    """Workers, one process a device, that load their models once and take chunk after chunk.
+
+    Args:
+        root: the work folder, whose manifest says what the job is.
+        devices: torch devices, one worker each; a device may be named several times.
+        threads: CPU threads of each worker. They must be as many as a serial run has, where the
+            same bytes are wanted: sums differ in their last bits with the number of threads.
+    """
+
+    def __init__(self, root: Path, devices: Sequence[str], threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._tasks: Any = context.Queue()
+        self._answers: Any = context.Queue()
+        self._workers = [
+            context.Process(
+                target=_work, args=(root, device, threads, self._tasks, self._answers), daemon=True
+            )
+            for device in devices
+        ]
+        for worker in self._workers:
+            worker.start()
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.join(5)
+
+    def run(self, stage: int, chunks: Sequence[Chunk], meter: Meter, on_done: OnDone) -> None:
+        """Run the chunks of one workflow, given by its place; returns when all are there.
+
+        Raises:
+            RelightError: that of the first worker that failed, or that one died.
+        """
+        for chunk in chunks:
+            self._tasks.put((stage, chunk))
+        waiting = {chunk.name: chunk for chunk in chunks}
+        steps = {chunk.name: _Steps(meter, chunk) for chunk in chunks}
+        with timed(meter.seconds, "model"):
+            while waiting:
+                meter.tell()
+                try:
+                    kind, value = self._answers.get(timeout=LOOK_S)
+                except queue.Empty:
+                    self._check_alive()
+                    continue
+                if kind == "error":
+                    raise value
+                if kind == "step":
+                    steps[value]()
+                else:
+                    steps[value].finish()
+                    on_done(waiting.pop(value))
+
+    def _check_alive(self) -> None:
+        for worker in self._workers:
+            if worker.exitcode is not None:
+                raise ModelError(
+                    f"a worker process ended with exit code {worker.exitcode}: run the same "
+                    "command again to go on, with fewer devices or --memory low if it was killed "
+                    "for memory"
+                )
+
+
+def _work(root: Path, device: str, threads: int, tasks: Any, answers: Any) -> None:
+    """A worker: loads the models of the job in `root` and computes the chunks it is given."""
+    try:
+        import torch
+
+        from relight.engine.restore import restore
+
+        torch.set_num_threads(threads)
+        work = Work(root)
+        workflows = restore(work, device)
+        while True:
+            stage, chunk = tasks.get()
+            step = functools.partial(answers.put, ("step", chunk.name))
+            arrays = workflows[stage].compute(chunk, step)
+            work.save(chunk.name, arrays)
+            answers.put(("done", chunk.name))
+    except RelightError as error:
+        answers.put(("error", error))
+    except KeyboardInterrupt:
+        pass
+    except BaseException as error:
+        reason = " ".join(str(error).split())[:300]
+        answers.put(("error", ModelError(f"a worker failed: {type(error).__name__}: {reason}")))

@@ -1,0 +1,64 @@
+"""Source frames by their index: read in order where possible, else from the nearest key frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from relight import media
+from relight.media import Frame
+
+
+class FrameSource(Protocol):
+    """Frames of a clip by index."""
+
+    def read(self, first: int, last: int) -> list[Frame]:
+        """Frames `first` to `last` (not included)."""
+        ...
+
+
+class Source:
+    """The frames of a file.
+
+    Args:
+        path: the file. times: of its frames, as a survey found them.
+    """
+
+    def __init__(self, path: Path, times: Sequence[Fraction]) -> None:
+        self.path, self.times = path, times
+
+    def open(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
+        """Stream frames `first` to `last`."""
+        last = len(self.times) if last is None else last
+        if first >= last:
+            return iter(())
+        # A decoder that starts in the middle is asked for the exact time it was found at.
+        return media.read(self.path, start=float(self.times[first]), frames=last - first)
+
+
+class Buffered:
+    """`FrameSource` over streams: consecutive, overlapping requests decode each frame once.
+
+    Args:
+        open: (first) -> a stream of the frames from index `first` on.
+    """
+
+    def __init__(self, open: Callable[[int], Iterator[Frame]]) -> None:
+        self._open = open
+        self._stream: Iterator[Frame] | None = None
+        self._held: list[Frame] = []
+        self._begin = 0  # index of the first frame held
+
+    def read(self, first: int, last: int) -> list[Frame]:
+        """Frames `first` to `last` (not included); they are held until the next request."""
+        end = self._begin + len(self._held)
+        if self._stream is None or not self._begin <= first <= end:
+            self._stream, self._held = self._open(first), []
+            self._begin = end = first
+        self._held = self._held[first - self._begin :]
+        self._begin = first
+        for _ in range(last - end):
+            self._held.append(next(self._stream))
+        return self._held[: last - first]

@@ -1,0 +1,138 @@
+"""The manifest of a run: what was asked for, of which input and weights, and what is done.
+
+Chunks of an earlier run are taken over only if nothing that decides their content has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from relight.engine.work import Work
+from relight.errors import MediaError
+from relight.jobs import Job
+
+SCHEMA = 1
+"""Version of the manifest and of the chunk files."""
+WHOLE = 64 * 2**20
+"""Files up to this many bytes are hashed whole, larger ones in blocks spread over them."""
+BLOCK, BLOCKS = 2**20, 64
+FILE = "manifest.json"
+
+MANNER = frozenset({"devices", "work", "keep_work", "resume"})
+"""Settings that say how a job is run, and change nothing of its result."""
+UNRELATED = MANNER | {"input", "output", "overwrite"}
+"""Settings in which two runs may differ that share chunks; the input is known by its content."""
+
+
+@dataclass(kw_only=True)
+class Manifest:
+    """One run.
+
+    Attributes:
+        kind: "relight" or "upscale". version: of the project.
+        asked: the settings as they were given. resolved: with every default filled in.
+        files: fingerprints of the input and of other files that settings name.
+        weights: what the weights were: component -> commit or hash.
+        chunks: name -> "done" or "waiting", in the order of the plan.
+    """
+
+    kind: str
+    version: str
+    asked: dict[str, Any]
+    files: dict[str, str]
+    resolved: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    chunks: dict[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def save(self, work: Work) -> None:
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        work.write(work.root / FILE, text.encode())
+
+
+def read(work: Work) -> Manifest | None:
+    """The manifest of an earlier run, if there is one that can be read."""
+    try:
+        stored = json.loads((work.root / FILE).read_text(encoding="utf-8"))
+        known = {one.name for one in fields(Manifest)}
+        return Manifest(**{key: value for key, value in stored.items() if key in known})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def difference(old: Manifest, new: Manifest) -> str | None:
+    """The first thing in which two runs differ, in words; None if chunks can be taken over.
+
+    What one of them leaves empty (settings and weights are known only once a model is loaded) is
+    not compared.
+    """
+    for name in ("schema", "version", "kind"):
+        if getattr(old, name) != getattr(new, name):
+            return f"{name} was {getattr(old, name)!r}, is {getattr(new, name)!r}"
+    for group in ("asked", "files", "resolved", "weights"):
+        before, now = getattr(old, group), getattr(new, group)
+        if not before or not now:
+            continue
+        for key in sorted((before.keys() | now.keys()) - _ignored(group)):
+            if before.get(key) != now.get(key):
+                return _described(group, key, before.get(key), now.get(key))
+    return None
+
+
+def _ignored(group: str) -> frozenset[str]:
+    return UNRELATED if group in ("asked", "resolved") else frozenset()
+
+
+def _described(group: str, key: str, before: Any, now: Any) -> str:
+    if group == "files":
+        return f"the file given as {key} has changed"
+    if group == "weights":
+        return f"the weights of {key} have changed"
+    return f"{key} was {str(before)[:60]!r}, is {str(now)[:60]!r}"
+
+
+def fingerprints(job: Job) -> dict[str, str]:
+    """Setting -> fingerprint of the file it names, for the input and all others that are files."""
+    found = {}
+    for name, value in job.settings().items():
+        if name in UNRELATED - {"input"} or not isinstance(value, str):
+            continue
+        path = Path(value)
+        if name == "input" or (len(value) < 4096 and "\0" not in value and _is_file(path)):
+            found[name] = fingerprint(path)
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a prompt may be longer than any file name
+        return False
+
+
+def fingerprint(path: Path) -> str:
+    """A hash of a file's size and content: of all of it, or of blocks spread over a large one.
+
+    Raises:
+        MediaError: it can't be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        digest.update(str(size).encode())
+        with path.open("rb") as file:
+            if size <= WHOLE:
+                while block := file.read(BLOCK):
+                    digest.update(block)
+            else:
+                digest.update(str(path.stat().st_mtime_ns).encode())
+                for index in range(BLOCKS):
+                    file.seek((size - BLOCK) * index // (BLOCKS - 1))
+                    digest.update(file.read(BLOCK))
+    except OSError as error:
+        raise MediaError(f"{path} can't be read ({error.strerror})") from None
+    return digest.hexdigest()

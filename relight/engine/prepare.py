@@ -1,0 +1,53 @@
+"""Everything that can be refused or estimated before a model is loaded. Torch-free."""
+
+from __future__ import annotations
+
+from relight.engine.sizes import possible_size
+from relight.errors import InputError
+from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.lights import resolve as resolve_light
+from relight.media import VideoInfo
+from relight.models.catalogue import UPSCALERS
+
+LONGEST_SCHEDULE = 50
+"""Steps of DiffuseHigh's published schedule: its recipe can't run more."""
+
+
+def refuse(job: Job, info: VideoInfo) -> None:
+    """Refuse what can't be, before torch is imported.
+
+    Raises:
+        InputError: a light, a size or a number of steps that can't be.
+    """
+    upscaling = None
+    if isinstance(job, RelightJob):
+        length = None if info.duration is None else info.duration - job.start
+        resolve_light(job.light, job.light_at, length)
+        if job.upscale is not None:
+            upscaling = upscale_job(job, "auto")
+    elif isinstance(job, UpscaleJob):
+        upscaling = job
+        if job.recipe == "paper" and (job.steps or 1) > LONGEST_SCHEDULE:
+            raise InputError(
+                f"steps is at most {LONGEST_SCHEDULE} with the paper's recipe, not {job.steps}",
+                field="steps",
+                value=job.steps,
+            )
+    if upscaling is not None:
+        window = max(entry.window or 1 for entry in UPSCALERS.values())
+        possible_size(upscaling, (info.height, info.width), min(frame_count(job, info), window))
+
+
+def frame_count(job: Job, info: VideoInfo) -> int:
+    """How many frames a job will take, as far as the file tells."""
+    rate = float(info.fps)
+    count = info.frames or round((info.duration or 0) * rate)
+    count = max(count - round(job.start * rate), 1)
+    return min(count, job.frames or count)
+
+
+def upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
+    """How the result of a relighting job is enlarged."""
+    same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")
+    settings = {name: getattr(job, name) for name in (*same, "attention", "compile")}
+    return UpscaleJob(model=upscaler, scale=job.upscale, **settings)

@@ -1,0 +1,234 @@
+"""A relighting job as chunks: windows of small frames -> their light -> every source frame.
+
+Light changes slowly, so the model sees few frames, small. What it makes of them is turned into
+light (`relight.methods.light_transfer`) which is carried to every frame of the source along the
+source's own motion. A chunk is one window of the model; it depends on the stored small frames
+alone, so chunks can be computed in any order.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.diffusion.framing import Framing
+from relight.engine.chunks import Chunk, joined
+from relight.engine.frames import Source
+from relight.engine.stored import pack, unpack
+from relight.engine.survey import SmallFrames, Survey
+from relight.engine.work import Work
+from relight.jobs import RelightJob
+from relight.lights import Light
+from relight.media import Frame
+from relight.methods.gain_and_glow import GainGlow, apply_light_uint8
+from relight.methods.light_transfer import fit_light, smooth_light
+from relight.methods.optical_flow import between
+from relight.models.loader import Model
+
+DRAWN = 0.06
+"""Window of the light's fit for frames that a model drew, of the shorter side: over its noise."""
+GLIMPSE = 640
+"""Longer side, in pixels, of the pictures shown while a clip is being lit."""
+
+
+@dataclass(frozen=True)
+class Lit:
+    """One frame the model saw. small: (3, h, w) in [0, 1]; light: its gain and glow, (6, h, w)."""
+
+    time: Fraction
+    small: Tensor
+    light: Tensor
+
+
+@dataclass(kw_only=True)
+class Relighting:
+    """The work of a relighting job.
+
+    Attributes:
+        job: with every setting decided. light: its light, read. chunks: windows of seen frames.
+        size: (width, height) of the source. model: None where chunks are only read.
+    """
+
+    job: RelightJob
+    light: Light
+    framing: Framing
+    size: tuple[int, int]
+    survey: Survey
+    work: Work
+    chunks: tuple[Chunk, ...]
+    model: Model | None = None
+
+    def __post_init__(self) -> None:
+        self.small = SmallFrames(self.work)
+        self.source = Source(self.job.input, self.survey.times)
+
+    def compute(
+        self,
+        chunk: Chunk,
+        on_step: Callable[[], None] | None = None,
+        show: Callable[[Callable[[], np.ndarray]], None] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """What is stored of a window: its gain and glow, or the model's own frames.
+
+        Args:
+            on_step: called after each pass of the relighter; may raise to stop.
+            show: given, after each relight, a function that makes a picture of it.
+        """
+        images = self.small.stack(chunk.first, chunk.last)
+        on_fused = None if show is None else functools.partial(self._show, show, self._peek(chunk))
+        padded = self.framing.pad(images)
+        seen = self.survey.seen[chunk.first : chunk.last]
+        seconds = [float(self.survey.times[i] - self.survey.times[0]) for i in seen]
+        relit = run_window(
+            padded, self.model, self.job, self.light, seconds, on_step=on_step, on_fused=on_fused
+        )
+        relit = self.framing.cut(relit).cpu().float()
+        if self.job.transfer == "off":
+            return pack(relit, chunk)
+        source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        light = smooth_light(fit_light(source, relit, radius=DRAWN), source)
+        return {"light": light.planes.numpy()}
+
+    def frames(
+        self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
+    ) -> Iterator[Frame]:
+        """Frames from index `first` on, relit; `load` gives what was stored of a chunk."""
+        if self.job.transfer == "off":
+            return self._generated(load, first)
+        number = max(np.searchsorted(self.survey.seen, first, "right") - 1, 0)
+        return transferred(self.source.open(first), self._lit(load, int(number)), self.framing)
+
+    def _lit(self, load: Callable[[str], dict[str, np.ndarray]], begin: int) -> Iterator[Lit]:
+        lights = joined(
+            self.chunks, lambda chunk: load(chunk.name), lambda x, i: x["light"][i], begin
+        )
+        for number, light in enumerate(lights, begin):
+            small = torch.from_numpy(self.small[number]).permute(2, 0, 1).float() / 255
+            time = self.survey.times[self.survey.seen[number]]
+            yield Lit(time, small, torch.from_numpy(light))
+
+    def _generated(
+        self, load: Callable[[str], dict[str, np.ndarray]], first: int
+    ) -> Iterator[Frame]:
+        """The model's own frames, at the source's size."""
+        width, height = self.size
+        frames = joined(self.chunks, lambda chunk: load(chunk.name), unpack, first)
+        for index, values in enumerate(frames, first):
+            image = (values * 255).round().clip(0, 255).astype(np.uint8)
+            larger = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+            yield Frame(image=larger, time=self.survey.times[self.survey.seen[index]])
+
+    def _peek(self, chunk: Chunk) -> Callable[[], np.ndarray]:
+        """Reads the source frame of a window's last one, once it is asked for."""
+        index = self.survey.seen[chunk.last - 1]
+        return functools.cache(lambda: next(self.source.open(index, index + 1)).image)
+
+    def _show(
+        self,
+        show: Callable[[Callable[[], np.ndarray]], None],
+        frame: Callable[[], np.ndarray],
+        drawn: Tensor,
+    ) -> None:
+        relit = self.framing.cut(drawn[-1]).cpu().float().clamp(-1, 1) / 2 + 0.5
+        transfer = self.job.transfer == "on"
+
+        def preview() -> np.ndarray:
+            image = frame()
+            return glimpse(image, self.framing.scale(image), relit, transfer)
+
+        show(preview)
+
+
+def run_window(
+    images: np.ndarray,
+    model: Model,
+    job: RelightJob,
+    light: Light,
+    seconds: Sequence[float],
+    *,
+    on_step: Callable[[], None] | None = None,
+    on_fused: Callable[[Tensor], None] | None = None,
+) -> Tensor:
+    """(frames, h, w, 3) uint8 of a size the model takes -> relit (frames, 3, h, w) in [0, 1].
+
+    Every window starts from the same seed: the same noise lets it find the same light.
+
+    Args:
+        job: with every setting decided. light: its light.
+        seconds: when each frame is shown, counted from the first that is lit.
+    """
+    result = model.pipe(
+        images,
+        prompt=job.scene,
+        negative_prompt=job.negative_prompt,
+        relighter=model.relighter,
+        relight_prompt=job.prompt,
+        light=light,
+        seconds=seconds,
+        gamma=job.gamma,
+        relight_steps=job.relight_steps,
+        strength=job.strength,
+        num_inference_steps=schedule_steps(job.steps, job.strength),
+        guidance_scale=job.guidance,
+        generator=torch.Generator("cpu").manual_seed(job.seed),
+        recipe=job.recipe,
+        output_type="pt",
+        relight_chunk_size=model.chunk,
+        on_relight_step=(lambda *_: on_step()) if on_step else None,
+        on_fused=on_fused,
+    )
+    return result.frames[0]
+
+
+def schedule_steps(steps: int, strength: float) -> int:
+    """Length of the whole schedule of which the last `steps` are run.
+
+    >>> schedule_steps(25, 0.4), int(63 * 0.4)
+    (63, 25)
+    """
+    return math.ceil(steps / strength - 1e-9)
+
+
+def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool) -> np.ndarray:
+    """A quick look at one frame before its window is done.
+
+    Args:
+        frame: the source frame, (h, w, 3) uint8; small: the same at the model's size.
+        drawn: what the model predicts for it now, (3, h', w') of the model's size in [0, 1].
+        transfer: show the light on `frame`; else the model's own pixels.
+
+    Returns:
+        (h, w, 3) uint8: `frame`, its longer side brought down to `GLIMPSE`, or the model's size.
+    """
+    if not transfer:
+        return (drawn.permute(1, 2, 0) * 255).round().byte().numpy()
+    shrink = GLIMPSE / max(frame.shape[:2])
+    if shrink < 1:
+        frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    source = torch.from_numpy(small).permute(2, 0, 1).float() / 255
+    light = fit_light(source[None], drawn[None], radius=DRAWN)
+    return apply_light_uint8(frame, GainGlow.from_planes(light.planes[0]))
+
+
+def transferred(frames: Iterable[Frame], lit: Iterator[Lit], framing: Framing) -> Iterator[Frame]:
+    """Every source frame, at full size, under the light found for its neighbours in time."""
+    a, b = next(lit), next(lit, None)
+    for frame in frames:
+        while b is not None and frame.time >= b.time:
+            a, b = b, next(lit, None)
+        if b is None or frame.time <= a.time:
+            light = a.light
+        else:
+            small = torch.from_numpy(framing.scale(frame.image)).permute(2, 0, 1).float() / 255
+            weight = float((frame.time - a.time) / (b.time - a.time))
+            light = between(a.light, b.light, a.small, small, b.small, weight)
+        image = apply_light_uint8(frame.image, GainGlow.from_planes(light))
+        yield Frame(image=image, time=frame.time)

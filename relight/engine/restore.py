@@ -1,0 +1,25 @@
+"""The work of a run that another process began, from its work folder alone."""
+
+from __future__ import annotations
+
+from relight import media
+from relight.engine import manifest
+from relight.engine.build import Loaders, Workflow, workflows
+from relight.engine.survey import Survey
+from relight.engine.work import Work
+from relight.errors import MediaError
+from relight.jobs import KINDS
+
+
+def restore(work: Work, device: str) -> tuple[Workflow, ...]:
+    """The workflows of the run in a work folder, with models loaded on a device.
+
+    Raises:
+        MediaError: there is no run in it. ModelError: a model can't be loaded.
+    """
+    stored, survey = manifest.read(work), Survey.load(work)
+    if stored is None or survey is None:
+        raise MediaError(f"{work.root} holds no run")
+    job = KINDS[stored.kind].make(**stored.resolved)
+    models = Loaders().load(job.model_copy(update={"device": device}), len(survey.times) > 1)
+    return workflows(job, models, media.probe(job.input), survey, work)

@@ -1,0 +1,30 @@
+"""Pictures as chunks store them: lossless, in 8 bits, and in 16 where two chunks are blended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from relight.engine.chunks import Chunk
+from relight.engine.survey import decoded, encoded
+
+
+def pack(frames: Tensor, chunk: Chunk) -> dict[str, np.ndarray]:
+    """(frames, 3, h, w) in [0, 1] -> PNG files by frame, as `Work.save` takes them.
+
+    Frames that are shared with another chunk keep 16 bits: they are rounded once, after blending.
+    """
+    stored = {}
+    for i, frame in enumerate(frames.clamp(0, 1).permute(0, 2, 3, 1).cpu().float().numpy()):
+        shared = i < chunk.head or i >= len(chunk) - chunk.tail
+        kind = np.uint16 if shared else np.uint8
+        stored[f"{i:05d}"] = encoded((frame * np.iinfo(kind).max).round().astype(kind))
+    return stored
+
+
+def unpack(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
+    """One frame of `pack`: (h, w, 3) float32 in [0, 1]."""
+    codes = decoded(stored[f"{index:05d}"])
+    return codes.astype(np.float32) / np.iinfo(codes.dtype).max

@@ -1,0 +1,142 @@
+"""A first pass over a clip: when each frame is shown, and which small frames a model is to see.
+
+A file's header is never trusted: how many frames there are, and when, is known only when they have
+been decoded once. From then on each frame has an index, and chunks can be cut. Torch-free.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from relight.engine.work import Work
+from relight.media import Frame
+
+BLOCK = 32
+"""Small frames stored in one file."""
+FILE = "survey"
+
+Scale = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a clip holds.
+
+    Attributes:
+        times: of every frame of the job, in seconds from the file's first frame, rising.
+        seen: indices of the frames that a model sees, rising; small copies of them are stored.
+    """
+
+    times: tuple[Fraction, ...]
+    seen: tuple[int, ...]
+
+    def save(self, work: Work) -> None:
+        pairs = np.array([(t.numerator, t.denominator) for t in self.times], np.int64)
+        work.save(FILE, {"times": pairs, "seen": np.array(self.seen, np.int64)})
+
+    @classmethod
+    def load(cls, work: Work) -> Survey | None:
+        """The survey of an earlier run, None if there is none."""
+        if not work.has(FILE):
+            return None
+        stored = work.load(FILE)
+        times = tuple(Fraction(int(a), int(b)) for a, b in stored["times"])
+        return cls(times, tuple(int(i) for i in stored["seen"]))
+
+
+def sparse(frames: Iterable[Frame], fps: float | None) -> Iterator[tuple[int, Frame]]:
+    """(index, frame) of those a model sees: `fps` a second (None: all), always the first and the
+    last."""
+    step = Fraction(0) if fps is None else 1 / Fraction(fps)
+    due, index, last, taken = Fraction(0), -1, None, True
+    for index, last in enumerate(frames):
+        taken = last.time >= due
+        if taken:
+            # On the grid where there is one, so that 8 of 30 a second don't drift into 7.5.
+            due = max(due + step, last.time + step / 2)
+            yield index, last
+    if not taken:
+        yield index, last
+
+
+def survey(
+    frames: Iterable[Frame],
+    work: Work,
+    *,
+    fps: float | None,
+    scale: Scale | None,
+    on_frame: Callable[[], None] = lambda: None,
+) -> Survey:
+    """Look at every frame once; store small copies of those that a model sees.
+
+    Args:
+        frames: of the job, in order. fps: how many a second are seen; None: all.
+        scale: (h, w, 3) uint8 -> the small copy; None stores none.
+        on_frame: called after each frame; may raise to stop.
+    """
+    times: list[Fraction] = []
+
+    def noted() -> Iterator[Frame]:
+        for frame in frames:
+            times.append(frame.time)
+            yield frame
+            on_frame()
+
+    seen: list[int] = []
+    block: list[np.ndarray] = []
+    for index, frame in sparse(noted(), fps):
+        seen.append(index)
+        if scale is not None:
+            block.append(scale(frame.image))
+            if len(block) == BLOCK:
+                _save_block(work, len(seen) // BLOCK - 1, block)
+                block = []
+    if block:
+        _save_block(work, (len(seen) - 1) // BLOCK, block)
+    found = Survey(tuple(times), tuple(seen))
+    found.save(work)
+    return found
+
+
+class SmallFrames:
+    """The small frames that a survey stored, by their number among those seen."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._blocks: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """(h, w, 3) uint8."""
+        index = number // BLOCK
+        if index not in self._blocks:
+            self._blocks[index] = self._work.load(f"small-{index:05d}")
+            while len(self._blocks) > 3:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(index)
+        return decoded(self._blocks[index][f"{number % BLOCK:02d}"])
+
+    def stack(self, first: int, last: int) -> np.ndarray:
+        """(last - first, h, w, 3) uint8."""
+        return np.stack([self[number] for number in range(first, last)])
+
+
+def encoded(image: np.ndarray) -> np.ndarray:
+    """(h, w, 3) or (h, w) uint8 or uint16 -> the bytes of a PNG, lossless."""
+    bgr = image[..., ::-1] if image.ndim == 3 else image
+    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+
+
+def decoded(png: np.ndarray) -> np.ndarray:
+    """The inverse of `encoded`."""
+    image = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    return np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image
+
+
+def _save_block(work: Work, index: int, images: list[np.ndarray]) -> None:
+    work.save(f"small-{index:05d}", {f"{i:02d}": encoded(x) for i, x in enumerate(images)})

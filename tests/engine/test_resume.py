@@ -1,0 +1,208 @@
+"""Runs that are killed, changed, repeated and spread over processes: nothing lost, nothing mixed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from relight import media
+from relight.engine.run import run, run_relight
+from relight.engine.work import Work, work_folder
+from relight.errors import BusyError, Cancelled
+from relight.jobs import RelightJob, UpscaleJob
+from relight.models.loader import load_model
+from tests.conftest import CPU
+from tests.engine.test_run import CLIP, QUICK, _images
+
+MANY = {"light_fps": 30, "frames": 40}
+"""Three windows of the tiny model."""
+
+
+@pytest.fixture(scope="module")
+def load(tiny_model):
+    model = load_model(str(tiny_model), CPU)
+    return lambda *_: model
+
+
+def _job(out, tiny_model, **given):
+    settings = {"input": CLIP, "output": out, **QUICK, **MANY, "model": str(tiny_model)}
+    return RelightJob.make(**{**settings, **given})
+
+
+def _stop_after(chunks):
+    """An `on_progress` that stops the run once so many chunks are stored."""
+
+    def stop(progress):
+        stored = list(stop.folder.glob("light-*"))
+        if len(stored) >= chunks:
+            raise Cancelled("stopped")
+
+    return stop
+
+
+def _interrupted(job, load, chunks=1):
+    stop = _stop_after(chunks)
+    stop.folder = work_folder(job.output)
+    with pytest.raises(Cancelled):
+        run_relight(job, load=load, on_progress=stop)
+    assert not job.output.exists()
+    return stop.folder
+
+
+def test_the_same_command_takes_finished_chunks_over(tmp_path, load, tiny_model):
+    whole = _images(run_relight(_job(tmp_path / "a.mp4", tiny_model), load=load).path)
+    job = _job(tmp_path / "b.mp4", tiny_model)
+    folder = _interrupted(job, load)
+    kept = (folder / "light-00000.safetensors").stat().st_mtime_ns
+    seen = []
+
+    def watch(progress):
+        seen.append(progress.fraction)
+        assert (folder / "light-00000.safetensors").stat().st_mtime_ns == kept
+
+    result = run_relight(job, load=load, on_progress=watch)
+    assert np.array_equal(_images(result.path), whole)
+    assert any("resumed: 1 of 3 chunks" in note for note in result.notes)
+    assert seen[0] > 0.2 and seen == sorted(seen)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "a.mp4",
+        "a.mp4.json",
+        "b.mp4",
+        "b.mp4.json",
+    ]
+
+
+def test_an_open_seed_is_taken_over_too(tmp_path, load, tiny_model):
+    job = _job(tmp_path / "a.mp4", tiny_model, seed=None)
+    folder = _interrupted(job, load)
+    seed = json.loads((folder / "manifest.json").read_text())["resolved"]["seed"]
+    assert run_relight(job, load=load).settings["seed"] == seed
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [({"prompt": "blue light"}, "prompt"), ({"seed": 9}, "seed"), ({"frames": 39}, "frames")],
+)
+def test_a_changed_setting_starts_afresh_and_is_named(
+    tmp_path, load, tiny_model, caplog, change, named
+):
+    _interrupted(_job(tmp_path / "a.mp4", tiny_model), load)
+    result = run_relight(_job(tmp_path / "a.mp4", tiny_model, **change), load=load)
+    assert f"starting afresh: {named} was" in caplog.text
+    assert not any("resumed" in note for note in result.notes)
+    alone = run_relight(_job(tmp_path / "b.mp4", tiny_model, **change), load=load)
+    assert np.array_equal(_images(result.path), _images(alone.path))
+
+
+def test_a_changed_input_or_light_picture_starts_afresh(tmp_path, load, tiny_model, caplog):
+    clip, light = tmp_path / "in.mp4", tmp_path / "light.png"
+    clip.write_bytes(CLIP.read_bytes())
+    for path, value in ((light, 200), (tmp_path / "other.png", 90)):
+        with media.write(path, size=(16, 16), fps=1) as out:
+            out.add(np.full((16, 16, 3), value, np.uint8), 0)
+    job = _job(tmp_path / "a.mp4", tiny_model, input=clip, light=str(light))
+    _interrupted(job, load)
+    light.write_bytes((tmp_path / "other.png").read_bytes())
+    _interrupted(job, load)
+    assert "the file given as light has changed" in caplog.text
+    with clip.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    run_relight(job, load=load)
+    assert "the file given as input has changed" in caplog.text
+
+
+def test_no_resume_starts_afresh(tmp_path, load, tiny_model):
+    job = _job(tmp_path / "a.mp4", tiny_model)
+    _interrupted(job, load)
+    again = job.model_copy(update={"resume": False})
+    assert not any("resumed" in note for note in run_relight(again, load=load).notes)
+
+
+def test_a_second_run_of_one_output_is_refused(tmp_path, load, tiny_model):
+    job = _job(tmp_path / "a.mp4", tiny_model)
+    with (
+        Work(work_folder(job.output)).locked(),
+        pytest.raises(BusyError, match="another run"),
+    ):
+        run_relight(job, load=load)
+    assert run_relight(job, load=load).frames == 40
+
+
+def test_the_work_folder_can_be_kept_and_be_elsewhere(tmp_path, load, tiny_model):
+    elsewhere = tmp_path / "elsewhere"
+    job = _job(tmp_path / "a.mp4", tiny_model, work=elsewhere, keep_work=True)
+    run_relight(job, load=load)
+    kept = elsewhere / "a.mp4.relight"
+    assert len(list(kept.glob("light-*.safetensors"))) == 3
+    states = json.loads((kept / "manifest.json").read_text())["chunks"]
+    assert set(states.values()) == {"done"} and len(states) == 3
+
+
+@pytest.mark.parametrize("size", [2**16, 2**26 + 4096])
+def test_a_fingerprint_notices_a_byte(tmp_path, size):
+    from relight.engine.manifest import fingerprint
+
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    before = fingerprint(path)
+    assert fingerprint(path) == before
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"x")
+    assert fingerprint(path) != before
+
+
+@pytest.mark.parametrize("kind", ["relight", "both", "upscale"])
+def test_processes_make_the_same_file_as_a_serial_run(tmp_path, tiny_model, kind):
+    settings = {"input": CLIP, "seed": 5, "model": str(tiny_model), "frames": 18}
+    if kind == "upscale":
+        settings |= {"scale": 1.1, "steps": 1}
+    else:
+        settings |= {"prompt": "red", "steps": 2, "relight_steps": 1, "light_fps": 30}
+        settings |= {"upscale": 1.1} if kind == "both" else {}
+    make = (UpscaleJob if kind == "upscale" else RelightJob).make
+    serial = run(make(**settings, output=tmp_path / "serial.mp4"))
+    spread = run(make(**settings, output=tmp_path / "spread.mp4", devices="cpu,cpu"))
+    assert serial.path.read_bytes() == spread.path.read_bytes()
+
+
+def _command(out, tiny_model, *more):
+    settings = ("--prompt", "red light", "--model", tiny_model, "--steps", "2", "--seed", "5")
+    settings += ("--relight-steps", "2", "--light-fps", "30", "--frames", "40", *more)
+    return [sys.executable, "-m", "relight.cli", "run", CLIP, "-o", out, *map(str, settings)]
+
+
+def _kill_and_repeat(command, after, environment):
+    """Kill a command after some seconds, run it again; its exit code."""
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    time.sleep(after)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    return subprocess.run(command, env=environment, capture_output=True, text=True).returncode
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_twenty_kills_at_random_moments_change_nothing(tmp_path, tiny_model):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    begun = time.perf_counter()
+    subprocess.run(_command(tmp_path / "whole.mp4", tiny_model), env=environment, check=True)
+    whole, took = _images(tmp_path / "whole.mp4"), time.perf_counter() - begun
+    chance = random.Random(1)
+    for i in range(20):
+        out = tmp_path / f"{i}.mp4"
+        after = took * chance.uniform(0.3, 1.0)
+        code = _kill_and_repeat(_command(out, tiny_model, "-y"), after, environment)
+        assert code == 0, (i, after)
+        assert np.array_equal(_images(out), whole), (i, after)
+        assert not work_folder(out).exists()
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json"] * 21 + [".mp4"] * 21

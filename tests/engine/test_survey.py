@@ -1,0 +1,65 @@
+"""The first pass over a clip: which frames a model sees, and their small copies."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from relight.engine.survey import SmallFrames, Survey, decoded, encoded, sparse, survey
+from relight.engine.work import Work
+from relight.media import Frame
+
+
+def clip(count, fps=30, size=(24, 32)):
+    """Frames of a moving pattern, made one by one."""
+    ys, xs = np.mgrid[0 : size[0], 0 : size[1]]
+    for i in range(count):
+        image = np.stack([xs * 6 + i, ys * 8, 128 + 0 * xs], axis=-1) % 256
+        yield Frame(image=image.astype(np.uint8), time=Fraction(i, fps))
+
+
+@pytest.mark.parametrize(
+    "fps, wanted, count",
+    [(30, 8, 300), (25, 8, 250), (24, 8, 240), (8, 8, 80), (5, 8, 50), (60, 7.5, 600)],
+)
+def test_the_model_sees_the_asked_rate_and_both_ends(fps, wanted, count):
+    seen = list(sparse(clip(count, fps), wanted))
+    times = [frame.time for _, frame in seen]
+    assert times[0] == 0 and times[-1] == Fraction(count - 1, fps)
+    assert all(Fraction(index, fps) == frame.time for index, frame in seen)
+    expected = min(fps, wanted) * count / fps
+    assert abs(len(times) - expected) <= 2
+    gaps = np.diff([float(t) for t in times])
+    assert gaps[:-1].max() <= max(1 / wanted, 1 / fps) + 1 / fps + 1e-6
+
+
+def test_no_rate_means_every_frame():
+    assert [index for index, _ in sparse(clip(9), None)] == list(range(9))
+
+
+def test_variable_rates_and_long_gaps_are_followed():
+    times = [Fraction(t) for t in (0, "0.01", "0.02", 3, "3.01", "3.2")]
+    frames = [Frame(image=np.zeros((2, 2, 3), np.uint8), time=t) for t in times]
+    assert [frame.time for _, frame in sparse(frames, 8)] == [0, 3, Fraction("3.2")]
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 100])
+def test_a_survey_and_its_small_frames_are_found_again(tmp_path, count):
+    work = Work(tmp_path)
+    made = survey(clip(count, 8), work, fps=None, scale=lambda image: image[::2, ::2])
+    assert Survey.load(work) == made
+    assert made.times == tuple(Fraction(i, 8) for i in range(count))
+    small = SmallFrames(work)
+    for i, frame in enumerate(clip(count, 8)):
+        assert np.array_equal(small[i], frame.image[::2, ::2])
+    assert small.stack(0, count).shape == (count, 12, 16, 3)
+
+
+def test_without_a_survey_there_is_none(tmp_path):
+    assert Survey.load(Work(tmp_path)) is None
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_stored_pictures_are_lossless(kind):
+    image = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (9, 7, 3)).astype(kind)
+    assert np.array_equal(decoded(encoded(image)), image)
