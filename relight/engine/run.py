@@ -255,6 +255,7 @@ class Run:
             self.manifest.save(self.work)
 
         waiting = [[c for c in flow.chunks if not self.work.has(c.name)] for flow in flows]
+        log.info("computing %d chunks with %s", sum(map(len, waiting)), self.models.described)
         if not any(waiting):
             return
         if self.job.devices is None:

@@ -168,7 +168,7 @@ def test_interrupting_leaves_nothing_and_exits_with_130(tmp_path, tiny_model):
     command += ["--model", tiny_model, "--steps", "200", "--seed", "1", "-v"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     for line in running.stderr:
-        if "frames shown" in line:  # the model is loaded, the work has begun
+        if "computing" in line:  # the model is loaded, the work has begun
             running.terminate()  # a background shell's children ignore Ctrl-C
             break
     assert running.wait(60) == 130
