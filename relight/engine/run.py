@@ -79,8 +79,8 @@ def run_relight(
 
     Args:
         job: what to do.
-        load: called with a job's `model` and `compute` instead of `relight.load_model`; e.g. one that
-            remembers. load_upscaler: instead of `relight.load_upscaler`, for a job that also
+        load: called with a job's `model` and `compute` instead of `relight.load_model`; e.g. one
+            that remembers. load_upscaler: instead of `relight.load_upscaler`, for a job that also
             upscales.
         on_progress: given the progress; may raise to stop. Finished chunks are then kept.
 
