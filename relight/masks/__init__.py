@@ -1,11 +1,24 @@
 """Where a mask comes from, and how it is kept steady.
 
 A mask is a matte: (frames, 1, h, w) in [0, 1], soft at its edges. `grabcut.py` finds the subject of
-a clip with no network; `steady.py` averages along the source's flow and carries it to any size.
+a clip with no network, or follows what `seeds.py` points out; `steady.py` averages along the
+source's flow and carries a matte to any size.
 """
 
 from relight.masks.grabcut import CONTEXT, Subject, find_subject
+from relight.masks.seeds import Box, Click, Known, Seed
 from relight.masks.steady import guided, resized
 from relight.masks.surface import subject_surface
 
-__all__ = ["CONTEXT", "Subject", "find_subject", "guided", "resized", "subject_surface"]
+__all__ = [
+    "CONTEXT",
+    "Box",
+    "Click",
+    "Known",
+    "Seed",
+    "Subject",
+    "find_subject",
+    "guided",
+    "resized",
+    "subject_surface",
+]

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from relight.errors import InputError
 from relight.masks.evidence import against_dominant, centre_prior, texture, unlike_border
+from relight.masks.seeds import Click, Seed, carried_score, link_to, order_from, seeded_score
 from relight.masks.steady import (
     GATHER,
     REACH,
@@ -26,6 +27,7 @@ from relight.masks.steady import (
     gathered,
     guided,
     motion_of,
+    part_of,
     resized,
 )
 
@@ -53,17 +55,19 @@ class Subject:
     confidence: Tensor
 
 
-def find_subject(frames: Tensor) -> Subject:
-    """Find what a clip is about.
+def find_subject(frames: Tensor, seed: Seed | None = None) -> Subject:
+    """Find what a clip is about, or follow what is pointed out.
 
     Args:
         frames: (frames, 3, h, w) in [0, 1], in order, a few a second; no side under 16 pixels.
+        seed: a click, a box or a matte of one frame; default by motion, place and colour.
 
     Returns:
-        the subject at the frames' size. Frame t depends on frames t - CONTEXT to t + CONTEXT.
+        the subject at the frames' size. Frame t depends on frames t - CONTEXT to t + CONTEXT, or
+        on all frames from its seed to t + CONTEXT; a seed's scene alone has a subject then.
 
     Raises:
-        InputError: frames of another shape.
+        InputError: frames of another shape, a seed outside of them.
 
     >>> found = find_subject(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
     >>> found.matte.shape, found.confidence.shape
@@ -78,15 +82,53 @@ def find_subject(frames: Tensor) -> Subject:
     small = resized(frames, size)
     images = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     motion = motion_of(small, size)
+    mean, sure = (
+        _found(small, images, motion) if seed is None else _followed(small, images, motion, seed)
+    )
+    return Subject(guided(mean, small, eps=EDGE, full=frames), _over_time(sure, motion))
+
+
+def _found(small: Tensor, images: np.ndarray, motion: Motion) -> tuple[Tensor, Tensor]:
     score = _scores(images, motion)
-    cuts, sure = _cut_all(images, score), torch.ones(len(frames))
+    cuts, sure = _cut_all(images, score), torch.ones(len(images))
     for again in (True, False):
         mean = along_flow(cuts, motion, weight=0.1 + sure)
         sure = torch.stack([_clear(*one) for one in zip(small, cuts, mean, score, strict=True)])
         if again:  # what is clear in one frame is evidence in its neighbours
             score = (score + along_flow(cuts, motion, reach=SHARE, weight=sure)) / 2
             cuts = _cut_all(images, score)
-    return Subject(guided(mean, small, eps=EDGE, full=frames), _over_time(sure, motion))
+    return mean, sure
+
+
+def _followed(
+    small: Tensor, images: np.ndarray, motion: Motion, seed: Seed
+) -> tuple[Tensor, Tensor]:
+    if not 0 <= seed.at < len(images):
+        raise InputError(f"the seed is in frame {seed.at}, but there are {len(images)} frames")
+    cuts = torch.zeros(len(images), 1, *images.shape[1:3])
+    score = seeded_score(images[seed.at], seed)
+    if isinstance(seed, Click):
+        score = _with_object(score, small, images, motion, seed)
+    cuts[seed.at, 0] = cut(images[seed.at], score.numpy())
+    for t, s in order_from(seed.at, len(images)):
+        link = link_to(motion, t, s)
+        if link is not None and cuts[s].any():
+            cuts[t, 0] = cut(images[t], carried_score(cuts[s], *link).numpy())
+    return along_flow(cuts, motion), _step(cuts.mean((1, 2, 3)), 0.001, 0.004)
+
+
+def _with_object(
+    score: Tensor, small: Tensor, images: np.ndarray, motion: Motion, click: Click
+) -> Tensor:
+    """A click on something that would be found by itself means all of that thing."""
+    near = slice(max(0, click.at - CONTEXT), click.at + CONTEXT + 1)
+    mean, sure = _found(small[near], images[near], part_of(motion, near, len(images)))
+    matte, h, w = mean[click.at - near.start, 0], *score.shape
+    _, parts = cv2.connectedComponents((matte > 0.5).byte().numpy())
+    part = parts[min(int(click.y * h), h - 1), min(int(click.x * w), w - 1)]
+    if part == 0 or sure[click.at - near.start] < 0.3:
+        return score
+    return matte * torch.from_numpy(parts == part)
 
 
 def _cut_all(images: np.ndarray, score: Tensor) -> Tensor:

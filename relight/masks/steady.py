@@ -49,6 +49,13 @@ def motion_of(frames: Sequence[Tensor] | Tensor, size: tuple[int, int]) -> Motio
     return Motion(ahead, back, frozenset(cuts))
 
 
+def part_of(motion: Motion, frames: slice, count: int) -> Motion:
+    """The motion of some of the `count` frames, those of a slice with step 1."""
+    first, last, _ = frames.indices(count)
+    cuts = frozenset(c - first for c in motion.cuts if first < c < last)
+    return Motion(motion.ahead[first : last - 1], motion.back[first : last - 1], cuts)
+
+
 def along_flow(
     x: Tensor, motion: Motion, *, reach: int = REACH, weight: Tensor | None = None
 ) -> Tensor:

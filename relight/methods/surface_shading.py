@@ -6,19 +6,20 @@ facing the viewer, so that a flat area keeps what it has; a fall-off across the 
 the model's light lacks of one.
 
 Directions and normals are (x, y, z): x to the right, y down, z towards the viewer; a direction
-points to the light. Gains are natural logarithms of a gain in linear light; about 1 / 2.2 of one is
-the same gain on sRGB-encoded values. Each frame by itself: nothing here remembers another.
+points to the light. Gains are natural logarithms of a gain in linear light; see `encoded`. Each
+frame by itself: nothing here remembers another.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.methods.surfaces import Surface
+from relight.methods.surfaces import Surface, blur
 
 ELEVATION = 28.0
 """Degrees by which a light named by its side stands before the picture."""
@@ -30,12 +31,15 @@ GOAL, MOST = 2.5, 2.0
 """Stops of fall-off from the picture's middle to the light's side: wanted, and added at most."""
 
 
-def direction_of(levels: Tensor, *, elevation: float = ELEVATION) -> tuple[Tensor, float]:
-    """Where the light of a level map comes from.
+def direction_of(
+    levels: Tensor | np.ndarray, *, elevation: float = ELEVATION
+) -> tuple[Tensor, float]:
+    """Where the light of a level map comes from, one direction for the whole picture.
 
     Args:
-        levels: (h, w) or (3, h, w), 0 or above: bright where the light is.
-        elevation: degrees by which it stands before the picture plane, in (0, 90).
+        levels: (h, w) or (h, w, 3), 0 or above: bright where the light is. The level map of a kind
+            of `relight.lights`, or one given as a picture.
+        elevation: degrees by which the light stands before the picture plane, in (0, 90).
 
     Returns:
         (3,) unit vector, and how clearly there is a direction, in [0, 1]: the share of the map's
@@ -49,25 +53,51 @@ def direction_of(levels: Tensor, *, elevation: float = ELEVATION) -> tuple[Tenso
     >>> round(float(direction[0]), 2), round(float(direction[2]), 2), round(clear, 2)
     (-0.88, 0.47, 1.0)
     """
-    if levels.ndim == 3:
-        levels = levels.float().mean(0)
-    if levels.ndim != 2 or min(levels.shape) < 2:
-        raise InputError(f"a level map is (h, w) or (3, h, w), not {tuple(levels.shape)}")
-    levels = levels.float()
-    h, w = levels.shape
-    x = torch.linspace(-1, 1, w).expand(h, w) * (w / max(h, w))
-    y = torch.linspace(-1, 1, h).view(h, 1).expand(h, w) * (h / max(h, w))
-    off = levels - levels.mean()
-    gx, gy = (float((off * a).mean() / (a * a).mean()) for a in (x, y))
-    plane = gx * x + gy * y
-    length, rise = math.hypot(gx, gy), math.radians(elevation)
-    if length < 1e-6:
+    level = _grey(levels)
+    h, w = level.shape
+    y, x = torch.linspace(-1, 1, h).view(h, 1) * h, torch.linspace(-1, 1, w) * w
+    off = level - level.mean()
+    gx, gy = (float((off * a).mean() / a.square().mean()) for a in (x, y))
+    plane, length, rise = gx * x + gy * y, math.hypot(gx, gy), math.radians(elevation)
+    if length * max(h, w) < 1e-6:
         return torch.tensor([0.0, 0.0, 1.0]), 0.0
     explained = 1 - float((off - plane).square().mean() / off.square().mean())
-    contrast = float(plane.amax() - plane.amin()) / max(2 * float(levels.mean()), 1e-6)
+    contrast = float(plane.amax() - plane.amin()) / max(2 * float(level.mean()), 1e-6)
     flat = math.cos(rise) / length
     clear = min(max(explained, 0.0), 1.0) * _step(contrast, 0.1, 0.35)
     return torch.tensor([gx * flat, gy * flat, math.sin(rise)]), clear
+
+
+def directions_of(
+    levels: Tensor | np.ndarray, *, elevation: float = ELEVATION
+) -> tuple[Tensor, float]:
+    """Where the light of a level map comes from at each pixel, for lamps within the picture.
+
+    Up the slope of the map's logarithm: for a lamp whose level falls with the distance that is
+    towards the lamp from everywhere. Close to it, where the slope ends, the light is in front.
+
+    Args:
+        levels, elevation: as for `direction_of`; the elevation is that of a light far off.
+
+    Returns:
+        (3, h, w) unit vectors, and how clearly there are directions, in [0, 1]: by contrast alone.
+
+    >>> x = (torch.arange(64) + 0.5) / 64
+    >>> lamp = 0.5 ** (((x - 0.5) ** 2 + (x[:, None] - 0.5) ** 2) / 0.25**2)
+    >>> field, clear = directions_of(lamp)
+    >>> [round(float(v), 1) for v in field[0, 32, [4, 60]]], clear
+    ([0.9, -0.9], 1.0)
+    """
+    level = _grey(levels)
+    h, w = level.shape
+    contrast = float(level.amax() - level.amin()) / max(float(level.amax() + level.amin()), 1e-6)
+    log = (level / level.amax().clamp_min(1e-6) + 0.01).log()[None, None]
+    log = blur(log, 0.04 * min(h, w))
+    slope = torch.cat(torch.gradient(log, dim=(3, 2)), dim=1)[0] * min(h, w)  # 2, h, w
+    steep = slope.norm(dim=0, keepdim=True).clamp_min(1e-6)
+    reach = math.cos(math.radians(elevation)) * torch.tanh(steep)
+    field = torch.cat([slope / steep * reach, (1 - reach.square()).sqrt()])
+    return field, _step(contrast, 0.1, 0.35)
 
 
 def shading_gain(
@@ -86,18 +116,31 @@ def shading_gain(
         (frames, 1, h, w). A surface facing the viewer, or of confidence 0, has the fall-off alone.
 
     Raises:
-        InputError: `shape` outside 0 to 1, or a direction of another shape.
+        InputError: `shape` outside 0 to 1, a direction of another shape, a fall-off with many.
     """
     if not 0 <= shape <= 1:
         raise InputError(f"shape is a share between 0 and 1, not {shape:g}")
     h, w = surface.normals.shape[-2:]
     if tuple(direction.shape) not in ((3,), (3, h, w)):
         raise InputError(f"a direction is (3,) or (3, {h}, {w}), not {tuple(direction.shape)}")
+    if fall_off and direction.ndim == 3:
+        raise InputError("a fall-off needs one direction: a lamp in the picture has its own")
     light = direction.to(surface.normals).reshape(3, *direction.shape[1:] or (1, 1))
     facing = (surface.normals * light).sum(1, keepdim=True)
     form = (lambert(facing) / lambert(light[2:])).log()
-    known = surface.weight * surface.confidence.view(-1, 1, 1, 1)
-    return shape * (known * form + fall_off * math.log(2) * nearness(light, h, w))
+    total = surface.weight * surface.confidence.view(-1, 1, 1, 1) * form
+    if fall_off:
+        total = total + fall_off * math.log(2) * nearness(direction, h, w)
+    return shape * total
+
+
+def encoded(gain: Tensor) -> Tensor:
+    """A log gain in linear light as one of sRGB-encoded values, which `GainGlow` is made of.
+
+    >>> float(encoded(torch.tensor(2.2)))
+    1.0
+    """
+    return gain / 2.2
 
 
 def lambert(facing: Tensor) -> Tensor:
@@ -109,17 +152,20 @@ def lambert(facing: Tensor) -> Tensor:
     return SHADE + (1 - SHADE) * 0.5 * (facing + (facing.square() + SHADE**2).sqrt())
 
 
-def nearness(light: Tensor, h: int, w: int) -> Tensor:
+def nearness(direction: Tensor, h: int, w: int) -> Tensor:
     """How near each pixel is to the light's side: 1 in the middle of that side, -1 opposite.
 
     Args:
-        light: (3, 1, 1) or (3, h, w).
+        direction: (3,) to the light.
 
     Returns:
         (1, h, w); 0 for a light from the front.
+
+    >>> nearness(torch.tensor([0.6, 0.0, 0.8]), 1, 3)
+    tensor([[[-1.,  0.,  1.]]])
     """
     y, x = torch.linspace(-1, 1, h).view(h, 1), torch.linspace(-1, 1, w).view(1, w)
-    flat = light[:2] / light[:2].square().sum(0, keepdim=True).sqrt().clamp_min(1e-6)
+    flat = direction[:2] / direction[:2].norm().clamp_min(1e-6)
     return (flat[0] * x + flat[1] * y).expand(1, h, w)
 
 
@@ -138,10 +184,19 @@ def missing_fall_off(
         `goal` less the slope that the gains have along the direction, in [0, `most`].
     """
     h, w = gain.shape[-2:]
-    along = nearness(direction.float().view(3, 1, 1), h, w)
+    along = nearness(direction.float(), h, w)
     level = gain.float().mean((0, 1))[None] / math.log(2)
     slope = float((along * (level - level.mean())).mean() / along.square().mean().clamp_min(1e-9))
     return min(max(goal - slope, 0.0), most)
+
+
+def _grey(levels: Tensor | np.ndarray) -> Tensor:
+    levels = torch.as_tensor(levels).float()
+    if levels.ndim == 3 and levels.shape[-1] in (1, 3):
+        levels = levels.mean(-1)
+    if levels.ndim != 2 or min(levels.shape) < 2:
+        raise InputError(f"a level map is (h, w) or (h, w, 3), not {tuple(levels.shape)}")
+    return levels
 
 
 def _step(x: float, low: float, high: float) -> float:

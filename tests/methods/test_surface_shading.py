@@ -8,6 +8,7 @@ import torch
 from relight.errors import InputError
 from relight.methods.surface_shading import (
     direction_of,
+    directions_of,
     lambert,
     missing_fall_off,
     nearness,
@@ -151,7 +152,7 @@ def test_bad_depth_is_refused(depth):
         (torch.linspace(1, 0, 64).expand(48, 64), (-1, 0)),
         (torch.linspace(0, 1, 64).expand(48, 64), (1, 0)),
         (torch.linspace(1, 0, 48).view(48, 1).expand(48, 64), (0, -1)),
-        (torch.linspace(0, 255, 64).expand(3, 64, 64), (1, 0)),
+        (torch.linspace(0, 255, 64)[:, None].expand(48, 64, 3).numpy(), (1, 0)),
     ],
     ids=["left", "right", "top", "colour"],
 )
@@ -170,26 +171,43 @@ def test_a_diagonal_ramp_is_a_diagonal_direction():
 
 @pytest.mark.parametrize(
     "levels",
-    [torch.full((32, 32), 0.7), torch.zeros(3, 32, 32), disc(32, 32, 16, 16, 6)[0]],
+    [torch.full((32, 32), 0.7), torch.zeros(32, 32, 3), disc(32, 32, 16, 16, 6)[0, 0]],
     ids=["flat", "black", "middle"],
 )
 def test_a_map_without_a_gradient_has_no_direction(levels):
-    levels = levels.expand(3, 32, 32) if levels.ndim == 3 else levels
     assert direction_of(levels)[1] < 0.01
 
 
-def test_a_field_of_directions_is_a_lamp_in_the_picture():
-    surface = plane(64, 64)
-    y, x = grid(64, 64)
-    towards = torch.stack([32 - x, 32 - y, torch.full_like(x, 20.0)])
-    lamp = torch.nn.functional.normalize(towards, dim=0)
-    assert shading_gain(surface, lamp).shape == (1, 1, 64, 64)
+def lamp(x=0.5, y=0.5, size=64):
+    rows, columns = grid(size, size)
+    return 0.5 ** (((columns / size - x) ** 2 + (rows / size - y) ** 2) / 0.3**2)
+
+
+def test_a_lamp_in_the_picture_lights_every_side_that_faces_it():
+    field, clear = directions_of(lamp(x=0.7, y=0.3, size=96))
+    assert clear == 1 and torch.allclose(field.norm(dim=0), torch.ones(96, 96), atol=1e-4)
+    y, x = grid(96, 96)
+    true = torch.stack([0.7 * 96 - x, 0.3 * 96 - y])
+    cosine = torch.nn.functional.cosine_similarity(true, field[:2], dim=0)
+    assert cosine[true.norm(dim=0) > 12].min() > 0.93
+    gain = shading_gain(surface_of(disc(96, 96, 48, 48, 24)), field, shape=1)[0, 0]
+    assert gain[34, 62] > 0.1 > -0.3 > gain[62, 34]
+
+
+def test_a_map_without_contrast_has_no_directions():
+    assert directions_of(torch.full((32, 32, 3), 0.4))[1] == 0
+
+
+def test_a_field_of_directions_fits_the_surface_and_has_no_fall_off():
+    field, _ = directions_of(lamp())
     with pytest.raises(InputError, match="direction"):
-        shading_gain(surface, lamp[:, :32])
+        shading_gain(plane(64, 64), field[:, :32])
+    with pytest.raises(InputError, match="fall-off"):
+        shading_gain(plane(64, 64), field, fall_off=1)
 
 
 def test_what_a_light_lacks_of_a_fall_off_is_added():
-    slope = nearness(LEFT.view(3, 1, 1), 32, 32) * 1.2 * math.log(2)
+    slope = nearness(LEFT, 32, 32) * 1.2 * math.log(2)
     lit = slope.expand(4, 3, 32, 32)
     assert abs(missing_fall_off(lit, LEFT, goal=2.0) - 0.8) < 1e-3
     assert missing_fall_off(lit, LEFT, goal=1.0) == 0
