@@ -164,7 +164,7 @@ def list_models() -> int:
 
 @models.command
 def download(name: str) -> int:
-    """Get the weights of a model into the hub's cache; goes on where it was interrupted.
+    """Get the weights of a model into the hub's cache; run again, it fetches what is missing.
 
     Parameters
     ----------

@@ -62,7 +62,8 @@ def is_here(entry: Weights) -> bool:
 def download(entry: Weights) -> None:
     """Get the files of a model into the hub's cache, with progress bars on stderr.
 
-    What is there is not fetched again, and a file that was cut off goes on where it stopped.
+    Files that are there are not fetched again, and a connection that breaks is picked up in the
+    middle of a file. (The hub's client starts a file anew that was not whole when it ended.)
 
     Raises:
         ModelError: the hub can't be reached or refuses, or the disk is full: one line.
@@ -166,7 +167,7 @@ def _cause(error: Exception, source: Source) -> str:
         if isinstance(cause, PermissionError):
             return f"no permission to write {cause.filename}"
     reason = " ".join(str(error).split())[:200]
-    return f"{reason} (what has arrived is kept: run the same command again)"
+    return f"{reason} (whole files are kept: run the same command again)"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -11,7 +11,14 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from relight.errors import InputError, ModelError
-from relight.relighters.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
+from relight.relighters.base import Relighter
+from relight.relighters.ic_light import (
+    ICLight,
+    ICLightPipeline,
+    grey_composite,
+    ic_light_scheduler,
+    ic_light_unet,
+)
 from tests.conftest import TINY, case_id
 
 OFFSETS = TINY / "iclight_fc.safetensors"
@@ -462,3 +469,40 @@ def test_a_vae_of_another_depth_has_another_size_factor(sd15, relighter):
     ).eval()
     pipe = ICLightPipeline(**{**relighter.components, "vae": vae})
     assert _relight(pipe, _picture(0, 40, 70), num_inference_steps=1).shape[-2:] == (32, 64)
+
+
+def _session(relighter, **given):
+    return ICLight(pipe=relighter, gamma=0.5).prepare("red light", size=(64, 64), steps=3, **given)
+
+
+def test_ic_light_meets_the_contract_and_relights_as_its_pipeline_does(relighter):
+    one = ICLight(pipe=relighter, gamma=0.5)
+    assert isinstance(one, Relighter) and one.multiple == relighter.vae_scale_factor
+    frames = torch.rand(2, 3, 64, 64, generator=torch.manual_seed(0))
+    expected = relighter(
+        frames,
+        "red light",
+        light="left",
+        gamma=0.5,
+        num_inference_steps=3,
+        generator=torch.manual_seed(1),
+        output_type="pt",
+    ).images
+    steps = []
+    relit = _session(relighter, light="left")(
+        frames * 2 - 1, noise=torch.manual_seed(1), on_step=lambda *now: steps.append(now)
+    )
+    torch.testing.assert_close((relit / 2 + 0.5).clamp(0, 1), expected)
+    assert len(steps) == one.passes(3)
+
+
+def test_a_mask_is_shown_as_the_grey_it_was_trained_on(relighter):
+    frames = torch.rand(2, 3, 64, 64, generator=torch.manual_seed(0)) * 2 - 1
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 16:48, 16:48] = 1
+    masked = _session(relighter, mask=mask)(frames, noise=torch.manual_seed(1))
+    grey = _session(relighter)(frames * mask, noise=torch.manual_seed(1))
+    assert torch.equal(masked, grey)
+    assert torch.equal(grey_composite(frames, torch.ones(2, 1, 64, 64)), frames)
+    with pytest.raises(InputError, match=r"mask of shape \(3, 1, 64, 64\)"):
+        grey_composite(frames, torch.ones(3, 1, 64, 64))
