@@ -116,7 +116,8 @@ def test_a_download_is_complete_and_named_by_its_commit(server):
     assert weights.read_bytes() == FILES[weights.name]
 
 
-def test_a_broken_connection_is_picked_up_in_the_middle_of_a_file(server):
+def test_a_broken_connection_is_picked_up_in_the_middle_of_a_file(server, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)  # of 10 MB
     server.cuts = [3000]
     hub.download(ENTRY)
     assert hub.is_here(ENTRY) and "bytes=3000-" in server.ranges
