@@ -6,8 +6,8 @@ facing the viewer, so that a flat area keeps what it has; a fall-off across the 
 the model's light lacks of one.
 
 Directions and normals are (x, y, z): x to the right, y down, z towards the viewer; a direction
-points to the light. Gains are natural logarithms of a gain in linear light; see `encoded`. Each
-frame by itself: nothing here remembers another.
+points to the light. Gains are natural logarithms in linear light. Each frame by itself: nothing
+here remembers another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.methods.surfaces import Surface, blur
+from relight.methods.surfaces import Surface, blur, luma
 
 ELEVATION = 28.0
 """Degrees by which a light named by its side stands before the picture."""
@@ -27,6 +27,10 @@ SHADE = 0.20
 """What a surface turned away still shows, as a share of one turned to the light."""
 SHAPE = 0.8
 """Share of the effect that looks right on most clips."""
+ENCODED = 2.2
+"""Stops of linear light that a stop of sRGB-encoded values is, about."""
+BLACK = 0.02
+"""Encoded value that keeps ratios finite in black."""
 GOAL, MOST = 2.5, 2.0
 """Stops of fall-off from the picture's middle to the light's side: wanted, and added at most."""
 
@@ -134,15 +138,6 @@ def shading_gain(
     return shape * total
 
 
-def encoded(gain: Tensor) -> Tensor:
-    """A log gain in linear light as one of sRGB-encoded values, which `GainGlow` is made of.
-
-    >>> float(encoded(torch.tensor(2.2)))
-    1.0
-    """
-    return gain / 2.2
-
-
 def lambert(facing: Tensor) -> Tensor:
     """N.L in [-1, 1] -> what is reflected, in (0, 1]: N.L with a soft foot at `SHADE`.
 
@@ -170,23 +165,30 @@ def nearness(direction: Tensor, h: int, w: int) -> Tensor:
 
 
 def missing_fall_off(
-    gain: Tensor, direction: Tensor, *, goal: float = GOAL, most: float = MOST
+    source: Tensor, lit: Tensor, direction: Tensor, *, goal: float = GOAL, most: float = MOST
 ) -> float:
     """Stops of fall-off that a model's light lacks, for `shading_gain`: one number for a clip.
 
     Args:
-        gain: natural log gains of a clip in linear light, (frames, c, h, w); a few frames do.
+        source: frames of a clip, (frames, 3, h, w) in [0, 1], sRGB; a few do.
+        lit: the same under the light, of the same size.
         direction: (3,) unit vector to the light.
         goal: stops from the middle to the light's side that a lamp beside the picture has.
         most: bound of the answer.
 
     Returns:
-        `goal` less the slope that the gains have along the direction, in [0, `most`].
+        `goal` less the slope that the light has along the direction, in [0, `most`].
+
+    Raises:
+        InputError: frames of different shapes.
     """
-    h, w = gain.shape[-2:]
+    if source.shape != lit.shape or source.ndim != 4:
+        raise InputError(f"{tuple(source.shape)} and {tuple(lit.shape)} are not the same frames")
+    h, w = source.shape[-2:]
+    before, after = (blur(luma(x.float()), 0.05 * min(h, w)) + BLACK for x in (source, lit))
+    stops = ENCODED * (after / before).log2().mean(0)  # 1, h, w
     along = nearness(direction.float(), h, w)
-    level = gain.float().mean((0, 1))[None] / math.log(2)
-    slope = float((along * (level - level.mean())).mean() / along.square().mean().clamp_min(1e-9))
+    slope = float((along * (stops - stops.mean())).mean() / along.square().mean().clamp_min(1e-9))
     return min(max(goal - slope, 0.0), most)
 
 

@@ -87,7 +87,7 @@ def inflated(
         )
     size = work_size(h, w)
     side = min(size)
-    small, grey = _fit(matte, size), _fit(_luma(frames), size)
+    small, grey = _fit(matte, size), _fit(luma(frames), size)
     height = roundness * inflate(blur(small, SOFT * side))
     band = blur(grey, 0.012 * side) - blur(grey, 0.08 * side)
     height = height + relief * side * small * band
@@ -193,7 +193,8 @@ def _full_normals(height: Tensor, size: tuple[int, int]) -> Tensor:
     return F.normalize(_fit(normals_of(blur(height, 0.01 * min(height.shape[-2:]))), size), dim=1)
 
 
-def _luma(frames: Tensor) -> Tensor:
+def luma(frames: Tensor) -> Tensor:
+    """Luminance (frames, 1, h, w) of encoded values (frames, 3, h, w)."""
     return (frames * torch.tensor(LUMA).to(frames).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 

@@ -207,16 +207,19 @@ def test_a_field_of_directions_fits_the_surface_and_has_no_fall_off():
 
 
 def test_what_a_light_lacks_of_a_fall_off_is_added():
-    slope = nearness(LEFT, 32, 32) * 1.2 * math.log(2)
-    lit = slope.expand(4, 3, 32, 32)
-    assert abs(missing_fall_off(lit, LEFT, goal=2.0) - 0.8) < 1e-3
-    assert missing_fall_off(lit, LEFT, goal=1.0) == 0
-    assert missing_fall_off(lit, RIGHT, goal=2.0, most=1.5) == 1.5
+    source = torch.full((2, 3, 64, 64), 0.3)
+    lit = source * 2 ** (1.2 / 2.2 * nearness(LEFT, 64, 64))  # 1.2 stops
+    assert abs(missing_fall_off(source, lit, LEFT, goal=2.0) - 0.8) < 0.1
+    assert missing_fall_off(source, source, LEFT, goal=2.0) == 2
+    assert missing_fall_off(source, lit, LEFT, goal=1.0) == 0
+    assert missing_fall_off(source, lit, RIGHT, goal=2.0, most=1.5) == 1.5
 
 
 def test_bad_values_are_refused():
     with pytest.raises(InputError, match="between 0 and 1"):
         shading_gain(plane(), LEFT, shape=1.5)
+    with pytest.raises(InputError, match="same frames"):
+        missing_fall_off(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9), LEFT)
     with pytest.raises(InputError, match="belong together"):
         inflated(torch.ones(2, 1, 16, 16), torch.ones(2, 3, 8, 8), torch.ones(2))
     with pytest.raises(InputError, match="level map"):
