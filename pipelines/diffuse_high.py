@@ -13,8 +13,9 @@ from torch import Tensor
 
 from relight.diffusion.pictures import Pictures, as_pixels
 from relight.errors import InputError
-from relight.methods.diffuse_high import Size, UpscaleRecipe
+from relight.methods.diffuse_high import UpscaleRecipe
 from relight.pipelines.guided_stages import GuidedStages, chosen
+from relight.types import Size
 
 
 class DiffuseHigh(GuidedStages):

@@ -18,9 +18,10 @@ from diffusers import (
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.methods.diffuse_high import Size, UpscaleRecipe
+from relight.methods.diffuse_high import UpscaleRecipe
 from relight.pipelines.diffuse_high import DiffuseHigh
 from relight.pipelines.diffusehigh_sdxl import DiffuseHighSDXLPipeline
+from relight.types import Size
 
 Control = Literal["tile", "canny"] | Callable[[Tensor], Tensor]
 """How a condition is made of pictures (n, 3, h, w) in [0, 1]; the result has the same form."""

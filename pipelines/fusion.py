@@ -21,12 +21,13 @@ from torch import Tensor
 
 from relight.diffusion.codecs import VideoCodec, video_codec
 from relight.diffusion.light_maps import AnyLight, light_map
-from relight.diffusion.pictures import Pictures, as_pictures, picture_size
+from relight.diffusion.pictures import Pictures, as_pictures, picture_size, resized
 from relight.diffusion.x0 import edit_x0, step_position
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import ProgressiveLightFusion, Recipe
 from relight.relighters.base import OnStep, Relighter, Session
 from relight.relighters.ic_light import ICLight, ICLightPipeline
+from relight.types import Size
 
 
 @contextmanager
@@ -57,17 +58,19 @@ def light_fusion(
             shares its attention and noise over the frames as `gamma` and `recipe` say; any other
             `Relighter` is used as it is.
         video: the source, as given to `pipe`: PIL images, an array (frames, h, w, 3) uint8 or in
-            [0, 1], or a tensor (frames, 3, h, w) in [0, 1].
+            [0, 1], or a tensor (frames, 3, h, w) in [0, 1]. It is resized by Lanczos where `pipe`
+            generates another size; `pipe` itself resizes tensors by its own method.
         prompt: subject and light for the relighter.
-        light: see `relight.diffusion.light_maps`.
+        light: see `relight.diffusion.light_maps`; a moving one has a map for every frame of
+            `video`.
         seconds: when each frame is shown, for a moving light.
         gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
         relight_steps: steps of each relight.
         recipe: weights, thresholds and noise; None: those published for AnimateDiff.
         generator: should be the one given to `pipe`: one generator then seeds everything.
-        chunk_size: frames per UNet pass of the relighter; None takes all at once.
+        chunk_size: frames that the relighter computes at a time; None takes all at once.
         on_step: called with (step, steps) of each relight; may raise to stop.
-        on_fused: shown the relit prediction of each step, (frames, 3, h, w), about [-1, 1].
+        on_fused: called with the relit prediction of each step, (frames, 3, h, w), about [-1, 1].
         height, width: the size `pipe` generates, in pixels, if not that of `video`; looked at only
             where its latents are a sequence that does not tell its shape (LTX).
         codec: of the VAE of `pipe`; None: found by the VAE's class.
@@ -83,12 +86,13 @@ def light_fusion(
         raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
     if not relight_steps >= 1:
         raise InputError(f"relighting needs at least 1 step, not {relight_steps}")
-    light_map(light, 8, 8, seconds)  # a wrong light is refused now, not after the first step
+    video = as_pictures(video)
+    # A wrong light is refused now, not after the first step.
+    check_maps(light_map(light, 8, 8, seconds), len(video))
     if isinstance(relighter, ICLightPipeline):
         relighter = ICLight(
             pipe=relighter, gamma=gamma, share_noise=recipe.share_noise, chunk_size=chunk_size
         )
-    video = as_pictures(video)
     own_height, own_width = picture_size(video)
     clip = len(video), height or own_height, width or own_width
     device = pipe._execution_device
@@ -97,10 +101,11 @@ def light_fusion(
 
     def source(height: int, width: int) -> Tensor:
         nonlocal session
+        size = Size(height, width)
         session = relighter.prepare(
-            prompt, light=light, seconds=seconds, size=(height, width), steps=relight_steps
+            prompt, light=light, seconds=seconds, size=size, steps=relight_steps
         )
-        pixels = pipe.video_processor.preprocess_video(video, height, width)
+        pixels = pipe.video_processor.preprocess_video(resized(video, size), height, width)
         return pixels[0].transpose(0, 1)  # (frames, 3, h, w) in [-1, 1]
 
     def relight(pixels: Tensor) -> Tensor:
@@ -114,3 +119,11 @@ def light_fusion(
     )
     with torch.no_grad(), edit_x0(pipe.scheduler, edit):
         yield edit
+
+
+def check_maps(maps: Tensor | None, frames: int) -> None:
+    """Refuse light maps (maps, 3, h, w) of another number than 1 or `frames`, with InputError."""
+    if maps is not None and len(maps) not in (1, frames):
+        raise InputError(
+            f"a moving light of {len(maps)} maps can't light {frames} frames: give one map a frame"
+        )

@@ -1,11 +1,11 @@
-"""The road that all upscaling takes: stages of a stock pipeline, each guided by the last result."""
+"""What all upscaling shares: stages of a stock pipeline, each guided by the last result."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +16,20 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from relight.diffusion.codecs import FrameCodec, VideoCodec
-from relight.diffusion.x0 import Edit, edit_x0
+from relight.diffusion.x0 import edit_x0
 from relight.errors import InputError
-from relight.methods.diffuse_high import RECIPES, Size, UpscaleRecipe, base_size
+from relight.methods.diffuse_high import RECIPES, UpscaleRecipe, base_size
 from relight.methods.tiled_denoising import tiled_denoising
+from relight.patching import patched
+from relight.types import Edit, Size
 
 VAE_TILING = 1536 * 1536
 """Pixels above which the VAE works in tiles: below, whole pictures are exact and fit."""
 
-_TILING = ("use_tiling", "tile_sample_min_size", "tile_latent_min_size")
-
-_RULED = ("height", "width", "latents", "num_images_per_prompt", "timesteps", "sigmas")
+_RULED = (
+    *("height", "width", "latents", "timesteps", "sigmas", "strength", "num_inference_steps"),
+    *("guidance_scale", "num_images_per_prompt", "num_videos_per_prompt"),
+)
 """Arguments of stock calls that the stages decide."""
 
 
@@ -72,6 +75,10 @@ class GuidedStages(ABC):
         call = inspect.signature(super().prepare_latents).bind(*stock, **named).arguments
         latents = self._start.latents.to(call["device"], call["dtype"])
         noise = self._start.noise
+        if call["batch_size"] != len(latents):
+            raise InputError(
+                f"{call['batch_size']} prompts for {len(latents)} pictures or clips: give one each"
+            )
         if noise is None:
             noise = randn_tensor(
                 latents.shape, call["generator"], latents.device, dtype=latents.dtype
@@ -107,10 +114,10 @@ class GuidedStages(ABC):
             large = size[0] * size[1] > VAE_TILING
             with tiled_vae(self.vae, large, tile), tiled_denoising(self.unet, *latent_tile):
                 start = codec.encode(guide * 2 - 1)
-                self._start = _Start(start, None if noise is None else noise[stage])
                 edit = recipe.edit(guide, start, before, scale, codec.decode, codec.encode)
                 edit = self.in_time(edit, start, pixels, recipe)
-                with self._fresh_scheduler(), edit_x0(self.scheduler, edit):
+                begin = _Start(start, None if noise is None else noise[stage])
+                with self._stage(begin), edit_x0(self.scheduler, edit):
                     latents = self.denoised(
                         guide.clamp(0, 1),
                         strength=strength,
@@ -124,14 +131,11 @@ class GuidedStages(ABC):
         return pixels, latents
 
     @contextmanager
-    def _fresh_scheduler(self) -> Iterator[None]:
-        """A stage must not see the state of the last one."""
-        own = self.scheduler
-        self.scheduler = type(own).from_config(own.config)
-        try:
+    def _stage(self, start: _Start) -> Iterator[None]:
+        """Within the block the pipeline starts from `start`, with a scheduler of its own."""
+        fresh = type(self.scheduler).from_config(self.scheduler.config)
+        with patched(self, "_start", start), patched(self, "scheduler", fresh):
             yield
-        finally:
-            self.scheduler, self._start = own, None
 
     def _depth(self) -> int:
         return 2 ** (len(self.unet.config.block_out_channels) - 1)
@@ -171,10 +175,9 @@ class GuidedStages(ABC):
             raise InputError("sizes is empty: give the (height, width) of at least one stage")
         if not all(isinstance(size, Sequence) for size in sizes):
             raise InputError(f"sizes is a list of (height, width), one for each stage, not {sizes}")
-        sizes = [tuple(size) for size in sizes]
         multiple = 1 if pad else self.size_multiple()
-        last = before or (1, 1)
-        for size in sizes:
+        last = tuple(before or (1, 1))
+        for size in map(tuple, sizes):
             if len(size) != 2 or any(side % multiple or side < 1 for side in size):
                 raise InputError(f"size {size} must be (height, width) in multiples of {multiple}")
             if size[0] < last[0] or size[1] < last[1]:
@@ -182,7 +185,7 @@ class GuidedStages(ABC):
             last = size
         if noise is not None and len(noise) != len(sizes):
             raise InputError(f"{len(noise)} stage_noise for {len(sizes)} sizes: give one for each")
-        return sizes
+        return [Size(*size) for size in sizes]
 
 
 def _alphas(scheduler: SchedulerMixin) -> Tensor:
@@ -206,16 +209,14 @@ def tiled_vae(vae: AutoencoderKL, on: bool, side: int | None = None) -> Iterator
     Args:
         on: tiles of the VAE's own size. side: tiles of so many pixels.
     """
-    own = {name: getattr(vae, name) for name in _TILING}
-    vae.use_tiling = vae.use_tiling or on or side is not None
+    tiling: dict[str, Any] = {"use_tiling": vae.use_tiling or on or side is not None}
     if side is not None:
         factor = vae.tile_sample_min_size // vae.tile_latent_min_size
-        vae.tile_sample_min_size, vae.tile_latent_min_size = side, side // factor
-    try:
+        tiling |= {"tile_sample_min_size": side, "tile_latent_min_size": side // factor}
+    with ExitStack() as patches:
+        for name, value in tiling.items():
+            patches.enter_context(patched(vae, name, value))
         yield
-    finally:
-        for name, value in own.items():
-            setattr(vae, name, value)
 
 
 def chosen(recipe: str | UpscaleRecipe, **asked: Any) -> UpscaleRecipe:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from diffusers.utils import BaseOutput
 from PIL import Image
@@ -14,12 +15,15 @@ from torch import Tensor
 
 from relight.diffusion.codecs import VideoCodec
 from relight.diffusion.light_maps import AnyLight
-from relight.diffusion.pictures import Pictures, as_pictures, picture_size
+from relight.diffusion.pictures import Pictures, as_pictures, picture_size, resized
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import Recipe
-from relight.pipelines.fusion import light_fusion
+from relight.pipelines.fusion import check_maps, light_fusion
 from relight.relighters.base import OnStep, Relighter
 from relight.relighters.ic_light import ICLightPipeline
+from relight.types import Size
+
+Videos = list[list[Image.Image]] | np.ndarray | Tensor
 
 
 class LightAVideo(ABC):
@@ -53,6 +57,7 @@ class LightAVideo(ABC):
         generator: torch.Generator | None = None,
         recipe: str | Recipe = "paper",
         output_type: str = "pil",
+        return_dict: bool = True,
         relight_chunk_size: int | None = None,
         on_relight_step: OnStep | None = None,
         on_fused: Callable[[Tensor], None] | None = None,
@@ -68,7 +73,7 @@ class LightAVideo(ABC):
             relighter: an `ICLightPipeline`, or another `relight.relighters.base.Relighter`.
             relight_prompt: subject and light, e.g. "a bear, red neon light"; None takes `prompt`.
             light: a text or an object of `relight.lights`, an image, or light maps as a tensor
-                (3, h, w) or (frames, 3, h, w) in [0, 1].
+                (3, h, w) or (frames, 3, h, w) in [0, 1], as many as the clip's frames.
             seconds: when each frame is shown, for a light of `relight.lights` that moves.
             gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
             relight_steps: UNet passes of each relight, at least 1.
@@ -76,13 +81,16 @@ class LightAVideo(ABC):
             num_inference_steps: steps of the whole schedule; int(steps * strength) are run.
             guidance_scale: of the video model.
             height, width: size of the result in pixels; default the video's own, cut down to a
-                multiple the model can take.
+                multiple the model can take. The clip is resized to it, by Lanczos.
             generator: seeds everything.
             recipe: "paper" (as published), "best", or a `Recipe`.
-            output_type: "pil", "np", "pt" or "latent".
-            relight_chunk_size: frames per UNet pass of the relighter, for small memory.
+            output_type: "pil", "np", "pt", or "latent", of which copies of the last frame that were
+                added are not cut off.
+            return_dict: False returns the tuple (frames,).
+            relight_chunk_size: frames that the relighter computes at a time, for small memory.
             on_relight_step: called with (step, steps) of each relight; may raise to stop.
-            on_fused: shown the relit prediction of each step, (frames, 3, h, w), about [-1, 1].
+            on_fused: called with the relit prediction of each step, (frames, 3, h, w), about
+                [-1, 1].
             stock: any other argument of the stock pipeline's call.
 
         Returns:
@@ -95,13 +103,14 @@ class LightAVideo(ABC):
         frames = len(video)
         self.check_frames(frames)
         _check_ranges(strength, num_inference_steps, guidance_scale)
-        height, width = (
-            self._fit(name, asked, own)
-            for name, asked, own in zip(
-                ("height", "width"), (height, width), picture_size(video), strict=True
-            )
-        )
-        video = _filled_up(video, self.whole_frames(frames))
+        _check_one_clip({"prompt": prompt, "negative_prompt": negative_prompt, **stock})
+        own = picture_size(video)
+        size = Size(self._fit("height", height, own.height), self._fit("width", width, own.width))
+        whole = self.whole_frames(frames)
+        video = _filled_up(resized(video, size), whole)
+        if isinstance(light, Tensor) and light.ndim == 4:  # a moving light: a map for each frame
+            check_maps(light, frames)
+            light = _filled_up(light, whole) if len(light) > 1 else light
         with light_fusion(
             self,
             relighter,
@@ -122,8 +131,8 @@ class LightAVideo(ABC):
                 video=video,
                 prompt=prompt,
                 negative_prompt=negative_prompt,
-                height=height,
-                width=width,
+                height=size.height,
+                width=size.width,
                 num_inference_steps=num_inference_steps,
                 strength=strength,
                 guidance_scale=guidance_scale,
@@ -131,9 +140,10 @@ class LightAVideo(ABC):
                 output_type=output_type,
                 **stock,
             )
-        if output_type != "latent" and len(video) > frames:
-            _cut(output, frames)
-        return output
+        videos = output.frames
+        if output_type != "latent" and whole > frames:
+            videos = _cut(videos, frames)
+        return type(output)(frames=videos) if return_dict else (videos,)
 
     @abstractmethod
     def size_multiple(self) -> int:
@@ -180,6 +190,16 @@ def _times(seconds: Sequence[float] | None, frames: int, count: int) -> list[flo
     return [*seconds, *[seconds[-1]] * (count - frames)]
 
 
+def _check_one_clip(call: Mapping[str, Any]) -> None:
+    """A stock call makes a video a prompt, and several a prompt if asked; one light is for one."""
+    for name in ("prompt", "negative_prompt", "prompt_embeds", "negative_prompt_embeds"):
+        given = call.get(name)
+        if isinstance(given, list | tuple | Tensor) and len(given) != 1:
+            raise InputError(f"{name} is one text for the whole clip, not {len(given)}")
+    if (count := call.get("num_videos_per_prompt", 1)) != 1:
+        raise InputError(f"num_videos_per_prompt is 1, not {count}: make one clip a call")
+
+
 def _filled_up(video: list[Image.Image] | Tensor, count: int) -> list[Image.Image] | Tensor:
     missing = count - len(video)
     if isinstance(video, Tensor):
@@ -187,9 +207,8 @@ def _filled_up(video: list[Image.Image] | Tensor, count: int) -> list[Image.Imag
     return video + [video[-1]] * missing
 
 
-def _cut(output: BaseOutput | tuple, frames: int) -> None:
-    videos = output[0]  # one video: a list of lists of images, or (1, frames, ...)
+def _cut(videos: Videos, frames: int) -> Videos:
+    """The first frames of one video: a list of lists of images, or (1, frames, ...)."""
     if isinstance(videos, list):
-        videos[:] = [video[:frames] for video in videos]
-    else:
-        output.frames = videos[:, :frames]
+        return [video[:frames] for video in videos]
+    return videos[:, :frames]

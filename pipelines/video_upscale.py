@@ -14,11 +14,11 @@ from torch import Tensor
 from relight.diffusion.codecs import VideoCodec, video_codec
 from relight.diffusion.parts import SD15_PARTS, Parts, stable_diffusion
 from relight.diffusion.pictures import Pictures, as_pixels
-from relight.diffusion.x0 import Edit
-from relight.methods.diffuse_high import Size, UpscaleRecipe, in_turn
+from relight.methods.diffuse_high import UpscaleRecipe, in_turn
 from relight.methods.latent_propagation import LatentPropagation
 from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.guided_stages import GuidedStages, chosen
+from relight.types import Edit, Size
 
 
 class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipeline):

@@ -104,6 +104,13 @@ class VideoCodec(ABC):
         """Latents -> (frames, 3, h, w) about [-1, 1], float32."""
 
 
+def _one(latents: Tensor) -> Tensor:
+    """The latents of one clip, without the batch dimension; several would get one's edit."""
+    if len(latents) != 1:
+        raise InputError(f"{len(latents)} videos in one call: relight one prompt and clip a call")
+    return latents[0]
+
+
 class AnimateDiffCodec(VideoCodec):
     """Frame by frame: latents (1, c, frames, h / 8, w / 8) of an `AutoencoderKL`."""
 
@@ -111,7 +118,7 @@ class AnimateDiffCodec(VideoCodec):
         return FrameCodec(self.vae, self.device).encode(pixels).transpose(0, 1)[None]
 
     def decode(self, latents: Tensor) -> Tensor:
-        return FrameCodec(self.vae, self.device).decode(latents[0].transpose(0, 1))
+        return FrameCodec(self.vae, self.device).decode(_one(latents).transpose(0, 1))
 
 
 class ClipCodec(VideoCodec):
@@ -125,7 +132,7 @@ class ClipCodec(VideoCodec):
         return self.normalise(self.vae.encode(video).latent_dist.mode().float())
 
     def decode(self, latents: Tensor) -> Tensor:
-        raw = self.raw(latents.to(self.device).float()).to(self.vae.dtype)
+        raw = self.raw(_one(latents)[None].to(self.device).float()).to(self.vae.dtype)
         return self._frames(raw)[0].transpose(0, 1).float()
 
     def _frames(self, raw: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""What users hold as pictures (images, arrays, tensors) -> a form that diffusers reads rightly."""
+"""What users hold as pictures (images, arrays, tensors) -> a form that diffusers reads rightly.
+
+Pictures of every kind are resized in one way, by `resized`. diffusers' own processors would resize
+images by Lanczos, and tensors by their nearest neighbours.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from relight.errors import InputError
+from relight.types import Size
 
 Pictures = Image.Image | np.ndarray | Tensor | list[Image.Image] | list[np.ndarray] | list[Tensor]
 """One picture or several: PIL images, arrays (frames, h, w, 3), tensors (frames, 3, h, w)."""
@@ -23,6 +28,10 @@ def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
 
     Raises:
         InputError: no pictures, another shape or kind, or values outside [0, 1].
+
+    >>> [image] = as_pictures(np.full((2, 4, 3), 255, np.uint8))
+    >>> image.size, tuple(as_pictures(np.ones((2, 4, 3))).shape)
+    ((4, 2), (1, 3, 2, 4))
     """
     if not isinstance(pictures, list | tuple):
         pictures = [pictures]
@@ -41,7 +50,11 @@ def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
 
 
 def as_pixels(pictures: Pictures) -> Tensor:
-    """Pictures in any form that `as_pictures` takes -> (frames, 3, h, w), float32 in [0, 1]."""
+    """Pictures in any form that `as_pictures` takes -> (frames, 3, h, w), float32 in [0, 1].
+
+    >>> as_pixels(Image.new("RGB", (4, 2), "white")).shape
+    torch.Size([1, 3, 2, 4])
+    """
     pictures = as_pictures(pictures)
     if isinstance(pictures, Tensor):
         return pictures
@@ -56,7 +69,7 @@ def _frames_first(picture: np.ndarray | Tensor) -> Tensor:
     if isinstance(picture, np.ndarray):
         shape, form = picture.shape, "an array (frames, h, w, 3)"
         pixels = picture if picture.dtype == np.uint8 else picture.astype(np.float32)
-        pixels = torch.from_numpy(np.ascontiguousarray(pixels))
+        pixels = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
         pixels = pixels.movedim(-1, -3) if pixels.ndim >= 3 else pixels
     elif isinstance(picture, Tensor):
         shape, form, pixels = picture.shape, "a tensor (frames, 3, h, w)", picture
@@ -74,6 +87,37 @@ def _frames_first(picture: np.ndarray | Tensor) -> Tensor:
     return pixels
 
 
-def picture_size(pictures: list[Image.Image] | Tensor) -> tuple[int, int]:
-    """(height, width) of the first of what `as_pictures` returned."""
-    return tuple(pictures.shape[-2:]) if isinstance(pictures, Tensor) else pictures[0].size[::-1]
+def picture_size(pictures: list[Image.Image] | Tensor) -> Size:
+    """The size of the first of what `as_pictures` returned.
+
+    >>> picture_size([Image.new("RGB", (4, 2))])
+    Size(height=2, width=4)
+    """
+    if isinstance(pictures, Tensor):
+        return Size(*pictures.shape[-2:])
+    return Size(*pictures[0].size[::-1])
+
+
+def resized(pictures: list[Image.Image] | Tensor, size: Size) -> list[Image.Image] | Tensor:
+    """What `as_pictures` returned, at `size` (height, width), in the same form.
+
+    All kinds are resized by Pillow's Lanczos filter, which is antialiased where they shrink:
+    images in 8 bits, tensors in float32, clamped to [0, 1]. Pictures of that size stay as they are.
+
+    >>> grey = torch.full((1, 3, 8, 8), 0.25)
+    >>> resized(grey, Size(4, 6)).shape, round(resized(grey, Size(4, 6)).max().item(), 4)
+    (torch.Size([1, 3, 4, 6]), 0.25)
+    """
+    height, width = size
+    if not isinstance(pictures, Tensor):
+        return [_lanczos(picture, size) for picture in pictures]
+    if tuple(pictures.shape[-2:]) == (height, width):
+        return pictures
+    planes = pictures.cpu().flatten(0, 1).numpy()  # (frames * 3, h, w)
+    small = [np.asarray(_lanczos(Image.fromarray(plane), size)) for plane in planes]
+    pixels = torch.from_numpy(np.stack(small)).unflatten(0, (-1, 3))
+    return pixels.clamp(0, 1).to(pictures.device)
+
+
+def _lanczos(picture: Image.Image, size: Size) -> Image.Image:
+    return picture.resize((size[1], size[0]), Image.Resampling.LANCZOS)

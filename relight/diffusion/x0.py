@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,12 +26,11 @@ from diffusers import SchedulerMixin
 from torch import Tensor
 
 from relight.errors import ModelError
-
-Edit = Callable[[Tensor, int, Tensor], Tensor | None]
-"""edit(x0, step, timestep): x0 float32 in the latents' shape, step counted from 0."""
+from relight.patching import patched
+from relight.types import Edit
 
 # How a family of schedulers parametrises its samples, by class name: the classes share no base
-# that would tell, and a subclass may well compute something else (so names, not isinstance).
+# that says so, and a subclass may well compute something else (so names, not isinstance).
 _UNSCALED = {"EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LMSDiscreteScheduler"}
 _VARIANCE_PRESERVING = {
     "DPMSolverMultistepScheduler",
@@ -110,22 +109,33 @@ def edit_x0(scheduler: SchedulerMixin, edit: Edit) -> Iterator[SchedulerMixin]:
 
     Args:
         scheduler: the scheduler object the pipeline steps with (not a copy of it).
-        edit: called once a step with (x0 float32, number of the step from 0, timestep); returns
-            the new x0, or None to leave the step exactly as it is. Where tokens have time steps of
-            their own, those less noisy than the step wait for their turn and are left as they are,
-            and a step at which all of them wait is not told to `edit`.
+        edit: called at every step with (x0 float32, number of the step from 0 in the current pass
+            over the schedule, timestep); returns the new x0, or None to leave the step exactly as
+            it is. Where tokens have time steps of their own, those less noisy than the step wait
+            for their turn and are left as they are, and `edit` is not called at a step at which
+            all of them wait.
 
     Raises:
         ModelError: at once, if the scheduler is not supported.
+        PatchOrderError: on leaving, if an edit of the same scheduler that was entered later has
+            not been left yet.
+
+    >>> import torch
+    >>> from diffusers import EulerDiscreteScheduler
+    >>> scheduler = EulerDiscreteScheduler()
+    >>> scheduler.set_timesteps(4)
+    >>> x = torch.ones(1, 4, 2, 2)
+    >>> with edit_x0(scheduler, lambda x0, step, timestep: torch.full_like(x0, 0.5)):
+    ...     result = scheduler.step(x, scheduler.timesteps[0], x)
+    >>> round(result.pred_original_sample.mean().item(), 3)
+    0.5
     """
     _prediction_type(scheduler)
-    stock = scheduler.step
+    stock, steps = scheduler.step, _Steps()
     signature = inspect.signature(stock)
-    count = 0
 
     @functools.wraps(stock)  # pipelines inspect the signature for "generator" and "eta"
     def step(*args: Any, **kwargs: Any) -> Any:
-        nonlocal count
         bound = signature.bind(*args, **kwargs)
         call = bound.arguments
         output, t, x = call["model_output"], call["timestep"], call["sample"]
@@ -135,35 +145,59 @@ def edit_x0(scheduler: SchedulerMixin, edit: Edit) -> Iterator[SchedulerMixin]:
             return stock(*bound.args, **bound.kwargs)
         # Before the stock step, which moves step_index.
         x0 = predict_x0(scheduler, output, t, x, tokens)
-        edited = edit(x0, count, t)
-        count += 1
+        edited = edit(x0, steps.number(scheduler, t), t)
         if edited is not None:
             new = output_for_x0(scheduler, edited, t, x, tokens).to(output.dtype)
             call["model_output"] = new if due is None else torch.where(due, new, output)
         return stock(*bound.args, **bound.kwargs)
 
-    had_own_step = "step" in vars(scheduler)
-    scheduler.step = step
-    try:
+    with patched(scheduler, "step", step):
         yield scheduler
-    finally:
-        if had_own_step:
-            scheduler.step = stock
-        else:
-            del scheduler.step
+
+
+class _Steps:
+    """Numbers the steps of a pass over a schedule by the scheduler's own position in it.
+
+    A pass starts with a new schedule, or where the position does not advance: FreeInit, for one,
+    runs several passes within a call, each over a schedule of its own.
+    """
+
+    def __init__(self) -> None:
+        self.schedule: Tensor | None = None
+        self.first = self.last = 0
+
+    def number(self, scheduler: SchedulerMixin, timestep: Tensor | float) -> int:
+        """The step's number, from 0 at the first step of the pass that was seen."""
+        here = step_position(scheduler, timestep)
+        if scheduler.timesteps is not self.schedule or here <= self.last:
+            self.schedule, self.first = scheduler.timesteps, here
+        self.last = here
+        return here - self.first
 
 
 def step_position(scheduler: SchedulerMixin, timestep: Tensor | float) -> int:
     """Index of `timestep` in `scheduler.timesteps`.
 
-    Karras spacing may round two steps to one timestep; the scheduler's own counter then decides.
+    Karras spacing may round two steps to one timestep; the scheduler's own counter then decides,
+    and before the first step its own rule.
+
+    >>> from diffusers import DDIMScheduler
+    >>> scheduler = DDIMScheduler()
+    >>> scheduler.set_timesteps(4)
+    >>> step_position(scheduler, scheduler.timesteps[3])
+    3
     """
     found = (scheduler.timesteps == torch.as_tensor(timestep).to(scheduler.timesteps)).nonzero()
     places = found.flatten().tolist()
+    if len(places) == 1:
+        return places[0]
     for own in (getattr(scheduler, "step_index", None), getattr(scheduler, "begin_index", None)):
         if own in places:
             return own
-    return places[0] if places else scheduler.index_for_timestep(timestep)
+    if hasattr(scheduler, "index_for_timestep"):
+        return int(scheduler.index_for_timestep(timestep))
+    # Schedulers without a counter step from any timestep, also from one off their schedule.
+    return places[0] if places else int((scheduler.timesteps > timestep).sum())
 
 
 def _prediction_type(scheduler: SchedulerMixin) -> str:

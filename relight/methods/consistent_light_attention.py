@@ -9,116 +9,28 @@ all frames:
 with the means taken inside each half of the guidance batch. Only the middle of the decoder is
 touched: every up block that has attention except the one at full latent resolution (`up_blocks.1`
 and `up_blocks.2` of Stable Diffusion 1.5), where attention carries texture rather than light.
+
+Long clips pass through the UNet in chunks of frames. A light layer of one chunk needs the keys of
+all chunks at that same layer, so it is not the UNet's call that is cut into chunks, but the work of
+its parts: every part that treats each frame by itself (whole blocks, where they hold no light
+layer) takes a chunk at a time, and only a light layer sees all frames. Memory is then that of the
+hidden states of all frames and the work on one chunk.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.attention_processor import Attention, XFormersAttnProcessor
-from torch import Tensor
+from torch import Tensor, nn
 
-
-class FrameMean:
-    """Means over frames, also when the frames pass through the UNet in several chunks.
-
-    A layer of chunk 1 needs the keys of chunk 2 at that same layer, which exist only once chunk 2
-    has come through the CLA layers before it. So the chunks advance in lock-step, one thread each,
-    of which exactly one runs at a time: it stops at each CLA layer until all have brought their
-    sums. Working memory is that of one chunk plus the hidden states of all.
-    """
-
-    def __init__(self) -> None:
-        self._turn = threading.Condition()
-        self._running, self._chunks, self._failed = 0, 1, False
-        self._sums: Tensor | None = None
-        self._frames = self._arrived = self._round = 0
-
-    def __call__(self, x: Tensor, halves: int) -> Tensor:
-        """Mean over frames: (halves * frames, tokens, channels) -> (halves, tokens, channels)."""
-        part = x.unflatten(0, (halves, -1))
-        if self._chunks == 1:
-            return part.mean(1)
-        return self._meet(part.sum(1, dtype=torch.float32), part.shape[1]).to(x.dtype)
-
-    def _meet(self, total: Tensor, frames: int) -> Tensor:
-        with self._turn:
-            first = self._arrived == 0
-            self._sums = total if first else self._sums + total
-            self._frames = frames if first else self._frames + frames
-            self._arrived += 1
-            here = self._round
-            if self._arrived == self._chunks:
-                self._mean = self._sums / self._frames
-                self._arrived, self._round = 0, here + 1
-            self._pass_on()
-            me = threading.current_thread().index
-            self._turn.wait_for(
-                lambda: self._failed or (self._round > here and self._running == me)
-            )
-            if self._failed:
-                raise _AnotherChunkFailed
-            return self._mean
-
-    def _pass_on(self) -> None:
-        self._running = (self._running + 1) % self._chunks
-        self._turn.notify_all()
-
-    def run(self, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
-        """Run one call per chunk in lock-step; returns their results in order."""
-        if len(calls) == 1:
-            return [calls[0]()]
-        self.__init__()
-        self._chunks = len(calls)
-        results: list[Tensor | BaseException | None] = [None] * len(calls)
-        grad = torch.is_grad_enabled()
-        threads = []
-        for index, call in enumerate(calls):
-            thread = threading.Thread(target=self._one, args=(index, call, results, grad))
-            thread.index = index
-            threads.append(thread)
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        except BaseException:  # Ctrl-C reaches this thread only: the others must not wait for ever
-            with self._turn:
-                self._failed = True
-                self._turn.notify_all()
-            for thread in threads:
-                if thread.is_alive():  # the signal may come before all are started
-                    thread.join()
-            raise
-        finally:
-            self._chunks = 1
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, _AnotherChunkFailed):
-                raise result
-        return results
-
-    def _one(self, index: int, call: Callable[[], Tensor], results: list, grad: bool) -> None:
-        with self._turn:
-            self._turn.wait_for(lambda: self._running == index or self._failed)
-        try:
-            if self._failed:
-                raise _AnotherChunkFailed
-            with torch.set_grad_enabled(grad):  # grad mode belongs to a thread
-                results[index] = call()
-        except BaseException as error:
-            results[index] = error
-            self._failed = True
-        with self._turn:
-            self._pass_on()
-
-
-class _AnotherChunkFailed(Exception):
-    """Ends the threads that wait for a chunk that will never arrive."""
+from relight.patching import patched
 
 
 class ConsistentLightAttnProcessor:
@@ -128,28 +40,44 @@ class ConsistentLightAttnProcessor:
         gamma: share of the attention to the mean, 0 to 1 (published: 0.5 AnimateDiff, else 0.7).
         halves: parts of the guidance batch: 2 with classifier-free guidance, [uncond | cond],
             else 1.
-        mean: shared by all layers of one UNet.
+        rows: how many elements of the batch attend at a time; None: all.
         backend: a diffusers attention backend ("native", "xformers", "flash" ...); None follows
             `diffusers.attention_backend(...)`. `unet.set_attention_backend` skips these UNets.
+
+    >>> layer = Attention(query_dim=8, heads=2, dim_head=4)
+    >>> frames = torch.randn(1, 5, 8).repeat(3, 1, 1)  # equal frames are left as they are
+    >>> layer.set_processor(ConsistentLightAttnProcessor(0.0, halves=1))
+    >>> own = layer(frames)
+    >>> layer.set_processor(ConsistentLightAttnProcessor(0.7, halves=1))
+    >>> torch.allclose(layer(frames), own, atol=1e-5)
+    True
     """
 
     def __init__(
-        self, gamma: float, halves: int, mean: FrameMean, backend: str | None = None
+        self, gamma: float, halves: int, rows: int | None = None, backend: str | None = None
     ) -> None:
-        self.gamma, self.halves, self.mean, self.backend = gamma, halves, mean, backend
+        self.gamma, self.halves, self.rows, self.backend = gamma, halves, rows, backend
 
-    def __call__(self, attn: Attention, hidden_states: Tensor, **_: object) -> Tensor:
-        q, k, v = (  # (batch, tokens, channels)
-            project(hidden_states) for project in (attn.to_q, attn.to_k, attn.to_v)
-        )
-        own = self._attend(attn, q, k, v)
-        frames = q.shape[0] // self.halves
-        shared_k, shared_v = (
-            self.mean(x, self.halves).repeat_interleave(frames, dim=0) for x in (k, v)
-        )
-        shared = self._attend(attn, q, shared_k, shared_v)
-        out = torch.lerp(own, shared, self.gamma)
-        return attn.to_out[1](attn.to_out[0](out)) / attn.rescale_output_factor
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: None = None,
+        attention_mask: None = None,
+    ) -> Tensor:
+        """(halves * frames, tokens, channels) -> the same; it takes no other states and no mask."""
+        k, v = attn.to_k(hidden_states), attn.to_v(hidden_states)  # (batch, tokens, channels)
+        mean_k, mean_v = (x.unflatten(0, (self.halves, -1)).mean(1) for x in (k, v))
+        batch = len(hidden_states)
+        half = torch.arange(batch, device=k.device) // (batch // self.halves)
+        outs = []
+        for part in _slices(batch, self.rows):
+            q = attn.to_q(hidden_states[part])
+            own = self._attend(attn, q, k[part], v[part])
+            shared = self._attend(attn, q, mean_k[half[part]], mean_v[half[part]])
+            out = torch.lerp(own, shared, self.gamma)
+            outs.append(attn.to_out[1](attn.to_out[0](out)) / attn.rescale_output_factor)
+        return _joined(outs)
 
     def _attend(self, attn: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (x.unflatten(-1, (attn.heads, -1)) for x in (q, k, v))
@@ -159,41 +87,116 @@ class ConsistentLightAttnProcessor:
 
 @contextmanager
 def consistent_light_attention(
-    unet: UNet2DConditionModel, gamma: float, *, halves: int, backend: str | None = None
-) -> Iterator[FrameMean]:
+    unet: UNet2DConditionModel,
+    gamma: float,
+    *,
+    halves: int,
+    chunk_size: int | None = None,
+    backend: str | None = None,
+) -> Iterator[None]:
     """Within the block, the light layers of `unet` attend to the mean of all frames.
 
     Args:
         unet: its batch is frames, or `halves` times the frames; restored at the end.
-        gamma: 0 to 1; 0 installs nothing, so the UNet stays the stock one bit for bit.
+        gamma: 0 to 1; 0 leaves the attention alone, so the UNet stays the stock one bit for bit.
         halves: 2 with classifier-free guidance, else 1.
+        chunk_size: frames that are computed at a time; None: all. The result is the same.
         backend: see `ConsistentLightAttnProcessor`; None also keeps xFormers where it was enabled.
 
-    Yields:
-        the `FrameMean`, whose `run` takes the frames through the UNet in chunks.
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8, 8),
+    ...     down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+    ...     up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+    ...     cross_attention_dim=8, attention_head_dim=4, norm_num_groups=4)
+    >>> frames, text = torch.randn(3, 4, 8, 8), torch.zeros(3, 1, 8)
+    >>> with torch.no_grad(), consistent_light_attention(unet, 0.5, halves=1):
+    ...     whole = unet(frames, 500, text).sample
+    >>> with torch.no_grad(), consistent_light_attention(unet, 0.5, halves=1, chunk_size=2):
+    ...     chunked = unet(frames, 500, text).sample
+    >>> torch.allclose(chunked, whole, atol=1e-5)
+    True
     """
-    mean = FrameMean()
-    if gamma == 0:
-        yield mean
-        return
-    layers = light_layers(unet)
-    original = {layer: layer.processor for layer in layers}
-    try:
-        for layer, stock in original.items():
-            uses_xformers = isinstance(stock, XFormersAttnProcessor)
+    layers = light_layers(unet) if gamma else []
+    rows = chunk_size and chunk_size * halves
+    with ExitStack() as patches:
+        for layer in layers:
+            uses_xformers = isinstance(layer.processor, XFormersAttnProcessor)
             chosen = backend or ("xformers" if uses_xformers else None)
-            layer.processor = ConsistentLightAttnProcessor(gamma, halves, mean, chosen)
-        yield mean
-    finally:
-        for layer, stock in original.items():
-            layer.processor = stock
+            processor = ConsistentLightAttnProcessor(gamma, halves, rows, chosen)
+            patches.enter_context(patched(layer, "processor", processor))
+        for part in _frame_by_frame(unet, layers) if rows else ():
+            patches.enter_context(patched(part, "forward", _in_chunks(part.forward, rows)))
+        yield
 
 
 def light_layers(unet: UNet2DConditionModel) -> list[Attention]:
-    """The self-attention layers CLA acts on, in the order of the forward pass."""
+    """The self-attention layers CLA acts on, in the order of the forward pass.
+
+    >>> with torch.device("meta"):
+    ...     unet = UNet2DConditionModel()  # Stable Diffusion 1.5
+    >>> len(light_layers(unet))
+    6
+    """
     return [
         block.attn1
         for up in unet.up_blocks[:-1]
         for transformer in getattr(up, "attentions", [])
         for block in transformer.transformer_blocks
     ]
+
+
+def _frame_by_frame(module: nn.Module, layers: Collection[nn.Module]) -> Iterator[nn.Module]:
+    """The largest parts of a model that hold no light layer, so treat each frame by itself."""
+    if module in layers:
+        return
+    if not isinstance(module, nn.ModuleList) and not any(m in layers for m in module.modules()):
+        yield module
+        return
+    for child in module.children():
+        yield from _frame_by_frame(child, layers)
+
+
+def _in_chunks(forward: Callable[..., Any], rows: int) -> Callable[..., Any]:
+    """`forward` on `rows` elements of the batch (dimension 0 of the first tensor) at a time."""
+
+    @functools.wraps(forward)
+    def chunked(*args: Any, **kwargs: Any) -> Any:
+        tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
+        batch = len(tensors[0])
+        if batch <= rows:
+            return forward(*args, **kwargs)
+        return _joined(
+            [
+                forward(*_cut(args, batch, part), **_cut(kwargs, batch, part))
+                for part in _slices(batch, rows)
+            ]
+        )
+
+    return chunked
+
+
+def _slices(batch: int, rows: int | None) -> list[slice]:
+    return [slice(i, i + (rows or batch)) for i in range(0, batch, rows or batch)]
+
+
+def _cut(value: Any, batch: int, part: slice) -> Any:
+    """A part of every tensor of the batch in `value`; what isn't of the batch stays whole."""
+    if isinstance(value, Tensor):
+        return value[part] if value.ndim and len(value) == batch else value
+    if isinstance(value, dict):
+        return {name: _cut(one, batch, part) for name, one in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_cut(one, batch, part) for one in value)
+    return value
+
+
+def _joined(parts: list[Any]) -> Any:
+    """The inverse of `_cut`: tensors, or tuples and output records of tensors."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if isinstance(first, Tensor):
+        return torch.cat(parts)
+    if isinstance(first, dict):
+        return type(first)(**{name: _joined([part[name] for part in parts]) for name in first})
+    return type(first)(_joined(list(ones)) for ones in zip(*parts, strict=True))

@@ -19,14 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight.diffusion.x0 import Edit
 from relight.errors import InputError
 from relight.methods.back_projection import back_project, larger
 from relight.methods.direction_alignment import DirectionAlignment
 from relight.methods.energy_rectification import EnergyRectification
 from relight.methods.wavelet_structure_guidance import WaveletStructureGuidance
+from relight.types import Edit, Size
 
-Size = tuple[int, int]
 Coder = Callable[[Tensor], Tensor]
 
 
@@ -79,6 +78,9 @@ class UpscaleRecipe:
 
         Raises:
             InputError: a value out of its range.
+
+        >>> PAPER.with_(noising_steps=10, dwt_steps=None).noising_steps
+        10
         """
         recipe = replace(self, **{name: v for name, v in asked.items() if v is not None})
         steps, run, guided = recipe.num_inference_steps, recipe.noising_steps, recipe.dwt_steps
@@ -102,6 +104,9 @@ class UpscaleRecipe:
 
         Raises:
             InputError: a value outside [0, 1], or a recipe that is the published one.
+
+        >>> BEST.with_identity(1.0).restart, BEST.with_identity(0.0).restart
+        (40.0, 300.0)
         """
         if not 0 <= identity <= 1:
             raise InputError(f"identity lies in [0, 1], not {identity}")
@@ -196,7 +201,12 @@ GAMMA = 1.5
 
 
 def in_turn(*edits: Edit) -> Edit:
-    """One edit after the other, each of what the last one left."""
+    """One edit after the other, each of what the last one left.
+
+    >>> double, rest = lambda x0, step, timestep: 2 * x0, lambda x0, step, timestep: None
+    >>> in_turn(double, rest, double)(torch.ones(1), 0, torch.tensor(0)).item()
+    4.0
+    """
 
     def edit(x0: Tensor, step: int, timestep: Tensor) -> Tensor | None:
         changed = None
@@ -215,15 +225,23 @@ def restart_timestep(timestep: float, scale: float, alphas: Tensor) -> int:
 
     Args:
         timestep: 0 to 999 of the small picture. alphas: (timesteps,) the scheduler's cumulated.
+
+    >>> alphas = torch.linspace(0.999, 0.001, 1000)
+    >>> restart_timestep(100, 1.0, alphas), restart_timestep(100, 2.0, alphas)
+    (100, 240)
     """
     a, s = alphas[int(timestep)], scale**-GAMMA
     return int((alphas - s * a / (1 + (s - 1) * a)).abs().argmin())
 
 
 def base_size(shape: Size, side: int, multiple: int) -> Size:
-    """(height, width) of about side x side pixels in the shape of `shape`, in whole multiples."""
+    """(height, width) of about side x side pixels in the shape of `shape`, in whole multiples.
+
+    >>> base_size(Size(1080, 1920), side=512, multiple=64)
+    Size(height=384, width=704)
+    """
     scale = side / (shape[0] * shape[1]) ** 0.5
-    return tuple(max(round(length * scale / multiple), 1) * multiple for length in shape)
+    return Size(*(max(round(length * scale / multiple), 1) * multiple for length in shape))
 
 
 def sharpened(image: Tensor, kernel: int, sigma: float, alpha: float) -> Tensor:
@@ -232,6 +250,10 @@ def sharpened(image: Tensor, kernel: int, sigma: float, alpha: float) -> Tensor:
     Args:
         kernel: odd size of the Gaussian in pixels, at most 2 min(h, w) - 1. sigma: its width.
         alpha: strength; 0 changes nothing.
+
+    >>> edge = torch.tensor([0.0, 0, 0, 1, 1, 1]).expand(1, 1, 6, 6)
+    >>> [round(level, 2) for level in sharpened(edge, 3, 1.0, 1.0)[0, 0, 0].tolist()]
+    [0.0, 0.0, -0.27, 1.27, 1.0, 1.0]
     """
     if not alpha or min(image.shape[-2:]) <= kernel // 2:  # too small to have neighbours
         return image

@@ -28,6 +28,11 @@ def low_pass(x: Tensor, cutoff: float, order: int = ORDER) -> Tensor:
 
     Returns:
         the same shape and dtype; computed in float32.
+
+    >>> fine = torch.tensor([1.0, -1.0]).repeat(1, 1, 8, 4)  # stripes of one pixel
+    >>> flat = torch.ones(1, 1, 8, 8)
+    >>> torch.allclose(low_pass(flat, 0.25), flat), (low_pass(fine, 0.25).std() < 0.25).item()
+    (True, True)
     """
     h, w = x.shape[-2:]
     mirrored = torch.cat([x.float(), x.float().flip(-1)], -1)
@@ -40,13 +45,20 @@ def low_pass(x: Tensor, cutoff: float, order: int = ORDER) -> Tensor:
 
 
 class DirectionAlignment:
-    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
+    """The edit of x0 described above, a `relight.types.Edit`.
 
     Args:
         reference: clean latents in the shape of x0.
         cutoff: of the low band, above 0; see `low_pass`.
         steps: how many of the first steps are guided.
         weight: a at the first of them, 0 to 1; it falls linearly towards 0 after the last.
+
+    >>> edit = DirectionAlignment(torch.ones(1, 4, 8, 8), cutoff=0.5, steps=2)
+    >>> x0 = torch.zeros(1, 4, 8, 8)
+    >>> [round(edit(x0, i, torch.tensor(0)).mean().item(), 2) for i in range(2)]
+    [1.0, 0.5]
+    >>> edit(x0, 2, torch.tensor(0)) is None
+    True
     """
 
     def __init__(self, reference: Tensor, cutoff: float, steps: int, weight: float = 1.0) -> None:

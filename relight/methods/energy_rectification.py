@@ -14,12 +14,17 @@ from torch import Tensor
 
 
 class EnergyRectification:
-    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
+    """The edit of x0 described above, a `relight.types.Edit`.
 
     Args:
         reference: clean latents (..., h', w') of the smaller picture, any size.
         weight: w, 0 to 1: how far the deviation is brought to the reference's. Sharper, and farther
             from the source, as it grows.
+
+    >>> import torch
+    >>> x0 = torch.tensor([[[[1.0, 3.0]]]])
+    >>> EnergyRectification(2 * x0, weight=1.0)(x0, 0, torch.tensor(0)).flatten().tolist()
+    [0.0, 4.0]
     """
 
     def __init__(self, reference: Tensor, weight: float) -> None:

@@ -20,12 +20,20 @@ from relight.methods.optical_flow import link, warp
 
 
 class LatentPropagation:
-    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
+    """The edit of x0 described above, a `relight.types.Edit`.
 
     Args:
         reference: clean latents of the guide, in the shape of x0: (1, c, frames, h, w).
         source: (frames, 3, H, W) in [0, 1], any size: the frames whose motion is followed.
         weight: w, 0 to 1: part of a frame's detail that comes from its neighbour.
+
+    >>> still = torch.rand(1, 3, 64, 64, generator=torch.manual_seed(0)).repeat(2, 1, 1, 1)
+    >>> edit = LatentPropagation(torch.zeros(1, 4, 2, 8, 8), still, weight=0.5)
+    >>> x0 = torch.zeros(1, 4, 2, 8, 8)
+    >>> x0[:, :, 1] = 1  # detail of one frame alone
+    >>> agreed = edit(x0, 0, torch.tensor(0)).mean((0, 1, 3, 4))
+    >>> (agreed[1] - agreed[0] < 0.5).item()
+    True
     """
 
     def __init__(self, reference: Tensor, source: Tensor, weight: float) -> None:

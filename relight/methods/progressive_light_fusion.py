@@ -50,29 +50,56 @@ class Recipe:
         return {"paper": self, "best": replace(self, share_noise=True, difference=True)}
 
     def weight(self, step: int, steps: int) -> float:
-        """Fusion weight w(i) at step i of n, 1 at the first and 0 at the last."""
+        """Fusion weight w(i) at step i of n, 1 at the first and 0 at the last.
+
+        >>> [Recipe(power=2).weight(i, 3) for i in range(3)]
+        [1.0, 0.75, 0.0]
+        """
         return 1 - (step / max(steps - 1, 1)) ** self.power
 
     def detail_weight(self, step: int, steps: int) -> float:
-        """Weight of the source's detail at step i of n, 1 at the first and 0 at the last."""
+        """Weight of the source's detail at step i of n, 1 at the first and 0 at the last.
+
+        >>> [Recipe(power=2).detail_weight(i, 3) for i in range(3)]
+        [1.0, 0.5, 0.0]
+        """
         return 1 - (step / max(steps - 1, 1)) ** self.detail_power
 
     def relit_steps(self, steps: int) -> int:
-        """How many of n steps relight the frames: what a run costs is nearly all here."""
+        """How many of n steps relight the frames: what a run costs is nearly all here.
+
+        >>> Recipe(threshold=0.15).relit_steps(25)
+        21
+        """
         return sum(self.weight(i, steps) > self.threshold for i in range(steps))
 
 
 class ProgressiveLightFusion:
-    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
+    """The edit of x0 described above, a `relight.types.Edit`.
 
     Args:
         source: (frames, 3, h, w) in [-1, 1], float32; or a function from (h, w) to it, for when
             the size is known only once the first prediction is decoded.
         relight: (frames, 3, h, w) unclamped pixels -> the same frames under the new light.
         decode, encode: latents <-> pixels (frames, 3, h, w) in [-1, 1]; encode by the VAE's mode.
-        steps: number of steps that will be run; a function is asked at the first step.
+        steps: number of steps in a pass over the schedule; a function is called with the timestep
+            of each pass's first step.
         recipe: weights and threshold.
-        on_fused: shown what each relit step predicts, (frames, 3, h, w), about [-1, 1].
+        on_fused: called with what each relit step predicts, (frames, 3, h, w), about [-1, 1].
+
+    Attributes:
+        steps: of the current pass; None before the first.
+        detail: d of the current pass, (frames, 3, h, w); None before the first.
+
+    >>> same = lambda x: x
+    >>> source, black = torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2)
+    >>> edit = ProgressiveLightFusion(source, lambda v: v + 1, same, same, 3, Recipe())
+    >>> edit(black, 0, torch.tensor(900)).mean().item()  # the source, relit
+    1.5
+    >>> edit(black, 1, torch.tensor(600)).mean().item()  # half of its detail, half relit
+    0.75
+    >>> edit(black, 2, torch.tensor(300)) is None
+    True
     """
 
     def __init__(
@@ -86,14 +113,15 @@ class ProgressiveLightFusion:
         on_fused: Callable[[Tensor], None] | None = None,
     ) -> None:
         self.source, self.relight, self.recipe = source, relight, recipe
-        self.decode, self.encode, self.steps = decode, encode, steps
-        self.on_fused = on_fused
+        self.decode, self.encode, self.on_fused = decode, encode, on_fused
+        self._steps_from = steps
+        self.steps: int | None = None
         self.detail: Tensor | None = None
 
     def __call__(self, x0: Tensor, step: int, timestep: Tensor) -> Tensor | None:
         """x0 in the latents' shape -> the edited x0, or None once the weight is spent."""
-        if callable(self.steps):
-            self.steps = self.steps(timestep)
+        if step == 0 or self.steps is None:
+            self.steps, self.detail = self._length(timestep), None
         weight = self.recipe.weight(step, self.steps)
         if weight <= self.recipe.threshold:
             return None
@@ -108,3 +136,6 @@ class ProgressiveLightFusion:
         if self.recipe.difference:
             return x0 + (self.encode(fused) - self.encode(drawn)).to(x0)
         return self.encode(fused).to(x0)
+
+    def _length(self, timestep: Tensor) -> int:
+        return self._steps_from(timestep) if callable(self._steps_from) else self._steps_from

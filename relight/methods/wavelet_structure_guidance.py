@@ -51,6 +51,10 @@ def dwt(x: Tensor, wavelet: str = "db4", level: int = 1, mode: str = "symmetric"
 
     Raises:
         InputError: an unknown wavelet or mode, or a level below 1.
+
+    >>> bands = dwt(torch.ones(1, 3, 8, 8), "haar")
+    >>> bands.low.shape, round(bands.low.mean().item(), 3), bands.sizes
+    (torch.Size([1, 3, 4, 4]), 2.0, ((8, 8),))
     """
     low_taps, high_taps, _, _ = _taps(wavelet)
     if mode not in MODES:
@@ -69,7 +73,12 @@ def dwt(x: Tensor, wavelet: str = "db4", level: int = 1, mode: str = "symmetric"
 
 
 def idwt(bands: Bands, wavelet: str = "db4", mode: str = "symmetric") -> Tensor:
-    """The inverse of `dwt`: (n, c, h, w) of the size that was transformed, also an odd one."""
+    """The inverse of `dwt`: (n, c, h, w) of the size that was transformed, also an odd one.
+
+    >>> x = torch.rand(1, 3, 9, 7, generator=torch.manual_seed(0))
+    >>> torch.allclose(idwt(dwt(x, "haar", level=2), "haar"), x, atol=1e-6)
+    True
+    """
     _, _, low_taps, high_taps = _taps(wavelet)
     low = bands.low
     for high, (height, width) in zip(reversed(bands.high), reversed(bands.sizes), strict=True):
@@ -84,13 +93,19 @@ def idwt(bands: Bands, wavelet: str = "db4", mode: str = "symmetric") -> Tensor:
 
 
 class WaveletStructureGuidance:
-    """The edit of x0 described above, for `relight.diffusion.x0.edit_x0`.
+    """The edit of x0 described above, a `relight.types.Edit`.
 
     Args:
         guide: (n, 3, h, w) in [0, 1] (sharpening may have left it), float32.
         decode, encode: latents <-> pixels (n, 3, h, w) in [-1, 1]; encode by the VAE's mode.
         steps: how many of the first steps are guided.
         wavelet, level, mode: see `dwt`.
+
+    >>> same = lambda x: x
+    >>> guide, x0 = torch.full((1, 3, 8, 8), 0.75), torch.zeros(1, 3, 8, 8)
+    >>> edit = WaveletStructureGuidance(guide, same, same, steps=1, wavelet="haar")
+    >>> round(edit(x0, 0, torch.tensor(0)).mean().item(), 3), edit(x0, 1, torch.tensor(0))
+    (0.5, None)
     """
 
     def __init__(

@@ -13,11 +13,9 @@ from diffusers import (
     AutoencoderTiny,
     LTXConditionPipeline,
 )
-from PIL import Image
 
 from relight import media
 from relight.diffusion.codecs import FrameCodec, video_codec
-from relight.diffusion.pictures import as_pictures, picture_size
 from relight.errors import InputError, ModelError
 from relight.models.catalogue import MINI
 from tests.conftest import TINY, tiny_ltx_vae
@@ -273,82 +271,13 @@ def _tile(vae, size, stride):
     vae.tile_overlap_factor = overlap
 
 
-# --- pictures in any form
-
-FRAMES = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 3), dtype=np.uint8)
-FLOAT = torch.from_numpy(FRAMES).permute(0, 3, 1, 2) / 255
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        [Image.fromarray(frame) for frame in FRAMES],
-        [Image.fromarray(frame).convert("RGBA") for frame in FRAMES],
-        FRAMES,
-        list(FRAMES),
-        FRAMES[None],
-        torch.from_numpy(FRAMES).permute(0, 3, 1, 2),
-        np.ascontiguousarray(FRAMES[..., ::-1])[..., ::-1],  # a view with a negative stride
-    ],
-    ids=["pil", "rgba", "uint8", "uint8 list", "uint8 batch", "uint8 tensor", "reversed"],
-)
-def test_eight_bit_pictures_become_rgb_images(form):
-    images = as_pictures(form)
-    assert all(image.mode == "RGB" for image in images)
-    assert np.array_equal(np.stack([np.array(image) for image in images]), FRAMES)
-    assert picture_size(images) == (4, 6)
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        FLOAT,
-        FLOAT[None],
-        FLOAT.double(),
-        list(FLOAT),
-        FLOAT.permute(0, 2, 3, 1).numpy(),
-        FLOAT.permute(0, 2, 3, 1).double().numpy(),
-        list(FLOAT.permute(0, 2, 3, 1).numpy()),
-    ],
-    ids=["tensor", "batch", "float64", "list", "array", "float64 array", "array list"],
-)
-def test_float_pictures_become_one_tensor(form):
-    pixels = as_pictures(form)
-    assert pixels.dtype == torch.float32 and torch.equal(pixels, FLOAT)
-    assert picture_size(pixels) == (4, 6)
-
-
-def test_one_picture_is_a_clip_of_one_frame():
-    assert len(as_pictures(Image.new("L", (6, 4)))) == 1
-    assert as_pictures(FLOAT[0]).shape == (1, 3, 4, 6)
-    assert len(as_pictures(FRAMES[0])) == 1
-
-
-def test_overshoot_of_resampling_is_clamped():
-    pixels = as_pictures(torch.tensor([-1e-5, 0.5, 1.00001]).reshape(1, 3, 1, 1))
-    assert pixels.flatten().tolist() == [0, 0.5, 1]
-
-
-@pytest.mark.parametrize(
-    "form, message",
-    [
-        ([], "no pictures"),
-        (np.zeros((0, 4, 6, 3), np.uint8), "shape"),
-        (FRAMES[0, :, :, 0], "shape"),
-        (FRAMES.transpose(0, 3, 1, 2), "array"),
-        (FLOAT.permute(0, 2, 3, 1), "tensor"),
-        (torch.zeros(2, 4, 3, 8, 8), "shape"),
-        (FLOAT * 255, r"\[0, 1\]"),
-        (FLOAT - 0.5, r"\[0, 1\]"),
-        (FLOAT * float("nan"), "nan"),
-        (FRAMES.astype(np.uint16), r"\[0, 1\]"),
-        ([FRAMES[0], FRAMES[1][:2]], "differ"),
-        ([Image.new("RGB", (4, 4)), FRAMES[0]], "Image"),
-        (None, "NoneType"),
-        ("clip.mp4", "str"),
-    ],
-)
-def test_other_pictures_are_refused_in_one_line(form, message):
-    with pytest.raises(InputError, match=message) as error:
-        as_pictures(form)
-    assert "\n" not in str(error.value)
+@pytest.mark.parametrize("name", ["sd15", "wan", "cog"])
+def test_two_videos_at_once_are_refused(name):
+    folder = TINY / name / "vae"
+    kinds = {"sd15": AutoencoderKL, "wan": AutoencoderKLWan, "cog": AutoencoderKLCogVideoX}
+    vae = kinds[name].from_pretrained(folder).eval()
+    codec = video_codec(vae)
+    with torch.no_grad():
+        latents = codec.encode(torch.zeros(5, 3, 64, 64))
+        with pytest.raises(InputError, match="2 videos in one call"):
+            codec.decode(latents.repeat(2, 1, 1, 1, 1))

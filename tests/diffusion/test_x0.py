@@ -6,8 +6,9 @@ import diffusers
 import pytest
 import torch
 
-from relight.diffusion.x0 import edit_x0, output_for_x0, predict_x0
+from relight.diffusion.x0 import edit_x0, output_for_x0, predict_x0, step_position
 from relight.errors import ModelError
+from relight.patching import PatchOrderError
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear"}
 KINDS = ("epsilon", "v_prediction", "sample")
@@ -154,6 +155,93 @@ def test_edits_nest():
     with edit_x0(scheduler, lambda x0, i, t: x0 + 1), edit_x0(scheduler, lambda *_: ones):
         _, seen = _walk(scheduler)
     torch.testing.assert_close(seen[0], ones + 1, rtol=1e-3, atol=1e-3)
+
+
+def test_edits_left_in_another_order_are_an_error_and_leave_no_edit():
+    scheduler = _make("EulerDiscreteScheduler", BETAS)
+    before, state, called = scheduler.step, set(vars(scheduler)), []
+    first = edit_x0(scheduler, lambda *_: called.append("first"))
+    second = edit_x0(scheduler, lambda *_: called.append("second"))
+    first.__enter__(), second.__enter__()
+    with pytest.raises(PatchOrderError, match="EulerDiscreteScheduler.step"):
+        first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert scheduler.step == before and set(vars(scheduler)) == state
+    _walk(scheduler)
+    assert called == []
+
+
+# --- the number of a step
+
+
+def _numbers(scheduler, run):
+    told = []
+    with edit_x0(scheduler, lambda x0, i, t: told.append(i)):
+        run()
+    return told
+
+
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "DDIMScheduler"])
+@pytest.mark.parametrize("steps", [(4, 4, 4), (2, 4, 6), (6, 3, 1)])
+def test_every_pass_counts_from_zero(name, steps):
+    """As FreeInit's iterations, of equal length or from coarse to fine."""
+    scheduler = _make(name, BETAS)
+
+    def passes():
+        for count in steps:
+            scheduler.set_timesteps(count)
+            _walk(scheduler, skip=count // 2)
+
+    expected = [i for count in steps for i in range(count - count // 2)]
+    assert _numbers(scheduler, passes) == expected
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_pass_over_the_same_schedule_counts_from_zero_too(count):
+    scheduler = _make("DDIMScheduler", BETAS, count)
+
+    def passes():
+        for _ in range(2):
+            _walk(scheduler, skip=0)
+
+    assert _numbers(scheduler, passes) == [*range(count)] * 2
+
+
+def test_a_step_that_is_left_out_counts():
+    scheduler = _make("DDIMScheduler", BETAS, 6)
+    x = torch.zeros(1, 4, 2, 2)
+
+    def steps():
+        for t in scheduler.timesteps[[1, 2, 4]]:
+            scheduler.step(x, t, x)
+
+    assert _numbers(scheduler, steps) == [0, 1, 3]
+
+
+def test_a_ddim_step_from_off_the_schedule_is_numbered_by_its_place():
+    scheduler = _make("DDIMScheduler", BETAS, 4)
+    x = torch.zeros(1, 4, 2, 2)
+    times = [scheduler.timesteps[0], scheduler.timesteps[1] - 3]
+    assert _numbers(scheduler, lambda: [scheduler.step(x, t, x) for t in times]) == [0, 2]
+
+
+def test_steps_that_karras_rounds_to_one_timestep_are_told_apart():
+    scheduler = _make("DPMSolverMultistepScheduler", {**BETAS, "use_karras_sigmas": True}, 60)
+    twice = (scheduler.timesteps.diff() == 0).nonzero().flatten()
+    assert len(twice) > 0  # else nothing is tested
+    skip = int(twice[0]) - 2
+    told = _numbers(scheduler, lambda: _walk(scheduler, skip=skip))
+    assert told == [*range(60 - skip)]
+
+
+def test_before_its_first_step_the_schedulers_own_rule_finds_the_place():
+    scheduler = _make("EulerDiscreteScheduler", BETAS, 6)
+    scheduler.timesteps[2] = scheduler.timesteps[1]
+    assert step_position(scheduler, scheduler.timesteps[1]) == 2  # as diffusers takes the second
+    x = torch.randn(1, 4, 4, 4, generator=torch.manual_seed(0))
+    x0 = predict_x0(scheduler, x * 0.5, scheduler.timesteps[1], x)
+    stock = scheduler.step(x * 0.5, scheduler.timesteps[1], x).pred_original_sample
+    torch.testing.assert_close(x0, stock, rtol=1e-4, atol=1e-4)
 
 
 # --- tokens with time steps of their own (FlowMatchEuler's `per_token_timesteps`)

@@ -1,9 +1,6 @@
 """Consistent Light Attention: the formula, the layers it acts on, chunks and backends."""
 
-import _thread
-import signal
 import threading
-import time
 
 import pytest
 import torch
@@ -13,12 +10,10 @@ from diffusers.models.attention_processor import AttnProcessor2_0, XFormersAttnP
 
 from relight.methods.consistent_light_attention import (
     ConsistentLightAttnProcessor,
-    FrameMean,
     consistent_light_attention,
     light_layers,
 )
-
-pytestmark = pytest.mark.timeout(60)  # a deadlock of the chunks must fail, not hang
+from relight.patching import PatchOrderError
 
 FRAMES = 5
 
@@ -38,21 +33,12 @@ def unet(relighter):
 def run(unet):
     """run(halves, frames): the UNet's output for a fixed batch, (halves, frames, c, h, w)."""
 
-    def call(halves=2, frames=FRAMES, chunk=None, mean=None, equal=False):
+    def call(halves=2, frames=FRAMES, equal=False):
         x = _noise(1 if equal else frames, 8, 8, 8)
-        x = x.expand(frames, -1, -1, -1)
+        x = x.expand(frames, -1, -1, -1).repeat(halves, 1, 1, 1)
         text = _noise(halves, 1, 7, unet.config.cross_attention_dim, seed=1)
-
-        def part(frames_of):
-            inputs = x[frames_of].repeat(halves, 1, 1, 1)
-            states = text.expand(-1, len(x[frames_of]), -1, -1).flatten(0, 1)
-            return unet(inputs, 500, states).sample.unflatten(0, (halves, -1))
-
-        size = chunk or frames
-        parts = [slice(i, i + size) for i in range(0, frames, size)]
-        if mean is None:
-            return part(slice(None))
-        return torch.cat(mean.run([lambda p=p: part(p) for p in parts]), dim=1)
+        text = text.expand(-1, frames, -1, -1).flatten(0, 1)
+        return unet(x, 500, text).sample.unflatten(0, (halves, -1))
 
     with torch.no_grad():
         yield call
@@ -82,7 +68,7 @@ def _by_hand(layer, x, gamma, halves):
 def test_the_processor_computes_the_formula(unet, halves, gamma):
     layer = light_layers(unet)[0]
     x = _noise(halves * FRAMES, 6, layer.to_q.in_features)
-    processor = ConsistentLightAttnProcessor(gamma, halves, FrameMean())
+    processor = ConsistentLightAttnProcessor(gamma, halves)
     with torch.no_grad():
         torch.testing.assert_close(
             processor(layer, x), _by_hand(layer, x, gamma, halves), rtol=1e-5, atol=1e-5
@@ -121,9 +107,9 @@ def test_the_layers_of_a_three_block_unet_are_in_both_attention_blocks():
 
 def test_gamma_zero_installs_nothing_and_keeps_every_bit(unet, run):
     stock, before = run(), dict(unet.attn_processors)
-    with consistent_light_attention(unet, 0.0, halves=2) as mean:
+    with consistent_light_attention(unet, 0.0, halves=2):
         assert unet.attn_processors == before
-        assert torch.equal(run(mean=mean), stock)
+        assert torch.equal(run(), stock)
 
 
 def test_gamma_changes_the_output_and_leaving_the_block_restores_it(unet, run):
@@ -155,21 +141,79 @@ def test_each_half_of_the_guidance_batch_has_its_own_mean(unet, run):
     torch.testing.assert_close(both[0], alone[0], rtol=1e-5, atol=1e-5)
 
 
+# --- chunks
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.6])
 @pytest.mark.parametrize("halves", [1, 2])
 @pytest.mark.parametrize("chunk", [1, 2, 3, 4, 5, 9])
-def test_chunks_give_what_all_frames_at_once_give(unet, run, halves, chunk):
-    with consistent_light_attention(unet, 0.6, halves=halves) as mean:
+def test_chunks_give_what_all_frames_at_once_give(unet, run, gamma, halves, chunk):
+    with consistent_light_attention(unet, gamma, halves=halves):
         whole = run(halves)
-        for _ in range(2):  # the lock-step starts afresh at every step of the sampler
-            chunked = run(halves, chunk=chunk, mean=mean)
-            torch.testing.assert_close(chunked, whole, rtol=1e-5, atol=1e-5)
+    with consistent_light_attention(unet, gamma, halves=halves, chunk_size=chunk):
+        for _ in range(2):
+            torch.testing.assert_close(run(halves), whole, rtol=1e-5, atol=1e-5)
 
 
-def test_chunks_inherit_the_grad_mode(unet):
-    with consistent_light_attention(unet, 0.6, halves=1) as mean:
-        for enabled in (False, True):
-            with torch.set_grad_enabled(enabled):
-                assert mean.run([torch.is_grad_enabled] * 3) == [enabled] * 3
+def test_chunks_give_the_same_under_autocast(unet, run):
+    with torch.autocast("cpu", torch.bfloat16):
+        with consistent_light_attention(unet, 0.6, halves=2):
+            whole = run()
+        with consistent_light_attention(unet, 0.6, halves=2, chunk_size=2):
+            chunked = run()
+    assert whole.dtype == torch.bfloat16  # autocast did reach the UNet
+    torch.testing.assert_close(chunked, whole, rtol=0, atol=2e-3)
+
+
+def test_chunks_stay_in_inference_mode(unet, run):
+    with torch.inference_mode(), consistent_light_attention(unet, 0.6, halves=2, chunk_size=2):
+        assert run().is_inference()
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_gradients_pass_through_chunks(unet, chunk):
+    x = _noise(FRAMES, 8, 8, 8).requires_grad_()
+    text = torch.zeros(FRAMES, 1, unet.config.cross_attention_dim)
+    with consistent_light_attention(unet, 0.6, halves=1, chunk_size=chunk):
+        first = unet(x, 500, text).sample[0]
+    [gradient] = torch.autograd.grad(first.sum(), x)
+    assert (gradient.flatten(1).abs().amax(1) > 0).all()  # of every frame: the mean is of all
+
+
+def test_no_part_of_the_unet_sees_more_than_a_chunk_but_the_light_layers(unet, run):
+    """What is inside of a part that works in chunks sees a chunk, and a light layer every frame."""
+    seen = {}
+
+    def watch(module, inputs, output):
+        out = output[0] if isinstance(output, tuple) else output
+        seen.setdefault(module, set()).add(len(out))
+
+    hooks = [module.register_forward_hook(watch) for module in unet.modules()]
+    with consistent_light_attention(unet, 0.6, halves=2, chunk_size=2):
+        run()
+    for hook in hooks:
+        hook.remove()
+    layers, chunks = light_layers(unet), {4, 2}  # 2 frames, and then the 1 that is left
+    assert all(seen[layer] == {2 * FRAMES} for layer in layers)
+    blocks = [*unet.down_blocks, unet.mid_block, unet.up_blocks[0], unet.up_blocks[3]]
+    inside = [m for block in blocks for m in [*block.modules()][1:]]
+    inside += [m for up in unet.up_blocks[1:3] for r in up.resnets for m in [*r.modules()][1:]]
+    inside += [layer.to_q for layer in layers]
+    assert all(seen[module] == chunks for module in inside if module in seen)
+
+
+def test_chunks_need_no_threads_and_leave_nothing_behind(unet, run):
+    threads, before, seen = threading.active_count(), run(), []
+    patches = [set(vars(module)) for module in unet.modules()]
+    hook = light_layers(unet)[0].register_forward_hook(
+        lambda *_: seen.append(threading.active_count())
+    )
+    with consistent_light_attention(unet, 0.6, halves=2, chunk_size=1):
+        run()
+    hook.remove()
+    assert seen == [threads]
+    assert [set(vars(module)) for module in unet.modules()] == patches
+    assert torch.equal(run(), before)
 
 
 def test_processors_are_restored_after_an_exception(unet):
@@ -180,56 +224,16 @@ def test_processors_are_restored_after_an_exception(unet):
     assert unet.attn_processors == before
 
 
-@pytest.mark.parametrize("bad", [0, 1, 2])
-@pytest.mark.parametrize("late", [False, True])
-def test_an_error_in_one_chunk_comes_through_and_leaves_no_thread(unet, run, bad, late):
-    def chunk(index):
-        layer = light_layers(unet)[0]
-        if index == bad and not late:
-            raise ValueError(f"chunk {index}")
-        out = layer(_noise(2, 4, layer.to_q.in_features, seed=index))
-        if index == bad:
-            raise ValueError(f"chunk {index}")
-        return out
-
-    threads = threading.active_count()
-    with consistent_light_attention(unet, 0.5, halves=1) as mean:
-        whole = run(1)
-        with pytest.raises(ValueError, match=f"^chunk {bad}$"):
-            mean.run([lambda i=i: chunk(i) for i in range(3)])
-        assert threading.active_count() == threads
-        # and the next step works
-        torch.testing.assert_close(run(1, chunk=2, mean=mean), whole, rtol=1e-5, atol=1e-5)
-
-
-@pytest.fixture
-def ctrl_c():
-    """A job started in the background inherits "ignore Ctrl-C" from its shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("when", [0, 1, 2])
-def test_ctrl_c_ends_all_chunks(unet, run, when):
-    layer = light_layers(unet)[0]
-    x = _noise(2, 4, layer.to_q.in_features)
-
-    def chunk(index):
-        if index == when:
-            _thread.interrupt_main()
-        for _ in range(200):
-            layer(x)
-
-    threads = threading.active_count()
-    with consistent_light_attention(unet, 0.5, halves=1) as mean:
-        whole = run(1)
-        with pytest.raises(KeyboardInterrupt):
-            mean.run([lambda i=i: chunk(i) for i in range(3)])
-        while threading.active_count() > threads:  # one may have been about to start
-            time.sleep(0.01)
-        torch.testing.assert_close(run(1, chunk=2, mean=mean), whole, rtol=1e-5, atol=1e-5)
+def test_two_attentions_left_in_another_order_are_an_error(unet):
+    before = dict(unet.attn_processors)
+    first = consistent_light_attention(unet, 0.3, halves=2, chunk_size=2)
+    second = consistent_light_attention(unet, 0.6, halves=2)
+    first.__enter__(), second.__enter__()
+    with pytest.raises(PatchOrderError, match="Attention.processor"):
+        first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert unet.attn_processors == before
+    assert not any("forward" in vars(module) for module in unet.modules())
 
 
 def _seen_backends(monkeypatch):

@@ -183,3 +183,19 @@ def test_the_edit_keeps_the_dtype_of_x0():
         SOURCE, lambda v: v, lambda z: z.double(), lambda p: p.double(), 5, PAPER
     )
     assert _edit(fusion, 0).dtype == torch.float32
+
+
+def test_a_new_pass_asks_for_its_length_and_takes_its_detail_anew():
+    asked = []
+
+    def length(timestep):
+        asked.append(timestep)
+        return 2 + len(asked)
+
+    fusion = _fusion(lambda v: v + 1, length)
+    first = [_edit(fusion, i) for i in range(3)]
+    assert fusion.steps == 3
+    again = _edit(fusion, 0, X0 + 1)
+    assert fusion.steps == 4 and len(asked) == 2
+    torch.testing.assert_close(again, first[0])  # the source, relit, whatever was drawn
+    torch.testing.assert_close(fusion.detail, SOURCE - _decode(X0 + 1))

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import Recipe
-from relight.pipelines import AnimateDiffRelightPipeline
+from relight.pipelines import AnimateDiffRelightPipeline, light_fusion
 from relight.relighters.ic_light import ICLightPipeline
 from tests.conftest import GOLDEN, case_id
 
@@ -209,6 +209,14 @@ def test_output_types_agree(animatediff, run):
     assert torch.equal(run(return_dict=False)[0], pt)
 
 
+def test_every_kind_of_picture_is_resized_in_the_same_way(run):
+    frames = _frames(2, 90, 140)
+    array = np.stack([np.array(frame) for frame in frames])
+    expected = run(frames).frames
+    for form in (array, array / 255, torch.from_numpy(array).permute(0, 3, 1, 2) / 255):
+        assert (run(form).frames - expected).abs().mean() < 5e-3
+
+
 @pytest.mark.parametrize(
     "given, message",
     [
@@ -230,10 +238,14 @@ def test_output_types_agree(animatediff, run):
         ({"relight_chunk_size": 0}, "chunk_size"),
         ({"light": "side"}, "unknown light 'side'"),
         ({"light": torch.zeros(5, 3, 8, 8)}, "5 maps can't light 2 frames"),
+        ({"num_videos_per_prompt": 2}, "num_videos_per_prompt is 1, not 2"),
+        ({"prompt": ["a", "b"]}, "prompt is one text for the whole clip, not 2"),
+        ({"negative_prompt": ["a", "b"]}, "negative_prompt is one text"),
+        ({"prompt": None, "prompt_embeds": torch.zeros(2, 77, 16)}, "prompt_embeds is one"),
         ({"height": 65}, "height is a multiple of 64"),
         ({"height": 0}, "height is a multiple of 64"),
         ({"width": -64}, "width is a multiple of 64"),
-        ({"prompt": ["a", "b"], "relight_prompt": None}, "relight prompt"),
+        ({"prompt": ["a"], "relight_prompt": None}, "relight prompt"),
         ({"frames": []}, "no pictures"),
         ({"frames": np.zeros((3, 64, 64), np.uint8)}, "shape"),
         ({"frames": torch.full((2, 3, 64, 64), 200.0)}, r"\[0, 1\]"),
@@ -336,9 +348,54 @@ def test_other_schedulers_of_the_stock_pipeline_work(animatediff, run):
     assert not torch.allclose(*seen, atol=1e-3)
 
 
-def test_free_init_runs(animatediff, run):
-    animatediff.enable_free_init(num_iters=2)
-    assert run().frames.isfinite().all()
+@pytest.mark.parametrize("fast", [False, True])
+def test_every_iteration_of_free_init_is_relit(animatediff, run, fast):
+    relights, steps = [], []
+    animatediff.enable_free_init(num_iters=3, use_fast_sampling=fast)
+    try:
+        out = run(
+            strength=1.0,
+            num_inference_steps=12 if fast else 3,
+            relight_steps=1,
+            on_relight_step=lambda *at: relights.append(len(steps)),
+            callback_on_step_end=lambda p, i, t, k: steps.append(i) or {},
+        ).frames
+    finally:
+        animatediff.disable_free_init()
+    lengths = (4, 2, 2) if fast else (3, 3, 3)  # diffusers takes its parts of the last part
+    assert steps == [i for n in lengths for i in range(n)]
+    starts = [sum(lengths[:k]) for k in range(3)]
+    recipe = AnimateDiffRelightPipeline.recipes["paper"]
+    expected = [
+        start + i
+        for start, n in zip(starts, lengths, strict=True)
+        for i in range(recipe.relit_steps(n))
+    ]
+    assert relights == expected and out.isfinite().all()
+
+
+def test_two_calls_within_one_edit_are_both_relit(animatediff, relighter):
+    calls = []
+    with light_fusion(
+        animatediff,
+        relighter,
+        video=_frames(),
+        prompt="a bear, red light",
+        relight_steps=1,
+        on_step=lambda *at: calls.append(at),
+    ):
+        for _ in range(2):
+            AnimateDiffVideoToVideoPipeline.__call__(
+                animatediff,
+                _frames(),
+                "a bear",
+                height=64,
+                width=64,
+                strength=0.5,
+                num_inference_steps=6,
+                output_type="latent",
+            )
+    assert len(calls) == 4
 
 
 def test_vae_slicing_does_not_change_the_result(animatediff, run):

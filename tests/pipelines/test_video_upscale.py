@@ -172,6 +172,28 @@ def test_output_types_and_forms_of_the_clip_agree(pipe):
     np.testing.assert_array_equal(np.array(pil[1]), (made[0, 1] * 255).round().astype(np.uint8))
 
 
+@pytest.mark.parametrize("kind", ["pil", "np", "pt", "latent"])
+@pytest.mark.parametrize("pad", [False, True])
+def test_a_call_returns_a_record_or_a_tuple(pipe, kind, pad):
+    own, target = ((30, 40), (75, 103)) if pad else ((64, 64), (128, 128))
+    given = {"sizes": [target], "pad": pad, "output_type": kind, "recipe": QUICK}
+    frames = _run(pipe, _clip(2, *own), **given)
+    generator = torch.Generator().manual_seed(0)
+    output = pipe(_clip(2, *own), "a ball", return_dict=False, generator=generator, **given)
+    assert type(output) is tuple and len(output) == 1
+    assert np.array_equal(np.asarray(output[0][0]), np.asarray(frames[0]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_clip_has_one_prompt(pipe, count):
+    prompts = ["a ball"] * count
+    if count == 1:
+        assert torch.equal(_run(pipe, _clip(2), prompt=prompts), _run(pipe, _clip(2)))
+        return
+    with pytest.raises(InputError, match=f"{count} prompts for 1 pictures or clips"):
+        _run(pipe, _clip(2), prompt=prompts)
+
+
 @pytest.mark.parametrize(
     "given, message",
     [
@@ -190,7 +212,10 @@ def test_what_cannot_be_is_refused_in_one_line(pipe, given, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["strength", "height", "latents", "sharpness_factor"])
+@pytest.mark.parametrize(
+    "name",
+    ["strength", "height", "latents", "num_inference_steps", "num_videos_per_prompt", "sharpnes"],
+)
 def test_arguments_of_the_stages_are_refused(pipe, name):
     with pytest.raises(TypeError, match=name):
         _run(pipe, **{name: 1})

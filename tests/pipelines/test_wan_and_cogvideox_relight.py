@@ -156,6 +156,36 @@ def test_a_moving_light_has_its_place_in_every_frame_whatever_the_filling(name, 
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("kind", ["pil", "np", "pt", "latent"])
+def test_a_call_returns_a_record_or_a_tuple(name, count, kind, parts, relighter):
+    video = _data(name)["frames"].numpy()[:1].repeat(count, axis=0)
+    given = {"output_type": kind, "relight_steps": 1}
+    frames = _run(_pipe(name, parts), name, relighter, video, **given)
+    generator = torch.Generator().manual_seed(0)
+    given |= {"relighter": relighter, "relight_prompt": "a bear, red light", **_embeds(name)}
+    given |= {"num_inference_steps": 4, "generator": generator}
+    output = _pipe(name, parts)(video, return_dict=False, **given)
+    assert type(output) is tuple and len(output) == 1
+    same = [np.asarray(one) for one in (output[0][0], frames[0])]
+    assert np.array_equal(*same) and (kind == "latent" or len(same[0]) == count)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_moving_light_has_as_many_maps_as_the_clip_has_frames(name, parts, relighter):
+    video = _data(name)["frames"].numpy()[:2]
+    whole = {"wan": 5, "cogvideox": 9}[name]
+    filled = np.concatenate([video, video[-1:].repeat(whole - 2, axis=0)])
+    light = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    held = torch.cat([light, light[-1:].expand(whole - 2, -1, -1, -1)])
+    moving = _run(_pipe(name, parts), name, relighter, video, light=light)
+    assert torch.equal(moving, _run(_pipe(name, parts), name, relighter, filled, light=held)[:, :2])
+    for wrong in (3, whole):  # also the number of frames the model is given
+        with pytest.raises(InputError, match=f"{wrong} maps can't light 2 frames"):
+            _run(_pipe(name, parts), name, relighter, video, light=torch.zeros(wrong, 3, 8, 8))
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_sizes_are_fitted_to_the_models_multiple_and_wrong_ones_refused(name, parts, relighter):
     pipe = _pipe(name, parts)
     video = np.zeros((1, 70, 90, 3), np.uint8)

@@ -19,6 +19,7 @@ from relight.relighters.ic_light import (
     ic_light_scheduler,
     ic_light_unet,
 )
+from relight.relighters.ic_light.sampling import fresh_schedule
 from tests.conftest import TINY, case_id
 
 OFFSETS = TINY / "iclight_fc.safetensors"
@@ -254,6 +255,22 @@ def test_chunks_give_what_all_frames_at_once_give(relighter, gamma, guidance_sca
     torch.testing.assert_close(chunked, whole, rtol=1e-4, atol=1e-4)
 
 
+def test_a_call_returns_a_record_or_a_tuple(relighter):
+    generator = torch.Generator().manual_seed(0)
+    given = {"num_inference_steps": 3, "output_type": "pt", "generator": generator}
+    [bare] = relighter(_picture(), "a bear, red light", return_dict=False, **given)
+    assert torch.equal(bare, _relight(relighter))
+
+
+def test_every_kind_of_picture_is_resized_in_the_same_way(relighter):
+    image = _picture(0, 90, 140)
+    array = np.asarray(image)
+    expected = _relight(relighter, image)
+    tensor = torch.from_numpy(array.copy()).permute(2, 0, 1) / 255
+    for form in (array, array / 255, tensor):  # floats are not rounded to 8 bits on the way
+        torch.testing.assert_close(_relight(relighter, form), expected, rtol=0, atol=0.02)
+
+
 @pytest.mark.parametrize("light", ["left", "none"])
 def test_shared_noise_makes_equal_frames_equal(relighter, light):
     frames = [_picture()] * 2
@@ -396,7 +413,7 @@ def test_other_schedulers_run_the_steps_they_are_asked_for(fresh, name, config, 
 
 @pytest.mark.parametrize("steps, run", [(15, 15), (4, 3), (1, 1), (2, 1), (20, 19)])
 def test_the_number_of_passes_is_the_published_one(relighter, steps, run):
-    _, timesteps = relighter._schedule(steps, 0.9, False)
+    _, timesteps = fresh_schedule(relighter.scheduler, steps, 0.9, torch.device("cpu"))
     total = round(steps / 0.9)
     assert len(timesteps) == max(int(total * 0.9), 1) == run
     scheduler = ic_light_scheduler()

@@ -1,12 +1,12 @@
 """IC-Light (Zhang et al., ICLR 2025): Stable Diffusion 1.5 that relights a picture it is shown.
 
 The UNet sees the latent of the picture (and, with `fbc` weights, of a background) beside the noisy
-one; the light comes from the picture the sampling starts from. Its UNet: `weights.py`.
+one; the light comes from the picture the sampling starts from. Its UNet: `weights.py`; its sampler:
+`sampling.py`.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Sequence
 
@@ -19,21 +19,20 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.image_processor import VaeImageProcessor
-from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from relight.diffusion.codecs import FrameCodec
 from relight.diffusion.light_maps import AnyLight, light_map
-from relight.diffusion.pictures import Pictures, as_pictures, picture_size
+from relight.diffusion.pictures import Pictures, as_pictures, picture_size, resized
 from relight.diffusion.prompts import encode_prompts
 from relight.errors import InputError
-from relight.methods.consistent_light_attention import FrameMean, consistent_light_attention
 from relight.relighters.base import OnStep
+from relight.relighters.ic_light.sampling import STRENGTH, sample
+from relight.types import Size
 
 NEGATIVE_PROMPT = "lowres, bad anatomy, bad hands, cropped, worst quality"
 ADDED_PROMPT = "best quality"
-STRENGTH = 0.9
 
 
 class ICLightPipeline(DiffusionPipeline):
@@ -81,8 +80,9 @@ class ICLightPipeline(DiffusionPipeline):
         generator: torch.Generator | None = None,
         chunk_size: int | None = None,
         output_type: str = "pil",
+        return_dict: bool = True,
         on_step: OnStep | None = None,
-    ) -> ImagePipelineOutput:
+    ) -> ImagePipelineOutput | tuple:
         """Relight one image, or the frames of a clip (`gamma=0`: each frame by itself).
 
         Args:
@@ -104,19 +104,22 @@ class ICLightPipeline(DiffusionPipeline):
             generator: seeds the noise.
             chunk_size: frames per UNet pass; None takes all at once. The result is the same.
             output_type: "pil", "np" (frames, h, w, 3) in [0, 1] or "pt" (frames, 3, h, w).
+            return_dict: False returns the tuple (images,).
+            on_step: called with (step, steps) after every UNet pass; may raise to stop.
 
         Raises:
             InputError: a value out of its range, or `background` and the weights disagree.
         """
         image = as_pictures(image)
-        height, width = self._size(picture_size(image), height, width)
-        pixels = self.image_processor.preprocess(image, height, width)
+        size = self._size(picture_size(image), height, width)
+        pixels = self.image_processor.preprocess(resized(image, size), *size)
         if background is not None:
-            background = self.image_processor.preprocess(as_pictures(background), height, width)
+            behind = resized(as_pictures(background), size)
+            background = self.image_processor.preprocess(behind, *size)
         relit = self.relight(
             pixels,
             embeds=self.encode_prompt(prompt, negative_prompt, guidance_scale),
-            light_latents=self.light_latents(light, height, width, seconds),
+            light_latents=self.light_latents(light, *size, seconds),
             background=background,
             gamma=gamma,
             steps=num_inference_steps,
@@ -129,7 +132,7 @@ class ICLightPipeline(DiffusionPipeline):
         )
         self.maybe_free_model_hooks()
         images = self.image_processor.postprocess(relit.cpu(), output_type=output_type)
-        return ImagePipelineOutput(images=images)
+        return ImagePipelineOutput(images=images) if return_dict else (images,)
 
     @torch.no_grad()
     def encode_prompt(
@@ -178,25 +181,22 @@ class ICLightPipeline(DiffusionPipeline):
         repeated; the sampler's own noise is drawn for each frame unless `share_noise`.
         """
         _check_ranges(gamma, steps, strength, guidance_scale, chunk_size)
-        condition = self._condition(pixels, background)  # (frames, c or 2c, h, w)
-        halves, frames = embeds.shape[0], len(condition)
-        embeds = embeds.to(condition).repeat_interleave(frames, dim=0)
-        scheduler, timesteps = self._schedule(steps, strength, light_latents is None)
-        latents = self._start(condition, light_latents, scheduler, timesteps, generator)
-        draws = {"generator": generator} if _takes(scheduler, "generator") else {}
-        with consistent_light_attention(self.unet, gamma, halves=halves, backend=backend) as mean:
-            for i, t in enumerate(timesteps):
-                inputs = torch.cat([scheduler.scale_model_input(latents, t), condition], dim=1)
-                output = self._unet(inputs, t, embeds, halves, mean, chunk_size).float()
-                if halves == 2:
-                    negative, positive = output.chunk(2)
-                    output = negative + guidance_scale * (positive - negative)
-                if share_noise and _takes(scheduler, "variance_noise"):
-                    noise = self._shared_noise(latents, generator)
-                    draws = {"variance_noise": noise}
-                latents = scheduler.step(output, t, latents, **draws, return_dict=False)[0]
-                if on_step:
-                    on_step(i, len(timesteps))
+        latents = sample(
+            self.unet,
+            self.scheduler,
+            self._condition(pixels, background),  # (frames, c or 2c, h, w)
+            embeds,
+            light_latents,
+            gamma=gamma,
+            steps=steps,
+            strength=strength,
+            guidance_scale=guidance_scale,
+            share_noise=share_noise,
+            generator=generator,
+            chunk_size=chunk_size,
+            backend=backend,
+            on_step=on_step,
+        )
         return self.codec.decode(latents)
 
     def _condition(self, pixels: Tensor, background: Tensor | None) -> Tensor:
@@ -213,79 +213,18 @@ class ICLightPipeline(DiffusionPipeline):
             latents = torch.cat([latents, behind], dim=1)
         return latents
 
-    def _schedule(
-        self, steps: int, strength: float, from_noise: bool
-    ) -> tuple[SchedulerMixin, Tensor]:
-        # Two pipelines must not share a scheduler's state, and this one runs inside another's step.
-        scheduler = type(self.scheduler).from_config(self.scheduler.config)
-        if from_noise:
-            strength = 1.0
-        total, run = image_to_image_steps(steps, strength)
-        scheduler.set_timesteps(total, device=self._execution_device)
-        begin = (total - run) * scheduler.order
-        if hasattr(scheduler, "set_begin_index"):  # DDIM and DDPM find their place by the timestep
-            scheduler.set_begin_index(begin)
-        return scheduler, scheduler.timesteps[begin:]
-
-    def _start(
-        self,
-        condition: Tensor,
-        light_latents: Tensor | None,
-        scheduler: SchedulerMixin,
-        timesteps: Tensor,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        frames, c = len(condition), self.vae.config.latent_channels
-        noise = self._shared_noise(condition[:, :c], generator)
-        if light_latents is None:
-            return noise * scheduler.init_noise_sigma
-        if len(light_latents) not in (1, frames):
-            raise InputError(
-                f"a moving light of {len(light_latents)} maps can't light {frames} frames"
-            )
-        light = light_latents.to(noise).expand(frames, -1, -1, -1)
-        return scheduler.add_noise(light, noise, timesteps[:1].repeat(frames))
-
-    @staticmethod
-    def _shared_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
-        one = randn_tensor(like[:1].shape, generator=generator, device=like.device)
-        return one.expand_as(like).contiguous()
-
-    def _unet(
-        self,
-        inputs: Tensor,
-        timestep: Tensor,
-        embeds: Tensor,
-        halves: int,
-        mean: FrameMean,
-        chunk_size: int | None,
-    ) -> Tensor:
-        """(frames, ...) -> (halves * frames, c, h, w), in chunks of `chunk_size` frames."""
-        inputs = inputs.to(self.unet.dtype)
-        text = embeds.to(self.unet.dtype).unflatten(0, (halves, -1))
-
-        def call(chunk: slice) -> Tensor:
-            x = inputs[chunk].repeat(halves, 1, 1, 1)
-            states = text[:, chunk].flatten(0, 1)
-            out = self.unet(x, timestep, encoder_hidden_states=states, return_dict=False)[0]
-            return out.unflatten(0, (halves, -1))
-
-        size = chunk_size or len(inputs)
-        chunks = [slice(i, i + size) for i in range(0, len(inputs), size)]
-        return torch.cat(mean.run([lambda c=c: call(c) for c in chunks]), dim=1).flatten(0, 1)
-
     def size_multiple(self) -> int:
         """Height and width must be multiples of this, in pixels."""
         return self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
-    def _size(self, own: tuple[int, int], height: int | None, width: int | None) -> tuple[int, int]:
+    def _size(self, own: Size, height: int | None, width: int | None) -> Size:
         factor = self.size_multiple()
         size = []
         for name, asked, natural in zip(("height", "width"), (height, width), own, strict=True):
             if asked is not None and (asked < factor or asked % factor):
                 raise InputError(f"{name} is a multiple of {factor}, not {asked}")
             size.append(asked or max(natural // factor, 1) * factor)
-        return size[0], size[1]
+        return Size(*size)
 
 
 def _check_ranges(
@@ -302,13 +241,3 @@ def _check_ranges(
         raise InputError(f"guidance_scale is a number, not {guidance_scale}")
     if chunk_size is not None and not chunk_size >= 1:
         raise InputError(f"chunk_size is at least 1 frame, not {chunk_size}")
-
-
-def image_to_image_steps(steps: int, strength: float = STRENGTH) -> tuple[int, int]:
-    """(length of the schedule, UNet passes run) for `steps` asked for, rounded as published."""
-    total = max(round(steps / strength), 1)
-    return total, max(int(total * strength), 1)
-
-
-def _takes(scheduler: SchedulerMixin, argument: str) -> bool:
-    return argument in inspect.signature(scheduler.step).parameters

@@ -1,0 +1,127 @@
+"""How IC-Light samples: from the picture of a light, by the latents it is shown, to relit latents.
+
+The start is the light's own latents, noised with one frame's noise for all frames, as published
+(arXiv:2502.08590, sec. 3.1); without a light it is that noise alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+from diffusers import SchedulerMixin, UNet2DConditionModel
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+from relight.errors import InputError
+from relight.methods.consistent_light_attention import consistent_light_attention
+from relight.relighters.base import OnStep
+
+STRENGTH = 0.9
+"""How far from the light's picture the sampling starts, as published."""
+
+
+def image_to_image_steps(steps: int, strength: float = STRENGTH) -> tuple[int, int]:
+    """(length of the schedule, UNet passes run) for `steps` asked for, rounded as published.
+
+    >>> image_to_image_steps(15), image_to_image_steps(4)
+    ((17, 15), (4, 3))
+    """
+    total = max(round(steps / strength), 1)
+    return total, max(int(total * strength), 1)
+
+
+def fresh_schedule(
+    scheduler: SchedulerMixin, steps: int, strength: float, device: torch.device
+) -> tuple[SchedulerMixin, Tensor]:
+    """A new scheduler like `scheduler`, set to its last steps, and the timesteps of those.
+
+    Two pipelines must not share a scheduler's state, and a relight runs inside another's step.
+    """
+    scheduler = type(scheduler).from_config(scheduler.config)
+    total, run = image_to_image_steps(steps, strength)
+    scheduler.set_timesteps(total, device=device)
+    begin = (total - run) * scheduler.order
+    if hasattr(scheduler, "set_begin_index"):  # DDIM and DDPM find their place by the timestep
+        scheduler.set_begin_index(begin)
+    return scheduler, scheduler.timesteps[begin:]
+
+
+def sample(
+    unet: UNet2DConditionModel,
+    scheduler: SchedulerMixin,
+    condition: Tensor,
+    embeds: Tensor,
+    light_latents: Tensor | None,
+    *,
+    gamma: float,
+    steps: int,
+    strength: float,
+    guidance_scale: float,
+    share_noise: bool,
+    generator: torch.Generator | None,
+    chunk_size: int | None,
+    backend: str | None,
+    on_step: OnStep | None,
+) -> Tensor:
+    """Relit latents (frames, c, h, w), float32.
+
+    Args:
+        unet: from `ic_light_unet`. scheduler: only its class and config are used.
+        condition: latents the UNet is shown beside the noisy ones, (frames, k c, h, w).
+        embeds: (halves, tokens, channels): [negative, positive], or the prompt's alone.
+        light_latents: (1 or frames, c, h, w), or None for pure noise.
+
+    The rest are the arguments of `ICLightPipeline.relight`.
+    """
+    halves, frames = len(embeds), len(condition)
+    dtype = unet.dtype
+    text = embeds.to(condition).repeat_interleave(frames, dim=0).to(dtype)
+    strength = 1.0 if light_latents is None else strength
+    scheduler, timesteps = fresh_schedule(scheduler, steps, strength, condition.device)
+    latents = _start(unet, condition, light_latents, scheduler, timesteps, generator)
+    draws = {"generator": generator} if _takes(scheduler, "generator") else {}
+    with consistent_light_attention(
+        unet, gamma, halves=halves, chunk_size=chunk_size, backend=backend
+    ):
+        for i, t in enumerate(timesteps):
+            inputs = torch.cat([scheduler.scale_model_input(latents, t), condition], dim=1)
+            inputs = inputs.to(dtype).repeat(halves, 1, 1, 1)
+            output = unet(inputs, t, encoder_hidden_states=text, return_dict=False)[0].float()
+            if halves == 2:
+                negative, positive = output.chunk(2)
+                output = negative + guidance_scale * (positive - negative)
+            if share_noise and _takes(scheduler, "variance_noise"):
+                draws = {"variance_noise": shared_noise(latents, generator)}
+            latents = scheduler.step(output, t, latents, **draws, return_dict=False)[0]
+            if on_step:
+                on_step(i, len(timesteps))
+    return latents
+
+
+def shared_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """One frame's noise, the same for every frame of `like`, (frames, c, h, w)."""
+    one = randn_tensor(like[:1].shape, generator=generator, device=like.device)
+    return one.expand_as(like).contiguous()
+
+
+def _start(
+    unet: UNet2DConditionModel,
+    condition: Tensor,
+    light_latents: Tensor | None,
+    scheduler: SchedulerMixin,
+    timesteps: Tensor,
+    generator: torch.Generator | None,
+) -> Tensor:
+    frames, channels = len(condition), unet.config.in_channels - condition.shape[1]
+    noise = shared_noise(condition[:, :channels], generator)
+    if light_latents is None:
+        return noise * scheduler.init_noise_sigma
+    if len(light_latents) not in (1, frames):
+        raise InputError(f"a moving light of {len(light_latents)} maps can't light {frames} frames")
+    light = light_latents.to(noise).expand(frames, -1, -1, -1)
+    return scheduler.add_noise(light, noise, timesteps[:1].repeat(frames))
+
+
+def _takes(scheduler: SchedulerMixin, argument: str) -> bool:
+    return argument in inspect.signature(scheduler.step).parameters
