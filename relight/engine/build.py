@@ -8,21 +8,36 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 
 from relight.diffusion.framing import Framing
-from relight.engine.chunks import Chunk, windows
+from relight.engine.chunks import Chunk, pieces, windows
 from relight.engine.frames import Buffered, Source
+from relight.engine.keyframes import keyframes
+from relight.engine.lighting import (
+    FORM,
+    TOGETHER,
+    Carry,
+    Clip,
+    Form,
+    Keys,
+    Lighting,
+    read_references,
+)
 from relight.engine.prepare import upscale_job
+from relight.engine.references import read_stills
 from relight.engine.relighting import Relighting
 from relight.engine.sizes import Size, stage_sizes, target_size
-from relight.engine.survey import Survey
+from relight.engine.survey import Scale, Survey
 from relight.engine.upscaling import Upscaling, recipe_of
 from relight.engine.work import Work
 from relight.jobs import Job, RelightJob, UpscaleJob
-from relight.lights import Light, MovingLight, parse_light
+from relight.lights import Light, MovingLight, NoLight, parse_light
 from relight.media import Frame, VideoInfo
+from relight.methods.carried_light import SIDE
 from relight.methods.diffuse_high import RECIPES
+from relight.methods.progressive_light_fusion import Recipe
 from relight.models.catalogue import CATALOGUE, UPSCALERS
 from relight.models.loader import Model, Upscaler, load_model, load_upscaler
 from relight.relighters.ic_light import image_to_image_steps
@@ -31,6 +46,8 @@ OVERLAP = 4
 """Frames two windows share: half a second of those a model sees at the default rate."""
 PICTURES = 8
 """Frames in a chunk of a model that takes pictures one by one."""
+REFERENCE = "none (the light of a reference)"
+"""What is said of the model where there is none."""
 WHOLE = 4
 """Pictures up to so many times the model's own side are denoised as a whole, larger in tiles."""
 
@@ -74,7 +91,7 @@ class Models:
         """Names, and why they were taken."""
         relighting, upscaling = self.relighting, self.upscaling
         if relighting is None:
-            return f"{upscaling.name} ({upscaling.why})"
+            return REFERENCE if upscaling is None else f"{upscaling.name} ({upscaling.why})"
         said = f"{relighting.name} ({relighting.why})"
         return said if upscaling is None else f"{said}, {upscaling.name}"
 
@@ -98,10 +115,10 @@ class Loaders:
         """The models of a job; `moving` for clips, else for single pictures."""
         if isinstance(job, UpscaleJob):
             return Models(upscaling=self.upscaling(job.model, job.compute, moving=moving))
-        model = self.relighting(job.model, job.compute)
+        model = None if job.reference else self.relighting(job.model, job.compute)
         if job.upscale is None:
             return Models(relighting=model)
-        second = upscale_job(job, _upscaler_of(model))
+        second = upscale_job(job, "auto" if model is None else _upscaler_of(model))
         upscaler = self.upscaling(second.model, second.compute, moving=moving)
         return Models(relighting=model, upscaling=upscaler)
 
@@ -117,29 +134,42 @@ def _upscaler_of(model: Model) -> str:
 def resolve(job: Job, models: Models, info: VideoInfo) -> Job:
     """The job with every open setting decided, so that its sidecar repeats the run exactly."""
     seed = secrets.randbelow(2**31) if job.seed is None else job.seed
-    if isinstance(job, RelightJob):
-        return _resolve_relight(job.model_copy(update={"seed": seed}), models.relighting, info)
-    return _resolve_upscale(
-        job.model_copy(update={"seed": seed}), models.upscaling, (info.height, info.width)
-    )
+    job = job.model_copy(update={"seed": seed})
+    if isinstance(job, UpscaleJob):
+        return _resolve_upscale(job, models.upscaling, (info.height, info.width))
+    if models.relighting is None:
+        return job.model_copy(update={"recipe": "fast", "transfer": "on"})
+    return _resolve_relight(job, models.relighting, info)
 
 
 def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJob:
     default = model.entry.defaults
+    recipe = job.recipe
+    if recipe == "auto":  # the embedded model's own pixels are not shown: only its light counts
+        recipe = "fast" if model.entry.transfer and job.transfer != "off" else "best"
+    steps = default.keyframe_steps if recipe == "fast" else default.relight_steps
     larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
     decided: dict[str, Any] = {
         "model": model.name if model.name in CATALOGUE else str(Path(model.name).absolute()),
         "scene": job.prompt if job.scene is None else job.scene,
         "strength": job.strength or default.strength,
         "steps": job.steps or default.steps,
-        "relight_steps": job.relight_steps or default.relight_steps,
-        "gamma": model.pipe.recipes[job.recipe].gamma if job.gamma is None else job.gamma,
+        "recipe": recipe,
+        "relight_steps": job.relight_steps or steps,
+        "gamma": _recipe_of(model, recipe).gamma if job.gamma is None else job.gamma,
         "side": job.side or round(model.side),
         **_placed(model),
     }
-    if job.transfer == "auto":
+    if recipe == "fast":
+        decided["transfer"] = "on"
+    elif job.transfer == "auto":
         decided["transfer"] = "on" if model.entry.transfer or larger else "off"
     return job.model_copy(update=decided)
+
+
+def _recipe_of(model: Model, name: str) -> Recipe:
+    """The numbers of a recipe; those of `fast` that it has are `best`'s."""
+    return model.pipe.recipes["best" if name == "fast" else name]
 
 
 def _resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> UpscaleJob:
@@ -176,18 +206,87 @@ def workflows(
     if isinstance(job, UpscaleJob):
         source = Source(job.input, survey.times)
         return (_upscaling(job, models.upscaling, (info.height, info.width), survey, source.open),)
-    relighting = _relighting(job, models.relighting, info, survey, work)
+    if job.recipe == "fast":
+        flows = _lighting(job, models.relighting, info, survey, work)
+    else:
+        flows = (_relighting(job, models.relighting, info, survey, work),)
     if job.upscale is None:
-        return (relighting,)
+        return flows
     second = _resolve_upscale(
         upscale_job(job, models.upscaling.name), models.upscaling, (info.height, info.width)
     )
 
     def relit(first: int) -> Iterator[Frame]:
-        return relighting.frames(work.load, first)
+        return flows[-1].frames(work.load, first)
 
     size = info.height, info.width
-    return relighting, _upscaling(second, models.upscaling, size, survey, relit)
+    return *flows, _upscaling(second, models.upscaling, size, survey, relit)
+
+
+def seen_by(job: Job, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
+    """What a survey is to keep for a resolved job: small frames a second (None: all), and how they
+    are made (None: none are kept)."""
+    if isinstance(job, UpscaleJob):
+        return None, None
+    if job.recipe == "fast":
+        fps = None if job.reference else job.light_fps
+        return fps, small_scale(info, _small_side(job, models.relighting, info))
+    framing = framing_of(job, models.relighting, info)
+    return job.light_fps if job.transfer == "on" else None, framing.scale
+
+
+def _small_side(job: RelightJob, model: Model | None, info: VideoInfo) -> int:
+    """Shorter side of the small frames: enough for the flow, and for the model."""
+    if model is None:
+        return SIDE
+    framing = framing_of(job, model, info)
+    return max(SIDE, framing.width, framing.height)
+
+
+def small_scale(info: VideoInfo, side: int) -> Scale:
+    """Frames -> the same with a shorter side of `side` pixels, or as they are if that is less."""
+    shrink = min(side / min(info.width, info.height), 1.0)
+    size = max(round(info.width * shrink), 1), max(round(info.height * shrink), 1)
+
+    def scale(image: np.ndarray) -> np.ndarray:
+        return image if shrink == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+    return scale
+
+
+def _lighting(
+    job: RelightJob, model: Model | None, info: VideoInfo, survey: Survey, work: Work
+) -> tuple[Workflow, ...]:
+    clip = Clip(
+        job=job,
+        survey=survey,
+        work=work,
+        size=(info.width, info.height),
+        scale=small_scale(info, _small_side(job, model, info)),
+    )
+    if model is None:
+        references = read_references(clip, read_stills(job))
+        carry = Carry.plan(clip, references)
+        return carry, Lighting(clip=clip, carry=carry, form=None)
+    light = _light(job)
+    seconds = float(survey.times[-1] - survey.times[0])
+    # A light that moves is found anew in every frame: carried along, it would be smeared.
+    numbers = range(len(survey.seen)) if light.moving else keyframes(survey.thumbs, seconds)
+    _, passes = image_to_image_steps(job.relight_steps)
+    keys = Keys(
+        clip=clip,
+        light=light,
+        framing=framing_of(job, model, info),
+        numbers=tuple(numbers),
+        chunks=pieces(len(numbers), TOGETHER, stage="key", passes=passes),
+        model=model,
+    )
+    carry = Carry.plan(clip, keys)
+    form = None
+    if job.shape > 0 and not isinstance(light, NoLight):
+        form = Form(clip=clip, light=light, chunks=pieces(len(survey.seen), FORM, stage="form"))
+    flows = (keys, carry) if form is None else (keys, carry, form)
+    return *flows, Lighting(clip=clip, carry=carry, form=form)
 
 
 def framing_of(job: RelightJob, model: Model, info: VideoInfo) -> Framing:

@@ -26,7 +26,7 @@ class Chunk:
     Attributes:
         stage: name of the stage. index: its place in it.
         head, tail: frames it shares with the chunk before and after.
-        passes: denoiser passes it takes.
+        passes: denoiser passes it takes, or other units of work.
     """
 
     stage: str
@@ -66,6 +66,28 @@ def windows(
         starts = [*range(0, count - length, length - overlap), count - length]
         spans = [(start, start + length) for start in starts]
     return _chunks(spans, stage, passes)
+
+
+def pieces(count: int, length: int, *, stage: str, passes: int = 0) -> tuple[Chunk, ...]:
+    """Cut `count` frames into pieces of `length` that share nothing, the last as long as it comes.
+
+    Args:
+        passes: of a piece; 0: as many as it has frames.
+
+    >>> [(c.first, c.last, c.passes) for c in pieces(5, 2, stage="form")]
+    [(0, 2, 2), (2, 4, 2), (4, 5, 1)]
+    """
+    ends = [min(first + length, count) for first in range(0, count, length)]
+    return tuple(
+        Chunk(
+            stage=stage,
+            index=index,
+            first=index * length,
+            last=last,
+            passes=passes or last - index * length,
+        )
+        for index, last in enumerate(ends)
+    )
 
 
 def _chunks(spans: Sequence[tuple[int, int]], stage: str, passes: int) -> tuple[Chunk, ...]:

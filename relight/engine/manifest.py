@@ -14,6 +14,7 @@ from typing import Any
 from relight.engine.work import Work
 from relight.errors import MediaError
 from relight.jobs import Job
+from relight.jobs.relight import split_reference
 
 SCHEMA = 1
 """Version of the manifest and of the chunk files."""
@@ -98,7 +99,10 @@ def _described(group: str, key: str, before: Any, now: Any) -> str:
 def fingerprints(job: Job) -> dict[str, str]:
     """Setting -> fingerprint of the file it names, for the input and all others that are files."""
     found = {}
-    for name, value in job.settings().items():
+    settings = job.settings()
+    for text in settings.pop("reference", []):
+        found[f"reference {text}"] = fingerprint(split_reference(text)[1])
+    for name, value in settings.items():
         if name in UNRELATED - {"input"} or not isinstance(value, str):
             continue
         path = Path(value)

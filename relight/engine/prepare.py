@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relight.engine.references import read_stills
 from relight.engine.sizes import possible_size
 from relight.errors import InputError
 from relight.jobs import Job, RelightJob, UpscaleJob
@@ -23,6 +24,7 @@ def refuse(job: Job, info: VideoInfo) -> None:
     if isinstance(job, RelightJob):
         length = None if info.duration is None else info.duration - job.start
         resolve_light(job.light, job.light_at, length)
+        read_stills(job)
         if job.upscale is not None:
             upscaling = upscale_job(job, "auto")
     elif isinstance(job, UpscaleJob):

@@ -104,7 +104,9 @@ class Relighting:
         if self.job.transfer == "off":
             return self._generated(load, first)
         number = max(np.searchsorted(self.survey.seen, first, "right") - 1, 0)
-        return transferred(self.source.open(first), self._lit(load, int(number)), self.framing)
+        return transferred(
+            self.source.open(first), self._lit(load, int(number)), self.framing.scale
+        )
 
     def _lit(self, load: Callable[[str], dict[str, np.ndarray]], begin: int) -> Iterator[Lit]:
         lights = joined(
@@ -218,8 +220,14 @@ def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool)
     return apply_light_uint8(frame, GainGlow.from_planes(light.planes[0]))
 
 
-def transferred(frames: Iterable[Frame], lit: Iterator[Lit], framing: Framing) -> Iterator[Frame]:
-    """Every source frame, at full size, under the light found for its neighbours in time."""
+def transferred(
+    frames: Iterable[Frame], lit: Iterator[Lit], scale: Callable[[np.ndarray], np.ndarray]
+) -> Iterator[Frame]:
+    """Every source frame, at full size, under the light found for its neighbours in time.
+
+    Args:
+        lit: lights at rising times. scale: source frame -> a frame of the size of `Lit.small`.
+    """
     a, b = next(lit), next(lit, None)
     for frame in frames:
         while b is not None and frame.time >= b.time:
@@ -227,7 +235,7 @@ def transferred(frames: Iterable[Frame], lit: Iterator[Lit], framing: Framing) -
         if b is None or frame.time <= a.time:
             light = a.light
         else:
-            small = torch.from_numpy(framing.scale(frame.image)).permute(2, 0, 1).float() / 255
+            small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
             weight = float((frame.time - a.time) / (b.time - a.time))
             light = between(a.light, b.light, a.small, small, b.small, weight)
         image = apply_light_uint8(frame.image, GainGlow.from_planes(light))

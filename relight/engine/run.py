@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARES = {"survey": 0.02, "light": 0.83, "upscale": 0.83, "write": 0.15}
+SHARES = {
+    "survey": 0.02,
+    "key": 0.4,
+    "carry": 0.3,
+    "form": 0.15,
+    "light": 0.83,
+    "upscale": 0.83,
+    "write": 0.15,
+}
 """Parts of a run's time: the model takes nearly all of it where it is small, and more where it is
 large."""
 
@@ -206,6 +214,7 @@ class Run:
         return writing.result
 
     def _meter(self) -> Meter:
+        """Before the survey, all units but its own are guesses."""
         names = ["survey", *_stages(self.job), "write"]
         frames = frame_count(self.job, self.info)
         return Meter(
@@ -216,14 +225,12 @@ class Run:
 
     def _survey(self, meter: Meter) -> Survey:
         """When each frame is shown, from an earlier run or by looking at all of them."""
-        from relight.engine.build import framing_of
+        from relight.engine.build import seen_by
 
         found = Survey.load(self.work)
         if found is None:
-            job, fps, scale = self.job, None, None
-            if isinstance(job, RelightJob):
-                fps = job.light_fps if job.transfer == "on" else None
-                scale = framing_of(job, self.models.relighting, self.info).scale
+            job = self.job
+            fps, scale = seen_by(job, self.models, self.info)
             frames = ahead(media.read(job.input, start=job.start, frames=job.frames))
             with timed(self.seconds, "survey"):
                 found = survey(
@@ -240,9 +247,8 @@ class Run:
             chunk.name: "done" if chunk in there else "waiting" for chunk in chunks
         }
         self.manifest.save(self.work)
-        for flow in flows:
-            stage = flow.chunks[0].stage
-            total = sum(chunk.passes for chunk in flow.chunks)
+        for stage in _stages(self.job):
+            total = sum(c.passes for c in chunks if c.stage == stage)
             _set(meter, stage, total, sum(c.passes for c in there if c.stage == stage))
         _set(meter, "write", len(found.times), 0)
         if there:
@@ -295,13 +301,15 @@ def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:
 
 
 def _stages(job: Job) -> list[str]:
+    """Those that a resolved job may have; one without chunks costs nothing."""
     if isinstance(job, UpscaleJob):
         return ["upscale"]
-    return ["light", "upscale"] if getattr(job, "upscale", None) else ["light"]
+    stages = ["key", "carry", "form"] if job.recipe == "fast" else ["light"]
+    return [*stages, "upscale"] if job.upscale else stages
 
 
 def _set(meter: Meter, name: str, total: float, done: float) -> None:
     """The number of units, once it is known."""
     units = meter.units[name]
-    units.cost = SHARES[name] / max(total, 1)
+    units.cost = SHARES[name] / total if total else 0.0
     units.total, units.done = total, done

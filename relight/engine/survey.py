@@ -14,6 +14,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from relight.engine.keyframes import THUMB
 from relight.engine.work import Work
 from relight.media import Frame
 
@@ -24,21 +25,24 @@ FILE = "survey"
 Scale = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Survey:
     """What a clip holds.
 
     Attributes:
         times: of every frame of the job, in seconds from the file's first frame, rising.
         seen: indices of the frames that a model sees, rising; small copies of them are stored.
+        thumbs: thumbnails of those, (seen, THUMB, THUMB, 3) uint8; none where no copies are stored.
     """
 
     times: tuple[Fraction, ...]
     seen: tuple[int, ...]
+    thumbs: np.ndarray
 
     def save(self, work: Work) -> None:
         pairs = np.array([(t.numerator, t.denominator) for t in self.times], np.int64)
-        work.save(FILE, {"times": pairs, "seen": np.array(self.seen, np.int64)})
+        seen = np.array(self.seen, np.int64)
+        work.save(FILE, {"times": pairs, "seen": seen, "thumbs": self.thumbs})
 
     @classmethod
     def load(cls, work: Work) -> Survey | None:
@@ -47,7 +51,7 @@ class Survey:
             return None
         stored = work.load(FILE)
         times = tuple(Fraction(int(a), int(b)) for a, b in stored["times"])
-        return cls(times, tuple(int(i) for i in stored["seen"]))
+        return cls(times, tuple(int(i) for i in stored["seen"]), stored["thumbs"])
 
 
 def sparse(frames: Iterable[Frame], fps: float | None) -> Iterator[tuple[int, Frame]]:
@@ -89,17 +93,21 @@ def survey(
             on_frame()
 
     seen: list[int] = []
+    thumbs: list[np.ndarray] = []
     block: list[np.ndarray] = []
     for index, frame in sparse(noted(), fps):
         seen.append(index)
         if scale is not None:
             block.append(scale(frame.image))
+            size = (THUMB, THUMB)
+            thumbs.append(cv2.resize(block[-1], size, interpolation=cv2.INTER_AREA))
             if len(block) == BLOCK:
                 _save_block(work, len(seen) // BLOCK - 1, block)
                 block = []
     if block:
         _save_block(work, (len(seen) - 1) // BLOCK, block)
-    found = Survey(tuple(times), tuple(seen))
+    shape = (len(thumbs), THUMB, THUMB, 3)
+    found = Survey(tuple(times), tuple(seen), np.array(thumbs, np.uint8).reshape(shape))
     found.save(work)
     return found
 
@@ -107,9 +115,12 @@ def survey(
 class SmallFrames:
     """The small frames that a survey stored, by their number among those seen."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, work: Work, count: int = 0) -> None:
+        self._work, self._count = work, count
         self._blocks: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._count
 
     def __getitem__(self, number: int) -> np.ndarray:
         """(h, w, 3) uint8."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -39,7 +40,9 @@ class RelightJob(Job):
         description="The file to write; its ending chooses the format: mp4, mov, mkv, webm, gif, "
         "or a still png, jpg, webp; frames/%05d.png is a PNG sequence."
     )
-    prompt: str = Field(description='Subject and light, e.g. "a bear, red neon light".')
+    prompt: str = Field(
+        "", description='Subject and light, e.g. "a bear, red neon light"; none with a reference.'
+    )
     light: str = Field(
         LEFT,
         description=f"Where the light comes from: {usages()} (bright where the light is); several "
@@ -64,8 +67,34 @@ class RelightJob(Job):
     seed: Seed = None
     start: Start = 0.0
     frames: Frames = None
-    recipe: Literal["best", "paper"] = Field(
-        "best", description="best, or paper: Light-A-Video exactly as published."
+    reference: list[str] = Field(
+        [],
+        description="A frame of the clip that was relit with any other tool: its light is carried "
+        "to all frames, and no model is needed. Several, as SECONDS=FILE, are keyframes.",
+    )
+    reference_at: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="When the frame of the reference is shown, in seconds; default: found.",
+    )
+    intensity: float = Field(
+        1.0,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description="How strong the light is, in stops: 0 the source, 1 as designed, 2 twice.",
+    )
+    shape: Fraction01 = Field(
+        0.8,
+        description="How far the subject's form takes part in the light of recipe fast: 0 a wash "
+        "of light, 1 a lamp.",
+    )
+    recipe: Literal["auto", "fast", "best", "paper"] = Field(
+        "auto",
+        description="fast: keyframes are relit, and their light is carried along the motion. best: "
+        "the video model takes part. paper: Light-A-Video exactly as published. auto: what "
+        "measures better with the model.",
     )
     strength: float | None = Field(
         None,
@@ -136,6 +165,20 @@ class RelightJob(Job):
         """One text, also of a light object and of a list of lights."""
         return str(parse_light(light)) if isinstance(light, Light | list | tuple) else light
 
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _reference_texts(cls, references: object) -> object:
+        """A list of texts, also of one path, or of a mapping from seconds to paths."""
+        if isinstance(references, dict):
+            return [f"{seconds}={path}" for seconds, path in references.items()]
+        if isinstance(references, str | Path):
+            return [str(references)] if str(references) else []
+        if references is None:
+            return []
+        return (
+            [str(one) for one in references] if isinstance(references, list | tuple) else references
+        )
+
     @field_validator("light_at", mode="before")
     @classmethod
     def _keyframe_texts(cls, keyframes: object) -> object:
@@ -148,8 +191,14 @@ class RelightJob(Job):
 
     @model_validator(mode="after")
     def _texts(self) -> Self:
-        if not self.prompt.strip():
-            raise ValueError("prompt is empty: say what is lit and how")
+        if not self.prompt.strip() and not self.reference:
+            raise ValueError("prompt is empty: say what is lit and how, or give a reference")
+        if self.reference_at is not None and len(self.reference) != 1:
+            raise ValueError("reference_at is for one reference: write several as SECONDS=FILE")
+        if self.reference and self.transfer == "off":
+            raise ValueError("a reference gives light, and no pixels: transfer can't be off")
+        if self.recipe == "fast" and self.transfer == "off":
+            raise ValueError("recipe fast carries light: for the model's own pixels take best")
         if "\0" in self.light:
             raise ValueError("a path holds a zero byte")
         parse_light(self.light)
@@ -163,4 +212,30 @@ class RelightJob(Job):
         """All settings as plain JSON values, with absolute paths, also those of lights."""
         light = str(parse_light(self.light).absolute())
         keyframes = [str(Keyframe.parse(text).absolute()) for text in self.light_at]
-        return {**super().settings(), "light": light, "light_at": keyframes}
+        references = [absolute_reference(text) for text in self.reference]
+        return {
+            **super().settings(),
+            "light": light,
+            "light_at": keyframes,
+            "reference": references,
+        }
+
+
+def absolute_reference(text: str) -> str:
+    """A reference with the absolute path of its file: `3.2=b.png` -> `3.2=/there/b.png`."""
+    seconds, path = split_reference(text)
+    return str(path.absolute()) if seconds is None else f"{seconds:g}={path.absolute()}"
+
+
+def split_reference(text: str) -> tuple[float | None, Path]:
+    """`SECONDS=FILE` or `FILE`: the moment, if there is one, and the file.
+
+    >>> split_reference("3.2=b.png"), split_reference("a=b.png")
+    ((3.2, PosixPath('b.png')), (None, PosixPath('a=b.png')))
+    """
+    moment, equals, name = text.partition("=")
+    try:
+        seconds = float(moment) if equals else math.nan
+    except ValueError:
+        return None, Path(text)
+    return (seconds, Path(name)) if math.isfinite(seconds) else (None, Path(text))

@@ -50,11 +50,16 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What a job that leaves them open gets, per model."""
+    """What a job that leaves them open gets, per model.
+
+    Attributes:
+        keyframe_steps: of the relight of keyframes (recipe fast), which is run but once.
+    """
 
     strength: float
     steps: int
     relight_steps: int
+    keyframe_steps: int = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +152,7 @@ CATALOGUE = {
             backbone="animatediff_relight",
             native=Native(side=128, multiple=16),
             window=16,
-            defaults=Defaults(strength=0.3, steps=8, relight_steps=6),
+            defaults=Defaults(strength=0.3, steps=8, relight_steps=6, keyframe_steps=10),
             upscaler="mini",
             transfer=True,
         ),

@@ -51,7 +51,7 @@ def _lit(times, gains, image):
 def test_light_moves_evenly_between_the_frames_the_model_saw():
     image = next(clip(1)).image // 2 + 40
     frames = [Frame(image=image, time=Fraction(i, 8)) for i in range(9)]
-    out = list(transferred(frames, _lit((0, 1), (0.0, -0.4), image), FRAMING))
+    out = list(transferred(frames, _lit((0, 1), (0.0, -0.4), image), FRAMING.scale))
     assert [f.time for f in out] == [f.time for f in frames]
     levels = [f.image.mean() for f in out]
     assert np.array_equal(out[0].image, image)
@@ -62,7 +62,7 @@ def test_light_moves_evenly_between_the_frames_the_model_saw():
 def test_frames_before_the_first_and_after_the_last_light_take_the_nearest():
     image = next(clip(1)).image // 2 + 40
     frames = [Frame(image=image, time=Fraction(i)) for i in range(4)]
-    out = [f.image for f in transferred(frames, _lit((1, 2), (-0.5, -1.0), image), FRAMING)]
+    out = [f.image for f in transferred(frames, _lit((1, 2), (-0.5, -1.0), image), FRAMING.scale)]
     assert np.array_equal(out[0], out[1]) and np.array_equal(out[2], out[3])
 
 

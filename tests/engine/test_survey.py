@@ -47,7 +47,9 @@ def test_variable_rates_and_long_gaps_are_followed():
 def test_a_survey_and_its_small_frames_are_found_again(tmp_path, count):
     work = Work(tmp_path)
     made = survey(clip(count, 8), work, fps=None, scale=lambda image: image[::2, ::2])
-    assert Survey.load(work) == made
+    again = Survey.load(work)
+    assert (again.times, again.seen) == (made.times, made.seen)
+    assert np.array_equal(again.thumbs, made.thumbs) and len(made.thumbs) == count
     assert made.times == tuple(Fraction(i, 8) for i in range(count))
     small = SmallFrames(work)
     for i, frame in enumerate(clip(count, 8)):

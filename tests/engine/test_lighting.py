@@ -1,0 +1,173 @@
+"""Keyframes and references light a clip: with the embedded model, on real footage."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from relight import media, metrics
+from relight.engine.run import run_relight
+from relight.engine.work import work_folder
+from relight.errors import Cancelled, InputError
+from relight.jobs import RelightJob
+from relight.models.loader import load_model
+from tests.conftest import CPU
+from tests.engine.test_run import CLIP, _images, _sound
+
+
+@pytest.fixture(scope="module")
+def mini():
+    model = load_model("mini", CPU)
+    return lambda *_: model
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A second of real footage at 160 x 120."""
+    path = tmp_path_factory.mktemp("small") / "in.mp4"
+    with media.write(path, size=(160, 120), fps=25) as out:
+        for frame in media.read(CLIP, frames=20):
+            image = np.asarray(
+                Image.fromarray(frame.image).crop((60, 0, 540, 360)).resize((160, 120))
+            )
+            out.add(np.ascontiguousarray(image), frame.time)
+    return path
+
+
+def _job(source, out, **given):
+    settings = {"prompt": "red neon light", "relight_steps": 3, "seed": 1, "model": "mini"}
+    return RelightJob.make(**{"input": source, "output": out, **settings, **given})
+
+
+def test_keyframes_light_a_clip_from_the_named_side(tmp_path, small, mini):
+    source = _images(small)
+    for side in ("left", "right"):
+        result = run_relight(_job(small, tmp_path / f"{side}.mp4", light=side), load=mini)
+        assert result.settings["recipe"] == "fast" and result.settings["transfer"] == "on"
+        scores = metrics.score(zip(source, _images(result.path), strict=True), light=side)
+        assert scores["lean"] > 0.6 and scores["structure"] > 0.9, scores
+
+
+def test_intensity_0_gives_the_source_back_and_more_gives_more(tmp_path, small, mini):
+    changes = []
+    source = _images(small).astype(int)
+    for intensity in (0, 0.5, 1, 1.8):
+        folder = tmp_path / f"{intensity}"
+        run_relight(_job(small, folder / "%02d.png", intensity=intensity), load=mini)
+        out = np.stack([np.asarray(Image.open(file)) for file in sorted(folder.glob("*.png"))])
+        changes.append(np.abs(out.astype(int) - source).mean())
+    assert changes[0] == 0
+    assert changes == sorted(changes) and changes[2] > 5
+
+
+def test_a_reference_lights_the_clip_without_a_model(tmp_path, small):
+    def never(*_):
+        raise AssertionError("a model was loaded")
+
+    frame = list(media.read(small))[7].image
+    lit = (frame.astype(float) * np.linspace(1.3, 0.4, 160)[None, :, None]).clip(0, 255)
+    still = tmp_path / "lit.png"
+    Image.fromarray(lit.astype(np.uint8)).save(still)
+    job = RelightJob.make(input=small, output=tmp_path / "out.mp4", reference=str(still))
+    result = run_relight(job, load=never)
+    out, source = _images(result.path), _images(small)
+    assert np.abs(out[7].astype(int) - lit).mean() < 11
+    assert metrics.lean(source, out, "left") > 1
+    assert metrics.structure(source, out) > 0.9
+    assert result.settings["recipe"] == "fast"
+    assert _sound(result.path) == _sound(small)
+
+
+def test_two_references_are_keyframes(tmp_path, small):
+    frames = [frame.image for frame in media.read(small)]
+    for name, frame, gain in (("dark.png", frames[0], 0.4), ("bright.png", frames[-1], 1.0)):
+        Image.fromarray((frame * gain).astype(np.uint8)).save(tmp_path / name)
+    references = [f"0={tmp_path / 'dark.png'}", f"0.76={tmp_path / 'bright.png'}"]
+    job = RelightJob.make(input=small, output=tmp_path / "out.mkv", reference=references)
+    levels = [
+        f.mean() / s.mean() for f, s in zip(_images(run_relight(job).path), frames, strict=True)
+    ]
+    assert levels[0] == pytest.approx(0.4, abs=0.06) and levels[-1] == pytest.approx(1, abs=0.05)
+    assert all(b > a - 0.02 for a, b in pairwise(levels))
+
+
+def _save(tmp_path, name, image, **options):
+    path = tmp_path / name
+    image.save(path, **options)
+    return path
+
+
+def _noise(size, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+
+
+def _bad(tmp_path, small):
+    frame = Image.fromarray(next(media.read(small)).image)
+    see_through = frame.convert("RGBA")
+    see_through.putalpha(Image.linear_gradient("L").resize(frame.size))
+    yield "transparent", {"reference": [_save(tmp_path, "a.png", see_through)]}
+    yield "64 pixels", {"reference": [_save(tmp_path, "b.png", frame.resize((80, 40)))]}
+    other = Image.fromarray(_noise((40, 30))).resize((160, 120))
+    yield "another scene", {"reference": [_save(tmp_path, "c.png", other)]}
+    good = _save(tmp_path, "d.png", frame)
+    yield "from 0.00 to", {"reference": [good], "reference_at": 60}
+    yield "two references", {"reference": [f"0.2={good}", f"0.2={good}"]}
+    yield "is not there", {"reference": [tmp_path / "missing.png"]}
+    (tmp_path / "e.png").write_bytes(b"no picture")
+    yield "can't be read", {"reference": [tmp_path / "e.png"]}
+    values = np.full((120, 160), np.nan, np.float32)
+    yield "no numbers", {"reference": [_save(tmp_path, "f.tiff", Image.fromarray(values))]}
+
+
+def test_a_wrong_reference_is_one_clear_line(tmp_path, small):
+    for words, settings in _bad(tmp_path, small):
+        out = tmp_path / "out.mp4"
+        with pytest.raises(InputError, match=words) as caught:
+            run_relight(RelightJob.make(input=small, output=out, **settings))
+        assert "\n" not in str(caught.value)
+        assert not out.exists() and not work_folder(out).exists()
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"reference": []}, "prompt is empty"),
+        ({"reference": ["a.png", "b.png"], "reference_at": 1}, "reference_at is for one"),
+        ({"reference": ["a.png"], "transfer": "off"}, "transfer can't be off"),
+        ({"prompt": "x", "recipe": "fast", "transfer": "off"}, "take best"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings, words):
+    with pytest.raises(InputError, match=words):
+        RelightJob.make(input="a.mp4", output="b.mp4", **settings)
+
+
+def test_a_lit_clip_is_resumed_chunk_by_chunk(tmp_path, small, mini):
+    whole = _images(run_relight(_job(small, tmp_path / "a.mp4"), load=mini).path)
+    job = _job(small, tmp_path / "b.mp4")
+    folder = work_folder(job.output)
+
+    def stop(progress):
+        if list(folder.glob("carry-*")):
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        run_relight(job, load=mini, on_progress=stop)
+    result = run_relight(job, load=mini)
+    assert any(note.startswith("resumed") for note in result.notes)
+    assert np.array_equal(_images(result.path), whole)
+
+
+def test_processes_light_alike(tmp_path, small):
+    serial = run_relight(_job(small, tmp_path / "a.mp4"))
+    spread = run_relight(_job(small, tmp_path / "b.mp4", devices="cpu,cpu"))
+    assert serial.path.read_bytes() == spread.path.read_bytes()
+
+
+def test_a_moving_light_is_found_anew_in_every_frame(tmp_path, small, mini):
+    light = ["0=left", "0.4=right"]
+    job = _job(small, tmp_path / "out.mkv", light_at=light, light_fps=10)
+    out, source = _images(run_relight(job, load=mini).path), _images(small)
+    leans = [metrics.lean(source[i : i + 1], out[i : i + 1], "left") for i in (0, 19)]
+    assert leans[0] > 0.4 and leans[1] < -0.4

@@ -1,0 +1,57 @@
+"""A lamp has one colour, and the picture its exposure: known answers."""
+
+import math
+
+import pytest
+import torch
+
+from relight.methods.gain_and_glow import GainGlow, apply_light, luma
+from relight.methods.lamp import exposed, exposure, lamp_colour
+
+
+def _gain(*channels, size=64):
+    planes = torch.tensor(channels).view(1, 3, 1, 1).expand(1, 3, size, size).clone()
+    return GainGlow(planes, torch.zeros(1, 3, size, size))
+
+
+def test_one_colour_on_a_neutral_picture_stays():
+    grey = torch.rand(1, 1, 64, 64).expand(1, 3, 64, 64) * 0.5 + 0.2
+    light = _gain(0.3, -0.1, -0.4)
+    assert (lamp_colour(light, grey).log_gain - light.log_gain).abs().max() < 0.03
+
+
+def test_what_was_drawn_on_a_coloured_thing_is_not_taken_for_light():
+    source = torch.full((1, 3, 64, 64), 0.5)
+    source[:, 1:, 24:40, 24:40] = 0.03  # a red thing
+    light = _gain(0.1, 0.0, -0.1)
+    light.log_gain[:, 1, 24:40, 24:40] = 1.5  # that the model drew greener
+    white = torch.full((1, 3, 64, 64), 0.2)
+    before = apply_light(white, light)[0, :, 32, 32]
+    after = apply_light(white, lamp_colour(light, source))[0, :, 32, 32]
+    assert before[1] / before[0] > 3  # a highlight on it would turn green
+    assert after[1] / after[0] < 1.3
+
+
+def test_the_luminance_of_the_light_is_kept():
+    source = torch.rand(1, 3, 64, 64) * 0.4 + 0.2
+    ramp = torch.linspace(-0.4, 0.2, 64).expand(1, 1, 64, 64)
+    light = GainGlow(
+        ramp + torch.tensor([0.2, 0.0, -0.2]).view(1, 3, 1, 1), torch.zeros(1, 3, 64, 64)
+    )
+    mean = torch.full((1, 3, 64, 64), 0.4)
+    before = luma(light.log_gain.exp() * mean)
+    smooth = lamp_colour(light, source)
+    after = luma(smooth.log_gain.exp() * mean + smooth.glow)
+    assert (after / before - 1).abs().mean() < 0.03
+
+
+@pytest.mark.parametrize("stops, wanted", [(1.0, 0.425), (-1.0, 1.0), (0.0, 0.85)])
+def test_the_exposure_holds_a_brightened_picture_and_leaves_a_dark_one(stops, wanted):
+    light = GainGlow(torch.full((3, 8, 8), stops * math.log(2)), torch.zeros(3, 8, 8))
+    assert exposure([light], [torch.full((3, 16, 16), 0.3)]) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_an_exposure_scales_what_is_seen():
+    light = GainGlow(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.1))
+    seen = apply_light(torch.full((1, 3, 8, 8), 0.4), exposed(light, 0.5))
+    assert float(seen.mean()) == pytest.approx(0.25, abs=1e-3)
