@@ -116,9 +116,9 @@ def between(
     moved_b, trust_b = carry(gain_b, frame, frame_b)
     scene_a, scene_b = same_scene(trust_a), same_scene(trust_b)
     if max(scene_a, scene_b) == 0:  # neither flow leads anywhere
-        if _apart(frame_a, frame_b) < 0.12:  # one scene, moving too fast
+        if apart(frame_a, frame_b) < 0.12:  # one scene, moving too fast
             return torch.lerp(gain_a, gain_b, weight)
-        nearer_a = _apart(frame, frame_a) <= _apart(frame, frame_b)
+        nearer_a = apart(frame, frame_a) <= apart(frame, frame_b)
         return (gain_a if nearer_a else gain_b).clone()
     out, total = torch.zeros_like(gain_a), torch.zeros_like(trust_a)
     for share, still, moved, trust in (
@@ -128,6 +128,12 @@ def between(
         out += share * (trust * moved + 0.02 * still)
         total += share * (trust + 0.02)
     return out / total
+
+
+def apart(a: Frame, b: Frame) -> float:
+    """Mean difference of two frames' 8 x 8 thumbnails, in [0, 1]: blind to where things moved."""
+    small = [F.adaptive_avg_pool2d(as_tensor(frame).cpu(), 8) for frame in (a, b)]
+    return float((small[0] - small[1]).abs().mean())
 
 
 def size_of(frame: Frame) -> tuple[int, int]:
@@ -158,9 +164,3 @@ def _grey(frame: Frame) -> np.ndarray:
     size = (max(16, round(w * scale)), max(16, round(h * scale)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-
-
-def _apart(a: Frame, b: Frame) -> float:
-    """Mean difference of two frames' 8 x 8 thumbnails, in [0, 1]: blind to where things moved."""
-    small = [F.adaptive_avg_pool2d(as_tensor(frame).cpu(), 8) for frame in (a, b)]
-    return float((small[0] - small[1]).abs().mean())

@@ -1,0 +1,289 @@
+"""Registration: where, and when, in a clip a relit still belongs.
+
+A still that went through an editor comes back in another size, cropped, squashed or moved by some
+pixels, and in another light. Its place is found from features (SIFT, Lowe 2004) between local
+contrasts, which light changes little, next to two plain guesses (the whole frame, its centre); each
+is refined by ECC (Evangelidis and Psarakis, PAMI 2008) on those contrasts, and the one whose
+gradients agree best wins. Its moment is the frame for which that agreement is best.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.errors import InputError
+
+SIDE = 256  # shorter side of the pictures that are compared, in pixels
+SMALLEST = 64  # shorter side of a still that can be registered, in pixels
+MATCH = 0.2  # agreement below which a still is of another scene; another scene measures .1 at most
+PROBES = 32  # frames looked at first, evenly spread over the clip
+FEATURES = 800
+ECC_STEPS = 40
+LARGEST_STRETCH = 4.0  # of a side, beyond which a transform is a false match
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """Where a still belongs.
+
+    Attributes:
+        index: of the frame it shows.
+        matrix: (2, 3) float64, from positions in the frame to positions in the still, both as
+            fractions of width and height.
+        match: agreement of the gradients, -1 to 1; 1 is the frame itself.
+    """
+
+    index: int
+    matrix: np.ndarray
+    match: float
+
+    def warp(self, still: np.ndarray, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """The still as it lies over the frame.
+
+        Returns:
+            (3, height, width) in [0, 1], and (1, height, width): 1 where the still shows the frame.
+        """
+        still = _shrunk(still, self.matrix, height, width)
+        matrix = _in_pixels(self.matrix, (height, width), still.shape[:2])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        laid = cv2.warpAffine(
+            still, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        inside = cv2.warpAffine(
+            np.ones(still.shape[:2], np.float32), matrix, (width, height), flags=flags
+        )
+        covered = torch.from_numpy((inside > 0.99).astype(np.float32))[None]
+        return torch.from_numpy(laid).permute(2, 0, 1).float() / 255, covered
+
+
+def register(
+    still: np.ndarray, frames: Sequence[np.ndarray], index: int | None = None
+) -> Registration:
+    """Find where, and unless it is named when, `still` belongs.
+
+    Args:
+        still: (H, W, 3) uint8, a relit frame of the clip, any size, maybe cropped or squashed.
+        frames: the clip's small frames, (h, w, 3) uint8 each; random access, e.g. a memory map.
+        index: of the frame that it shows; None: found here.
+
+    Raises:
+        InputError: the still is too small, `index` is not in the clip, or no frame matches.
+
+    >>> rng = np.random.default_rng(0)
+    >>> small = [rng.integers(0, 256, (12, 16, 3), np.uint8) for _ in range(3)]
+    >>> frames = [cv2.resize(image, (341, 256)) for image in small]
+    >>> found = register((frames[1] * 0.6).astype(np.uint8), frames)
+    >>> found.index, found.match > 0.9
+    (1, True)
+    """
+    if min(still.shape[:2]) < SMALLEST:
+        size = f"{still.shape[1]}x{still.shape[0]}"
+        raise InputError(f"the reference is {size}: give one of {SMALLEST} pixels a side or more")
+    if index is not None and not 0 <= index < len(frames):
+        raise InputError(
+            f"a reference for frame {index}: the clip has frames 0 to {len(frames) - 1}"
+        )
+    view = _View.of(still)
+    best = _searched(view, frames) if index is None else _placed(view, frames[index], index)
+    if best.match < MATCH:
+        where = f"frame {best.index}" if index is None else f"frame {index}, which was named"
+        raise InputError(
+            f"the reference shows another scene: its best match is {best.match:.2f} "
+            f"(at {where}), {MATCH:g} or more is needed; give a relit frame of this clip"
+        )
+    return best
+
+
+def place(
+    stills: Sequence[np.ndarray],
+    moments: Sequence[float | None],
+    frames: Sequence[np.ndarray],
+    times: Sequence[float],
+) -> list[Registration]:
+    """`register` for several stills, each at its moment in seconds or, where None, found here.
+
+    `times` are those of `frames`, rising.
+
+    Raises:
+        InputError: as `register`; a moment that is not in the clip; two stills for one frame.
+
+    >>> frame_at(0.5, [0.0, 0.2, 0.4, 0.6])
+    2
+    """
+    found: list[Registration] = []
+    for still, moment in zip(stills, moments, strict=True):
+        one = register(still, frames, None if moment is None else frame_at(moment, times))
+        if any(one.index == other.index for other in found):
+            at = f"{times[one.index]:.2f} s"
+            raise InputError(f"two references for the frame at {at}: give one picture for a moment")
+        found.append(one)
+    return found
+
+
+def frame_at(seconds: float, times: Sequence[float]) -> int:
+    """Index of the frame that is shown at a time; InputError where there is none.
+
+    >>> frame_at(0.25, [0.0, 0.1, 0.2, 0.3])
+    2
+    """
+    length = times[-1] + (times[-1] - times[0]) / max(len(times) - 1, 1)
+    if not math.isfinite(seconds) or seconds < 0 or seconds > max(length, times[-1] + 1e-3):
+        raise InputError(
+            f"a reference at {seconds:g} s: give a time from 0 to {times[-1]:.2f} s, in the clip"
+        )
+    return max(bisect.bisect_right(times, seconds + 1e-3) - 1, 0)
+
+
+def _searched(view: _View, frames: Sequence[np.ndarray]) -> Registration:
+    """Probes over the whole clip, then ever closer around the best one."""
+    gap = max(1, -(-len(frames) // PROBES))
+    seen = {i: _placed(view, frames[i], i) for i in range(0, len(frames), gap)}
+    best = max(seen.values(), key=lambda found: found.match)
+    while gap > 1:
+        gap = -(-gap // 2)
+        for i in (best.index - gap, best.index + gap):
+            if 0 <= i < len(frames) and i not in seen:
+                seen[i] = _placed(view, frames[i], i, start=best.matrix)
+        best = max(seen.values(), key=lambda found: found.match)
+    return best
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A picture as it is compared: local contrast (h, w) float32, and its features."""
+
+    contrast: np.ndarray
+    aspect: float  # width over height of the picture itself
+    points: np.ndarray
+    descriptors: np.ndarray | None
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> _View:
+        h, w = image.shape[:2]
+        scale = SIDE / min(h, w)
+        size = (max(round(w * scale), 16), max(round(h * scale), 16))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        grey = cv2.cvtColor(cv2.resize(image, size, interpolation=method), cv2.COLOR_RGB2GRAY)
+        contrast = _contrast(grey)
+        codes = cv2.convertScaleAbs(contrast, alpha=40, beta=128)
+        points, descriptors = cv2.SIFT_create(FEATURES).detectAndCompute(codes, None)
+        places = np.float32([p.pt for p in points]).reshape(-1, 2)
+        return cls(contrast, w / h, places, descriptors)
+
+
+def _contrast(grey: np.ndarray) -> np.ndarray:
+    """Log luminance minus its surroundings, over its local spread: much the same in any light."""
+    log = np.log1p(cv2.GaussianBlur(grey, (0, 0), 1.0).astype(np.float32))
+    local = log - cv2.GaussianBlur(log, (0, 0), 8)
+    spread = np.sqrt(cv2.GaussianBlur(local * local, (0, 0), 16))
+    return local / (spread + 0.05)
+
+
+def _placed(
+    view: _View, frame: np.ndarray, index: int, start: np.ndarray | None = None
+) -> Registration:
+    """The best place of the still in one frame."""
+    other = _View.of(frame)
+    best = Registration(index, np.eye(2, 3), -1.0)
+    for matrix in _guesses(view, other) if start is None else [start]:
+        for candidate in (matrix, _refined(view, other, matrix)):
+            match = _agreement(view, other, candidate)
+            if match > best.match:
+                best = Registration(index, candidate, match)
+    return best
+
+
+def _guesses(still: _View, frame: _View) -> Iterator[np.ndarray]:
+    """From frame to still as fractions: squashed whole, the centre alone, by features."""
+    yield np.eye(2, 3)
+    wide = still.aspect / frame.aspect  # of the frame's width that a centre crop shows, or more
+    if abs(np.log(wide)) > 0.02:
+        x, y = (1 / wide, 1.0) if wide < 1 else (1.0, wide)
+        yield np.array([[x, 0, 0.5 - 0.5 * x], [0, y, 0.5 - 0.5 * y]])
+    found = _by_features(still, frame)
+    if found is not None:
+        yield found
+
+
+def _by_features(still: _View, frame: _View) -> np.ndarray | None:
+    """An affine transform on which enough features agree, or None."""
+    if still.descriptors is None or frame.descriptors is None or len(still.points) < 2:
+        return None
+    pairs = cv2.BFMatcher().knnMatch(frame.descriptors, still.descriptors, k=2)
+    good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < 0.8 * p[1].distance]
+    if len(good) < 6:
+        return None
+    here = frame.points[[m.queryIdx for m in good]]
+    there = still.points[[m.trainIdx for m in good]]
+    matrix, _ = cv2.estimateAffine2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=4)
+    if matrix is None:
+        return None
+    matrix = _as_fractions(matrix, frame.contrast.shape, still.contrast.shape)
+    stretch = np.linalg.svd(matrix[:, :2], compute_uv=False)
+    sane = stretch[0] < LARGEST_STRETCH and stretch[1] > 1 / LARGEST_STRETCH
+    return matrix if sane and np.linalg.det(matrix[:, :2]) > 0 else None
+
+
+def _refined(still: _View, frame: _View, matrix: np.ndarray) -> np.ndarray:
+    """ECC from a first guess; the guess itself where that does not converge."""
+    start = _in_pixels(matrix, frame.contrast.shape, still.contrast.shape).astype(np.float32)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ECC_STEPS, 1e-4)
+    try:
+        _, found = cv2.findTransformECC(
+            frame.contrast, still.contrast, start, cv2.MOTION_AFFINE, stop, None, 5
+        )
+    except cv2.error:
+        return matrix
+    return _as_fractions(found.astype(np.float64), frame.contrast.shape, still.contrast.shape)
+
+
+def _agreement(still: _View, frame: _View, matrix: np.ndarray) -> float:
+    """Correlation of the gradients where the still covers the frame; -1 where it hardly does."""
+    h, w = frame.contrast.shape
+    pixels = _in_pixels(matrix, (h, w), still.contrast.shape)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    laid = cv2.warpAffine(still.contrast, pixels, (w, h), flags=flags)
+    inside = cv2.warpAffine(np.ones_like(still.contrast), pixels, (w, h), flags=flags)
+    inside = cv2.erode((inside > 0.99).astype(np.uint8), np.ones((3, 3))) > 0
+    if inside.mean() < 0.1:
+        return -1.0
+    pairs = []
+    for x in (laid, frame.contrast):
+        steps = (np.diff(x, axis=1, append=0)[inside], np.diff(x, axis=0, append=0)[inside])
+        pairs.append(np.concatenate(steps))
+    a, b = (x - x.mean() for x in pairs)
+    return float((a @ b) / np.sqrt((a @ a) * (b @ b) + 1e-12))
+
+
+def _in_pixels(matrix: np.ndarray, frame: tuple[int, int], still: tuple[int, int]) -> np.ndarray:
+    """From fractions to pixel centres of pictures of these (height, width)."""
+    return (_to_pixels(still) @ _square(matrix) @ np.linalg.inv(_to_pixels(frame)))[:2]
+
+
+def _as_fractions(matrix: np.ndarray, frame: tuple[int, int], still: tuple[int, int]) -> np.ndarray:
+    """The inverse of `_in_pixels`."""
+    return (np.linalg.inv(_to_pixels(still)) @ _square(matrix) @ _to_pixels(frame))[:2]
+
+
+def _to_pixels(size: tuple[int, int]) -> np.ndarray:
+    """Fractions to the pixel centres of a picture: x w - 1/2, y h - 1/2."""
+    return np.array([[size[1], 0, -0.5], [0, size[0], -0.5], [0, 0, 1.0]])
+
+
+def _square(matrix: np.ndarray) -> np.ndarray:
+    return np.vstack([matrix, [0, 0, 1]])
+
+
+def _shrunk(still: np.ndarray, matrix: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The still brought down by area where the frame shows it smaller, so that nothing aliases."""
+    w = min(still.shape[1], max(1, round(width / np.linalg.norm(matrix[0, :2]))))
+    h = min(still.shape[0], max(1, round(height / np.linalg.norm(matrix[1, :2]))))
+    return cv2.resize(still, (w, h), interpolation=cv2.INTER_AREA)
