@@ -28,13 +28,19 @@ from relight.engine.survey import Scale, SmallFrames, Survey
 from relight.engine.work import Work
 from relight.errors import InputError
 from relight.jobs import RelightJob
-from relight.lights import Light
+from relight.lights import Light, NoLight
 from relight.masks import CONTEXT
 from relight.masks.surface import subject_surface
 from relight.media import Frame
 from relight.methods.carried_light import Carried, Leg, blended, legs, reference_light, step
-from relight.methods.gain_and_glow import GainGlow, resized, scaled_light, shaded_light
-from relight.methods.lamp import BRIGHTNESS, exposed, exposure, lamp_colour
+from relight.methods.gain_and_glow import (
+    GainGlow,
+    apply_light,
+    resized,
+    scaled_light,
+    shaded_light,
+)
+from relight.methods.lamp import BRIGHTNESS, COLOUR, FAR_COLOUR, exposed, exposure, lamp_colour
 from relight.methods.light_transfer import LIGHT_SIDE, fit_light
 from relight.methods.registration import register
 from relight.methods.surface_shading import direction_of, missing_fall_off, nearness, shading_gain
@@ -48,8 +54,6 @@ FORM = 48
 """Frames in a chunk of the surface's shading."""
 TOGETHER = 15
 """Keyframes relit at once, besides the first of the clip."""
-ENCODED = 2.2
-"""A log gain in linear light, relative to that of sRGB-encoded values."""
 SAMPLE = 8
 """Keyframes that decide a clip's exposure and fall-off."""
 
@@ -119,7 +123,8 @@ class Keys:
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         if show is not None:
             show(functools.partial(self._preview, numbers[-1], relit[-1]))
-        light = lamp_colour(fit_light(source, relit, radius=DRAWN), source)
+        fitted = fit_light(source, relit, radius=DRAWN)
+        light = lamp_colour(fitted, source, strength=self._colour(numbers, fitted.glow.shape[-2:]))
         # The size at which light is kept for the small frames, whatever the model's own.
         planes = resized(light.planes, light_size(self.clip.small[numbers[0]].shape[:2]))
         if anchored:
@@ -154,6 +159,15 @@ class Keys:
         told = (lambda *_: on_step()) if on_step else None
         relit = session(pixels, noise=noise, on_step=told)
         return (self.framing.cut(relit).cpu().float() / 2 + 0.5).clamp(0, 1)
+
+    def _colour(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor:
+        """How strong the lamp's colour is at each pixel, (keyframes, 1, h, w)."""
+        maps = []
+        for seconds in self.clip.seconds(numbers):
+            direction, clear = direction_at(self.light, size, seconds)
+            far = 0.5 - 0.5 * nearness(direction, size[0], size[1])
+            maps.append(COLOUR + (FAR_COLOUR - COLOUR) * clear * far)
+        return torch.stack(maps)
 
     def _preview(self, number: int, relit: Tensor) -> np.ndarray:
         frame = self.clip.small[number]
@@ -318,9 +332,15 @@ class Form:
 
     def direction(self, number: int) -> tuple[Tensor, float]:
         """Where the light comes from at a small frame, and how clearly."""
-        h, w = light_size(self.clip.small[0].shape[:2])
-        seconds = self.clip.seconds([number])[0] if self.light.moving else 0.0
-        return direction_of(torch.from_numpy(self.light.level_map(h, w, seconds)))
+        size = light_size(self.clip.small[0].shape[:2])
+        return direction_at(self.light, size, self.clip.seconds([number])[0])
+
+
+def direction_at(light: Light, size: Sequence[int], seconds: float) -> tuple[Tensor, float]:
+    """Where a light comes from at a time, and how clearly; (0, 0, 1) and 0 for none."""
+    if isinstance(light, NoLight):
+        return torch.tensor([0.0, 0.0, 1.0]), 0.0
+    return direction_of(torch.from_numpy(light.level_map(size[0], size[1], seconds)))
 
 
 def light_size(size: Sequence[int]) -> tuple[int, int]:
@@ -384,10 +404,11 @@ class Lighting:
         places = np.linspace(0, len(numbers) - 1, min(len(numbers), SAMPLE)).round()
         some = [numbers[int(place)] for place in places]
         lights = [self.carry.keys.light_of(number, load) for number in some]
-        gains = torch.stack([light.log_gain for light in lights]) * ENCODED
-        direction, clear = self.form.direction(some[0])
-        fall_off = missing_fall_off(gains, direction)
         smalls = [self.clip.tensors([number])[0] for number in some]
+        direction, clear = self.form.direction(some[0])
+        source = torch.stack(smalls)
+        seen = apply_light(source, GainGlow.from_planes(torch.stack([x.planes for x in lights])))
+        fall_off = missing_fall_off(source, seen, direction)
         lit = []
         for number, light, small in zip(some, lights, smalls, strict=True):
             strong = scaled_light(light, small, self.clip.job.intensity)

@@ -20,18 +20,25 @@ NEAR = 0.03
 """Window over which the source is averaged to count a light's ratio, of the shorter side."""
 REACH = 0.25
 """Window over which a lamp has one colour, of the shorter side."""
+COLOUR, FAR_COLOUR = 0.8, 0.5
+"""Strength of a lamp's colour on its own side of the picture, and on the other: what it does not
+reach keeps the colours that it had."""
 BRIGHTNESS = 0.85
 """Mean luminance of the lit picture relative to the source's, at most: at 1 moving things flicker
 more than in the source, as their lit side grows brighter."""
 DARKEST, BRIGHTEST = 1 / 64, 6.0
 
 
-def lamp_colour(light: GainGlow, source: Tensor, *, reach: float = REACH) -> GainGlow:
+def lamp_colour(
+    light: GainGlow, source: Tensor, *, strength: float | Tensor = 1.0, reach: float = REACH
+) -> GainGlow:
     """The light with its colour smooth, its luminance as it is.
 
     Args:
         light: (F, 3, h, w).
         source: the frames it was fitted to, any size, (F, 3, h', w') in [0, 1].
+        strength: of the colour, 0 (white light of that luminance) to 1, also (h, w). Below 1 it
+            leaves room for the light that was there: eyes keep their white, a blue boat its blue.
         reach: of the windows that share a colour, of the shorter side.
 
     >>> import torch
@@ -51,7 +58,7 @@ def lamp_colour(light: GainGlow, source: Tensor, *, reach: float = REACH) -> Gai
     weight = (low * low / high.clamp_min(1e-3)).square() + 1e-4  # bright and neutral pixels
     r = max(1, round(reach * side))
     colour = _twice(weight * (ratio / level).log(), r) / _twice(weight, r)
-    lit = (mean + OFFSET) * level * colour.exp()
+    lit = (mean + OFFSET) * level * (strength * colour).exp()
     lit = lit * (luma(target) + OFFSET) / luma(lit).clamp_min(1e-4)
     kept = luma(gain * (mean + OFFSET)) / luma(ratio * (mean + OFFSET))  # contrast, by the ratio
     log_gain = (kept * lit / (mean + OFFSET)).clamp(DARKEST, BRIGHTEST).log()
