@@ -15,7 +15,8 @@ from pydantic import BaseModel
 SERVER_SIDE = {
     *("input", "output", "overwrite"),
     *("device", "dtype", "memory", "attention", "compile"),
-    "light_at",  # a light may be the path of a file
+    *("devices", "work", "keep_work", "resume"),
+    *("light_at", "reference", "reference_at"),  # they may be paths of files
 }
 """Fields that the server decides: no path and no device is ever taken from a browser."""
 

@@ -170,7 +170,9 @@ class Keys:
         return torch.stack(maps)
 
     def _preview(self, number: int, relit: Tensor) -> np.ndarray:
-        frame = self.clip.small[number]
+        index = self.clip.survey.seen[number]
+        source = Source(self.clip.job.input, self.clip.survey.times)
+        frame = next(source.open(index, index + 1)).image
         return glimpse(frame, self.framing.scale(frame), relit, True)
 
 

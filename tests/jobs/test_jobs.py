@@ -27,7 +27,7 @@ GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
         ({"start": -0.5}, "start"),
         ({"light_fps": 0}, "light_fps"),
         ({"transfer": "maybe"}, "transfer"),
-        ({"recipe": "fast"}, "recipe"),
+        ({"recipe": "slow"}, "recipe"),
         ({"prompt": "  "}, "prompt"),
         ({"prmpt": "x"}, "prmpt"),
         ({"input": "a\0b"}, "zero byte"),
@@ -48,7 +48,7 @@ def test_a_wrong_setting_is_named_in_one_line(wrong, named):
 
 
 def test_a_missing_setting_is_named():
-    with pytest.raises(InputError, match="prompt is missing"):
+    with pytest.raises(InputError, match="prompt is empty"):
         RelightJob.make(input="a.mp4", output="b.mp4")
 
 
