@@ -109,6 +109,9 @@ def shading_gain(
 ) -> Tensor:
     """Natural log of the light that form and distance add, to be added to a linear log gain.
 
+    Put it on a light (`shaded_light`) before that is smoothed along time, not after: then it adds
+    no flicker.
+
     Args:
         surface: of the frames, (h, w).
         direction: (3,) unit vector to the light, or (3, h, w), one for each pixel.
