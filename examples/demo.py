@@ -1,4 +1,4 @@
-"""`make demo`: relight the sample clip with the embedded model, upscale a frame, show both.
+"""`make demo`: relight the sample clip in three ways with no GPU, upscale a frame, show all of it.
 
 python -m examples.demo
 """
@@ -18,31 +18,51 @@ CLIP = Path(__file__).parent / "clips" / "big_buck_bunny.mp4"
 PROMPT = "a bunny in a meadow, sunset, warm golden light"
 DETAILS = ((370, 70, 610, 205), (560, 200, 800, 335))
 """Where the enlarged frame is looked at closely: left, top, right, bottom."""
+COMMON = ["--model", "mini", "--seed", "1", "--overwrite"]
 
 
 def main() -> int:
-    """Write out/demo.mp4, out/upscaled.png and out/demo.png, and print their paths."""
+    """Write the results to out/ and a sheet of them to out/demo.png; print its path."""
     out = Path("out")
     out.mkdir(exist_ok=True)
-    clip, frame, larger = out / "demo.mp4", out / "frame.png", out / "upscaled.png"
-    common = ["--model", "mini", "--seed", "1", "--overwrite"]
-    light = ["--prompt", PROMPT, "--light", "left"]
-    failed = relight(["run", str(CLIP), "-o", str(clip), *light, *common])
-    if failed:
-        return failed
+    wash, clip, carried = (out / name for name in ("wash.mp4", "demo.mp4", "carried.mp4"))
+    frame, larger, still = (out / name for name in ("frame.png", "upscaled.png", "still.png"))
+    light = ["--prompt", PROMPT, "--light", "left", *COMMON]
+    middle = spread(CLIP, 5)[2]
+    Image.fromarray(moonlit(middle)).save(still)
+    runs = [
+        ["run", str(CLIP), "-o", str(wash), "--shape", "0", *light],
+        ["run", str(CLIP), "-o", str(clip), *light],
+        ["run", str(CLIP), "-o", str(carried), "--reference", str(still), "--overwrite"],
+    ]
+    for run in runs:
+        if failed := relight(run):
+            return failed
     relit = spread(clip, 5)
     Image.fromarray(relit[2]).save(frame)
-    failed = relight(["upscale", str(frame), "-o", str(larger), "--scale", "2", *common])
-    if failed:
+    if failed := relight(["upscale", str(frame), "-o", str(larger), "--scale", "2", *COMMON]):
         return failed
     rows = {
         "source": spread(CLIP, 5),
-        f"relit: {PROMPT}, from the left": relit,
+        f"{PROMPT}, from the left, --shape 0": spread(wash, 5),
+        "the same with the form of the subject (the default)": relit,
+        "--reference: a still of the third frame, painted over by this script": spread(carried, 5),
         "details of the third, larger: bicubic, upscaled, twice": details(frame, larger),
     }
     contact_sheet(rows).save(out / "demo.png")
     print(out / "demo.png")
     return 0
+
+
+def moonlit(frame: np.ndarray) -> np.ndarray:
+    """A frame (h, w, 3) uint8 as somebody might paint it over: blue moonlight from the right."""
+    height, width = frame.shape[:2]
+    across = np.linspace(0, 1, width)[None, :, None]
+    down = np.linspace(0, 1, height)[:, None, None]
+    moon = np.exp(-(((across - 0.95) / 0.45) ** 2 + ((down - 0.1) / 0.8) ** 2))
+    night = frame * np.array([0.28, 0.36, 0.55]) + moon * np.array([18.0, 28.0, 46.0])
+    lit = night + moon * frame * np.array([0.55, 0.62, 0.7])
+    return lit.clip(0, 255).round().astype(np.uint8)
 
 
 def details(frame: Path, larger: Path) -> list[np.ndarray]:
