@@ -12,19 +12,14 @@ import cv2
 import numpy as np
 
 from relight.diffusion.framing import Framing
+from relight.engine.carry import Carry
 from relight.engine.chunks import Chunk, pieces, windows
+from relight.engine.form import FORM, Form
 from relight.engine.frames import Buffered, Source
 from relight.engine.keyframes import keyframes
-from relight.engine.lighting import (
-    FORM,
-    TOGETHER,
-    Carry,
-    Clip,
-    Form,
-    Keys,
-    Lighting,
-    read_references,
-)
+from relight.engine.keys import TOGETHER, Keys, read_references
+from relight.engine.lighting import Lighting
+from relight.engine.lit_clip import Clip
 from relight.engine.prepare import upscale_job
 from relight.engine.references import read_stills
 from relight.engine.relighting import Relighting

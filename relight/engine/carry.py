@@ -1,0 +1,104 @@
+"""Light carried along a clip's motion from its keyframes, to every small frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from relight.engine.chunks import Chunk
+from relight.engine.keys import Keys, References
+from relight.engine.lit_clip import Clip, Load, Show
+from relight.methods.carried_light import Carried, Leg, blended, legs, step
+from relight.methods.gain_and_glow import (
+    GainGlow,
+)
+
+LEG = 48
+"""Frames in a chunk of a way along which light is carried."""
+
+
+@dataclass(kw_only=True)
+class Carry:
+    """Light carried along the clip's motion from its keyframes, in both directions.
+
+    Attributes:
+        parts: of each chunk, the way it belongs to and its frames, in the way's own order.
+    """
+
+    clip: Clip
+    keys: Keys | References
+    chunks: tuple[Chunk, ...]
+    parts: tuple[tuple[Leg, range], ...]
+
+    @classmethod
+    def plan(cls, clip: Clip, keys: Keys | References) -> Carry:
+        """Cut the ways from the keyframes into chunks."""
+        parts = tuple(
+            (leg, leg.frames[begin : begin + LEG])
+            for leg in legs(len(clip.survey.seen), keys.numbers)
+            for begin in range(0, len(leg.frames), LEG)
+        )
+        chunks = tuple(
+            Chunk(stage="carry", index=i, first=min(p), last=max(p) + 1, passes=len(p))
+            for i, (_, p) in enumerate(parts)
+        )
+        return cls(clip=clip, keys=keys, chunks=chunks, parts=parts)
+
+    def compute(
+        self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
+    ) -> dict[str, np.ndarray]:
+        """What is stored of a part of a way: light and trust of each frame, up to a cut."""
+        leg, part = self.parts[chunk.index]
+        small, load = self.clip.small, self.clip.work.load
+        planes = self.keys.light_of(leg.reference, load)
+        anchor = Carried(planes, torch.ones_like(planes.glow[:1]))
+        before, state = leg.reference, anchor
+        stored: dict[str, np.ndarray] = {}
+        if part[0] != leg.frames[0]:  # this part goes on with the one before
+            before = part[0] - part.step
+            last = self._record(load(self.chunks[chunk.index - 1].name), before)
+            if last is None:
+                return {"ended": np.array([1])}
+            state = last
+        for number in part:
+            found = step(anchor, small[leg.reference], state, small[before], small[number])
+            if found is None:
+                break
+            tensors = found.to_tensors()
+            stored |= {f"{number:07d}-{key}": value.numpy() for key, value in tensors.items()}
+            # From what is stored, so that a run that is resumed ends in the same light.
+            state, before = Carried.from_tensors(tensors), number
+            if on_step is not None:
+                on_step()
+        return stored or {"ended": np.array([1])}
+
+    def light_at(self, number: int, load: Load) -> GainGlow:
+        """The light of a small frame; none in a scene that has no keyframe."""
+        if number in self.keys.numbers:
+            return self.keys.light_of(number, load)
+        found = []
+        for chunk, (leg, part) in zip(self.chunks, self.parts, strict=True):
+            if number in part:
+                record = self._record(load(chunk.name), number)
+                if record is not None:
+                    found.append((abs(number - leg.reference), record))
+        if not found:
+            size = self.keys.light_of(self.keys.numbers[0], load).glow.shape[-2:]
+            return GainGlow.none(size[0], size[1])
+        if len(found) == 1:
+            return found[0][1].light
+        (near, a), (far, b) = found
+        return blended(a, b, near / (near + far))
+
+    @staticmethod
+    def _record(stored: dict[str, np.ndarray], number: int) -> Carried | None:
+        prefix = f"{number:07d}-"
+        tensors = {
+            key.removeprefix(prefix): torch.from_numpy(value)
+            for key, value in stored.items()
+            if key.startswith(prefix)
+        }
+        return Carried.from_tensors(tensors) if tensors else None

@@ -1,0 +1,166 @@
+"""The light of a clip's keyframes: relit by a model, or fitted to stills relit elsewhere."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.diffusion.framing import Framing
+from relight.engine.chunks import Chunk
+from relight.engine.frames import Source
+from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
+from relight.engine.references import Still
+from relight.engine.relighting import DRAWN, glimpse
+from relight.errors import InputError
+from relight.lights import Light
+from relight.methods.carried_light import reference_light
+from relight.methods.gain_and_glow import (
+    GainGlow,
+    resized,
+)
+from relight.methods.lamp import COLOUR, FAR_COLOUR, lamp_colour
+from relight.methods.light_transfer import fit_light
+from relight.methods.registration import register
+from relight.methods.surface_shading import nearness
+from relight.models.loader import Model
+from relight.relighters.ic_light import ICLight
+
+TOGETHER = 15
+"""Keyframes relit at once, besides the first of the clip."""
+
+
+@dataclass(kw_only=True)
+class Keys:
+    """The light of keyframes that a model relights together, with one noise.
+
+    Attributes:
+        framing: how they are shown to it. numbers: of the keyframes among the small frames.
+        model: None where chunks are only read.
+    """
+
+    clip: Clip
+    light: Light
+    framing: Framing
+    numbers: tuple[int, ...]
+    chunks: tuple[Chunk, ...]
+    model: Model | None
+
+    def compute(
+        self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
+    ) -> dict[str, np.ndarray]:
+        """What is stored of a chunk: the light of its keyframes, (keyframes, 6, h, w).
+
+        The first keyframe of the clip is relit with every later chunk; by what its light differs
+        from that of the first chunk, so does that of the others, and it is taken off.
+        """
+        numbers = self.numbers[chunk.first : chunk.last]
+        anchored = chunk.index > 0
+        if anchored:
+            numbers = (self.numbers[0], *numbers)
+        images = np.stack([self.framing.scale(self.clip.small[n]) for n in numbers])
+        relit = self._relit(images, numbers, on_step)
+        source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        if show is not None:
+            show(functools.partial(self._preview, numbers[-1], relit[-1]))
+        fitted = fit_light(source, relit, radius=DRAWN)
+        light = lamp_colour(fitted, source, strength=self._colour(numbers, fitted.glow.shape[-2:]))
+        # The size at which light is kept for the small frames, whatever the model's own.
+        planes = resized(light.planes, light_size(self.clip.small[numbers[0]].shape[:2]))
+        if anchored:
+            first = torch.from_numpy(self.clip.work.load(self.chunks[0].name)["light"][0])
+            planes = planes[1:] + (first - planes[0]).mean((1, 2), keepdim=True)
+        return {"light": planes.numpy()}
+
+    def light_of(self, number: int, load: Load) -> GainGlow:
+        """The light of a keyframe, by its number among the small frames."""
+        place = self.numbers.index(number)
+        chunk = next(chunk for chunk in self.chunks if chunk.first <= place < chunk.last)
+        stored = load(chunk.name)["light"][place - chunk.first]
+        return GainGlow.from_planes(torch.from_numpy(stored))
+
+    def _relit(
+        self, images: np.ndarray, numbers: Sequence[int], on_step: Callable[[], None] | None
+    ) -> Tensor:
+        """(keyframes, 3, h, w) in [0, 1]."""
+        clip, job, model = self.clip, self.clip.job, self.model
+        pixels = torch.from_numpy(self.framing.pad(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        relighter = ICLight(
+            pipe=model.relighter, gamma=job.gamma, share_noise=True, chunk_size=model.chunk
+        )
+        session = relighter.prepare(
+            job.prompt,
+            size=(pixels.shape[-2], pixels.shape[-1]),
+            light=self.light,
+            seconds=clip.seconds(numbers),
+            steps=job.relight_steps,
+        )
+        noise = torch.Generator("cpu").manual_seed(job.seed)
+        told = (lambda *_: on_step()) if on_step else None
+        relit = session(pixels, noise=noise, on_step=told)
+        return (self.framing.cut(relit).cpu().float() / 2 + 0.5).clamp(0, 1)
+
+    def _colour(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor:
+        """How strong the lamp's colour is at each pixel, (keyframes, 1, h, w)."""
+        maps = []
+        for seconds in self.clip.seconds(numbers):
+            direction, clear = direction_at(self.light, size, seconds)
+            far = 0.5 - 0.5 * nearness(direction, size[0], size[1])
+            maps.append(COLOUR + (FAR_COLOUR - COLOUR) * clear * far)
+        return torch.stack(maps)
+
+    def _preview(self, number: int, relit: Tensor) -> np.ndarray:
+        index = self.clip.survey.seen[number]
+        source = Source(self.clip.job.input, self.clip.survey.times)
+        frame = next(source.open(index, index + 1)).image
+        return glimpse(frame, self.framing.scale(frame), relit, True)
+
+
+@dataclass(kw_only=True)
+class References:
+    """The light of stills that were relit elsewhere, by the number of the frame each shows."""
+
+    lights: dict[int, GainGlow]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(sorted(self.lights))
+
+    def light_of(self, number: int, load: Load) -> GainGlow:
+        """The light of a still, by the number of its frame among the small frames."""
+        return self.lights[number]
+
+
+def read_references(clip: Clip, stills: Sequence[Still]) -> References:
+    """Register stills to their frames and fit their light; done once, and stored.
+
+    Raises:
+        InputError: a still of another scene, too small, or a second one for one frame.
+    """
+    lights: dict[int, GainGlow] = {}
+    times, seen = clip.survey.times, clip.survey.seen
+    for index, still in enumerate(stills):
+        name = f"reference-{index:03d}"
+        if not clip.work.has(name):
+            clip.work.save(name, _registered(clip, still, still.number(times, seen)))
+        stored = clip.work.load(name)
+        number = int(stored["number"][0])
+        if number in lights:
+            moment = clip.seconds([number])[0]
+            raise InputError(
+                f"{still.name} is a second reference for the moment {moment:.2f} s: give one"
+            )
+        lights[number] = GainGlow.from_planes(torch.from_numpy(stored["light"]))
+    return References(lights=lights)
+
+
+def _registered(clip: Clip, still: Still, number: int | None) -> dict[str, np.ndarray]:
+    found = register(still.image, clip.small, number)
+    frame = clip.small[found.index]
+    laid, covered = found.warp(still.image, frame.shape[0], frame.shape[1])
+    light = reference_light(frame, laid, covered)
+    return {"light": light.planes.numpy(), "number": np.array([found.index])}

@@ -1,0 +1,62 @@
+"""What the workflows of a clip that is lit from some of its frames share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.engine.survey import Scale, SmallFrames, Survey
+from relight.engine.work import Work
+from relight.jobs import RelightJob
+from relight.lights import Light, NoLight
+from relight.methods.light_transfer import LIGHT_SIDE
+from relight.methods.surface_shading import direction_of
+
+Load = Callable[[str], dict[str, np.ndarray]]
+Show = Callable[[Callable[[], np.ndarray]], None]
+
+
+@dataclass(kw_only=True)
+class Clip:
+    """What all workflows of a clip share.
+
+    Attributes:
+        size: (width, height) of the source. scale: source frame -> small frame.
+    """
+
+    job: RelightJob
+    survey: Survey
+    work: Work
+    size: tuple[int, int]
+    scale: Scale
+    small: SmallFrames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.small = SmallFrames(self.work, len(self.survey.seen))
+
+    def tensors(self, numbers: Sequence[int]) -> Tensor:
+        """Small frames, (frames, 3, h, w) in [0, 1]."""
+        stack = np.stack([self.small[number] for number in numbers])
+        return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+
+    def seconds(self, numbers: Sequence[int]) -> list[float]:
+        """When they are shown, counted from the first frame that is lit."""
+        times, seen = self.survey.times, self.survey.seen
+        return [float(times[seen[number]] - times[0]) for number in numbers]
+
+
+def direction_at(light: Light, size: Sequence[int], seconds: float) -> tuple[Tensor, float]:
+    """Where a light comes from at a time, and how clearly; (0, 0, 1) and 0 for none."""
+    if isinstance(light, NoLight):
+        return torch.tensor([0.0, 0.0, 1.0]), 0.0
+    return direction_of(torch.from_numpy(light.level_map(size[0], size[1], seconds)))
+
+
+def light_size(size: Sequence[int]) -> tuple[int, int]:
+    """(height, width) at which light is kept for small frames of that size."""
+    shrink = min(LIGHT_SIDE / min(size), 1.0)
+    return round(size[0] * shrink), round(size[1] * shrink)
