@@ -18,7 +18,7 @@ from transformers import CLIPTokenizer
 
 from .motion import build_adapter
 from .relight import build_unet
-from .text import build_encoder
+from .text import build_encoder, known_words
 
 SCHEDULER = dict(
     num_train_timesteps=1000,
@@ -56,6 +56,7 @@ def assemble(vae: Path, relight: Path, motion: Path | None, out: Path) -> None:
     coder.half().save_pretrained(out / "vae")
     tokenizer = CLIPTokenizer.from_pretrained(relight / "tokenizer")
     shutil.copytree(relight / "tokenizer", out / "tokenizer")
+    (out / "words.txt").write_text(known_words())
     trained = weights(relight)
     encoder = build_encoder(tokenizer)
     encoder.load_state_dict(trained["text_encoder"])

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from relight import metrics
-from relight.metrics.hue import HUES
 from relight.models.loader import Model
 
 SIDE = 128
@@ -90,7 +89,7 @@ def gradient_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def hue_error(x: torch.Tensor, name: str) -> float:
     """Degrees between the mean colour's hue and the named one."""
-    return metrics.hue_error(x.clamp(0, 1).mean((0, 2, 3)).numpy(), HUES[name])
+    return metrics.hue_error(x.clamp(0, 1).mean((0, 2, 3)).numpy(), metrics.named_hue(name))
 
 
 def mean_chroma(x: torch.Tensor) -> torch.Tensor:

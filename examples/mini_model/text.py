@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pydoc
+import re
 from pathlib import Path
 
 import torch
@@ -15,6 +16,12 @@ from .moods import corpus
 START, END = "<|startoftext|>", "<|endoftext|>"
 SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 PLAIN_ENGLISH = ("argparse", "logging", "pathlib", "statistics", "unittest", "zipfile", "turtle")
+
+
+def known_words() -> str:
+    """The words of all captions, one a line: what the catalogue says the model knows."""
+    found = {word for line in corpus() for word in re.findall("[a-z]+", line.lower())}
+    return "\n".join(sorted(found)) + "\n"
 
 
 def build_tokenizer(folder: Path, size: int = 1850) -> CLIPTokenizer:

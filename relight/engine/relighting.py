@@ -22,6 +22,7 @@ from torch import Tensor
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import Source
+from relight.engine.prompts import understood
 from relight.engine.stored import pack, unpack
 from relight.engine.survey import SmallFrames, Survey
 from relight.engine.work import Work
@@ -169,10 +170,10 @@ def run_window(
     """
     result = model.pipe(
         images,
-        prompt=job.scene,
+        prompt=understood(job.scene, model.entry).text,
         negative_prompt=job.negative_prompt,
         relighter=model.relighter,
-        relight_prompt=job.prompt,
+        relight_prompt=understood(job.prompt, model.entry).text,
         light=light,
         seconds=seconds,
         gamma=job.gamma,

@@ -188,6 +188,17 @@ class Run:
         if earlier is not None:
             self._afresh(earlier)
         self.manifest.save(self.work)
+        self._read_prompt()
+
+    def _read_prompt(self) -> None:
+        """Say which words of the prompt were read as others, and which the model doesn't know."""
+        from relight.engine.prompts import understood
+
+        if not isinstance(self.job, RelightJob) or self.models.relighting is None:
+            return
+        for note in understood(self.job.prompt, self.models.relighting.entry).notes:
+            log.warning(note)
+            self.notes.append(f"prompt: {note}")
 
     def _moving(self) -> bool:
         """Whether there is more than one frame; a header that doesn't say is not trusted."""

@@ -91,6 +91,59 @@ class Color:
 
 WHITE = Color(1.0, 1.0, 1.0, "white")
 
+TINTS = {
+    "red": (1.0, 0.04, 0.04),
+    "orange": (1.0, 0.44, 0.04),
+    "gold": (1.0, 0.7067, 0.12),
+    "yellow": (1.0, 0.9217, 0.06),
+    "green": (0.08, 1.0, 0.08),
+    "teal": (0.05, 0.8, 0.65),
+    "cyan": (0.05, 0.9208, 1.0),
+    "blue": (0.06, 0.2167, 1.0),
+    "purple": (0.54, 0.08, 1.0),
+    "violet": (0.7067, 0.12, 1.0),
+    "magenta": (1.0, 0.06, 0.9217),
+    "pink": (1.0, 0.24, 0.62),
+}
+"""What a coloured light is: linear sRGB of a saturated lamp, the brightest channel at 1.
+
+Their hues in degrees: 0, 25, 40, 55, 120, 168, 185, 230, 270, 280, 305, 330."""
+OTHER_NAMES = {
+    "golden": "gold",
+    "amber": "orange",
+    "crimson": "red",
+    "turquoise": "teal",
+    "lime": "green",
+    "indigo": "purple",
+    "rose": "pink",
+}
+"""Other names of `TINTS`."""
+
+
+def tint_name(word: str) -> str | None:
+    """The name in `TINTS` of a colour word, None where it is none.
+
+    >>> tint_name("Golden"), tint_name("bear")
+    ('gold', None)
+    """
+    word = OTHER_NAMES.get(word.lower(), word.lower())
+    return word if word in TINTS else None
+
+
+def tint(word: str) -> tuple[float, float, float]:
+    """Linear sRGB of the light that a colour word names.
+
+    Raises:
+        InputError: the word names no light of `TINTS`.
+
+    >>> tint("crimson")
+    (1.0, 0.04, 0.04)
+    """
+    name = tint_name(word)
+    if name is None:
+        raise InputError(f"unknown colour of a light {word!r}: use {', '.join(TINTS)}")
+    return TINTS[name]
+
 
 def _planckian(kelvin: float) -> tuple[float, float, float]:
     """The colour of a black body, its brightest channel at 1 (Kim et al., US patent 7024034)."""

@@ -13,18 +13,7 @@ import re
 
 import numpy as np
 
-HUES = {  # degrees
-    "red": 0,
-    "orange": 25,
-    "golden": 40,
-    "yellow": 55,
-    "green": 120,
-    "cyan": 185,
-    "blue": 230,
-    "purple": 270,
-    "magenta": 305,
-    "pink": 330,
-}
+from relight.lights.colors import TINTS, tint_name
 
 
 def named_hue(prompt: str) -> float:
@@ -33,8 +22,11 @@ def named_hue(prompt: str) -> float:
     >>> named_hue("Warm orange light."), named_hue("red and blue neon light"), named_hue("a bear")
     (25.0, nan, nan)
     """
-    words = {word for word in re.findall("[a-z]+", prompt.lower()) if word in HUES}
-    return float(HUES[words.pop()]) if len(words) == 1 else math.nan
+    words = re.findall("[a-z]+", prompt.lower())
+    names = {name for word in words if (name := tint_name(word))}
+    if len(names) != 1:
+        return math.nan
+    return float(round(360 * colorsys.rgb_to_hsv(*TINTS[names.pop()])[0]))
 
 
 def hue_error(colour: np.ndarray, hue: float) -> float:

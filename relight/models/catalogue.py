@@ -87,6 +87,7 @@ class Entry(Weights):
         half: the half precision it was made for.
         upscaler: which of `UPSCALERS` has the same weights.
         transfer: its pixels are not good enough to be shown, so its light is always transferred.
+        vocabulary: file of the words that its captions were written in, if it knows no others.
     """
 
     backbone: str
@@ -96,6 +97,14 @@ class Entry(Weights):
     half: str = "float16"
     upscaler: str = "auto"
     transfer: bool = False
+    vocabulary: Path | None = None
+
+    @property
+    def words(self) -> frozenset[str] | None:
+        """The words it knows, in lower case; None: any."""
+        if self.vocabulary is None:
+            return None
+        return frozenset(self.vocabulary.read_text(encoding="utf-8").split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +164,7 @@ CATALOGUE = {
             defaults=Defaults(strength=0.3, steps=8, relight_steps=6, keyframe_steps=10),
             upscaler="mini",
             transfer=True,
+            vocabulary=MINI / "words.txt",
         ),
         Entry(
             name="animatediff",

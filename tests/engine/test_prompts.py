@@ -1,0 +1,70 @@
+"""Prompts on their way to a model that knows few words."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from examples.mini_model.text import known_words
+from relight.engine.prompts import understood
+from relight.engine.run import run_relight
+from relight.jobs import RelightJob
+from relight.models.catalogue import CATALOGUE
+from relight.models.loader import load_model
+from tests.conftest import CPU
+
+MINI = CATALOGUE["mini"]
+
+
+@pytest.fixture
+def lit(tmp_path, tiny_model):
+    """Relights a small picture; returns the result and its pixels."""
+    model = load_model(str(tiny_model), CPU)
+    values = np.random.default_rng(0).integers(40, 200, (64, 96, 3), np.uint8)
+    Image.fromarray(values).save(tmp_path / "in.png")
+
+    def run(prompt, entry=MINI):
+        job = RelightJob.make(
+            input=tmp_path / "in.png",
+            output=tmp_path / "out.png",
+            prompt=prompt,
+            seed=1,
+            steps=2,
+            relight_steps=2,
+            overwrite=True,
+        )
+        used = dataclasses.replace(
+            model, entry=dataclasses.replace(entry, native=model.entry.native)
+        )
+        result = run_relight(job, load=lambda *_: used)
+        return result, np.asarray(Image.open(result.path))
+
+    return run
+
+
+def test_the_model_is_given_english_and_the_sidecar_the_users_words(lit, caplog):
+    read, pixels = lit("красный неоновый свет")
+    assert 'prompt: read "красный неоновый свет" as "red neon light" (Russian)' in read.notes
+    assert 'read "красный неоновый свет" as "red neon light" (Russian)' in caplog.messages
+    assert json.loads(read.sidecar.read_text())["settings"]["prompt"] == "красный неоновый свет"
+    english, same = lit("red neon light")
+    assert np.array_equal(pixels, same)
+    assert not [note for note in english.notes if note.startswith("prompt")]
+
+
+def test_unknown_words_are_a_note_of_the_run(lit):
+    result, _ = lit("turqoise light")
+    assert [note for note in result.notes if '"turqoise" (nearest: "turquoise")' in note]
+
+
+def test_a_model_that_knows_any_words_is_given_them():
+    words = understood("rotes Licht, turqoise", CATALOGUE["animatediff"])
+    assert words.text == "rotes Licht, turqoise" and words.notes == () and words.unknown == ()
+    assert words.colours == ("red",)
+
+
+def test_the_catalogue_knows_the_words_of_the_captions():
+    assert MINI.words <= set(known_words().split())
+    assert {"red", "neon", "light", "moonlight"} <= MINI.words
