@@ -15,6 +15,7 @@ from relight.engine.chunks import Chunk
 from relight.engine.frames import Source
 from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
 from relight.engine.references import Still
+from relight.engine.prompts import understood
 from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
 from relight.lights import Light
@@ -93,7 +94,7 @@ class Keys:
             pipe=model.relighter, gamma=job.gamma, share_noise=True, chunk_size=model.chunk
         )
         session = relighter.prepare(
-            job.prompt,
+            understood(job.prompt, model.entry).text,
             size=(pixels.shape[-2], pixels.shape[-1]),
             light=self.light,
             seconds=clip.seconds(numbers),
