@@ -14,8 +14,8 @@ from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk
 from relight.engine.frames import Source
 from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
-from relight.engine.references import Still
 from relight.engine.prompts import understood
+from relight.engine.references import Still
 from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
 from relight.lights import Light
@@ -24,13 +24,15 @@ from relight.methods.gain_and_glow import (
     GainGlow,
     resized,
 )
-from relight.methods.lamp import COLOUR, FAR_COLOUR, lamp_colour
+from relight.methods.lamp import COLOUR, FAR_COLOUR, lamp_colour, paled
 from relight.methods.light_transfer import fit_light
 from relight.methods.registration import register
 from relight.methods.surface_shading import nearness
 from relight.models.loader import Model
 from relight.relighters.ic_light import ICLight
 
+WHITE_LAMP = 0.9
+"""Least channel of a lamp, the brightest at 1, that counts as white."""
 TOGETHER = 15
 """Keyframes relit at once, besides the first of the clip."""
 
@@ -70,6 +72,8 @@ class Keys:
             show(functools.partial(self._preview, numbers[-1], relit[-1]))
         fitted = fit_light(source, relit, radius=DRAWN)
         light = lamp_colour(fitted, source, strength=self._colour(numbers, fitted.glow.shape[-2:]))
+        if self._neutral(numbers):
+            light = paled(light, source)
         # The size at which light is kept for the small frames, whatever the model's own.
         planes = resized(light.planes, light_size(self.clip.small[numbers[0]].shape[:2]))
         if anchored:
@@ -104,6 +108,14 @@ class Keys:
         told = (lambda *_: on_step()) if on_step else None
         relit = session(pixels, noise=noise, on_step=told)
         return (self.framing.cut(relit).cpu().float() / 2 + 0.5).clamp(0, 1)
+
+    def _neutral(self, numbers: Sequence[int]) -> bool:
+        """Whether neither prompt nor lamp names a colour to a small model, which draws some."""
+        entry = self.model.entry
+        if entry.vocabulary is None or not understood(self.clip.job.prompt, entry).neutral:
+            return False
+        tints = [self.light.tint(seconds) for seconds in self.clip.seconds(numbers)]
+        return min(min(tint) for tint in tints) > WHITE_LAMP
 
     def _colour(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor:
         """How strong the lamp's colour is at each pixel, (keyframes, 1, h, w)."""

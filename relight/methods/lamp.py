@@ -26,6 +26,9 @@ reach keeps the colours that it had."""
 BRIGHTNESS = 0.85
 """Mean luminance of the lit picture relative to the source's, at most: at 1 moving things flicker
 more than in the source, as their lit side grows brighter."""
+PALE = 0.25
+"""Share of its colour that a light keeps where the prompt names none: a small model always draws
+some, and skin shows it first."""
 DARKEST, BRIGHTEST = 1 / 64, 6.0
 
 
@@ -62,6 +65,35 @@ def lamp_colour(
     lit = lit * (luma(target) + OFFSET) / luma(lit).clamp_min(1e-4)
     kept = luma(gain * (mean + OFFSET)) / luma(ratio * (mean + OFFSET))  # contrast, by the ratio
     log_gain = (kept * lit / (mean + OFFSET)).clamp(DARKEST, BRIGHTEST).log()
+    return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
+
+
+def paled(light: GainGlow, source: Tensor, share: float = PALE) -> GainGlow:
+    """The light with a share of its colour, its luminance as it is.
+
+    Args:
+        light: (F, 3, h, w).
+        source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
+        share: of the colour that is kept: 0 is white light, 1 the light itself.
+
+    >>> import torch
+    >>> red = GainGlow(torch.tensor([0.3, -0.1, -0.1]).view(1, 3, 1, 1).expand(1, 3, 8, 8),
+    ...     torch.zeros(1, 3, 8, 8))
+    >>> gain = paled(red, torch.full((1, 3, 8, 8), 0.4), 0.0).log_gain[0, :, 4, 4].exp()
+    >>> round(float(gain.max() - gain.min()), 3), round(float(luma(gain.view(1, 3, 1, 1))), 2)
+    (0.0, 0.99)
+    """
+    size = light.glow.shape[-2:]
+    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
+    gain = light.log_gain.exp()
+    target = (gain * mean + light.glow).clamp_min(0)
+    level = luma(target + OFFSET) / luma(mean + OFFSET)
+    colour = bounded_ratio(target, mean) / level
+    lit = (mean + OFFSET) * level * colour**share
+    lit = lit * luma(target + OFFSET) / luma(lit)
+    kept = light.log_gain - bounded_ratio(target, mean).log()  # contrast beside the ratio
+    grey = luma(kept)
+    log_gain = (lit / (mean + OFFSET)).log() + grey + share * (kept - grey)
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from relight.methods.gain_and_glow import GainGlow, apply_light, luma
-from relight.methods.lamp import exposed, exposure, lamp_colour
+from relight.methods.lamp import exposed, exposure, lamp_colour, paled
 
 
 def _gain(*channels, size=64):
@@ -55,3 +55,31 @@ def test_an_exposure_scales_what_is_seen():
     light = GainGlow(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.1))
     seen = apply_light(torch.full((1, 3, 8, 8), 0.4), exposed(light, 0.5))
     assert float(seen.mean()) == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_paled_light_keeps_its_luminance_and_a_share_of_its_colour():
+    source = torch.tensor([0.6, 0.45, 0.35]).view(1, 3, 1, 1).expand(1, 3, 64, 64)  # skin
+    light = _gain(0.3, -0.1, -0.4)
+    full = apply_light(source, light)
+
+    def result(share):
+        return apply_light(source, paled(light, source, share))
+
+    assert (result(1.0) - full).abs().max() < 2 / 255
+    for share in (0.0, 0.25, 0.5):
+        assert (luma(result(share)) - luma(full)).abs().max() < 2 / 255
+    white = (result(0.0) / source)[0, :, 32, 32]
+    assert white.max() / white.min() < 1.03
+    ratios = [(result(share) / source)[0, :, 32, 32].log() for share in (0.25, 1.0)]
+    spread = [float(ratio[0] - ratio[2]) for ratio in ratios]
+    assert spread[0] / spread[1] == pytest.approx(0.25, abs=0.04)
+
+
+def test_a_paled_glow_is_a_haze_of_the_sources_own_colour():
+    source = torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    glow = torch.tensor([0.2, 0.02, 0.02]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    light = GainGlow(torch.zeros(1, 3, 64, 64), glow)
+    lit = apply_light(source, paled(light, source, 0.0))
+    ratio = (lit / source)[0, :, 32, 32]
+    assert ratio.max() / ratio.min() < 1.05
+    assert abs(float(luma(lit).mean() - luma(source + glow).mean())) < 2 / 255
