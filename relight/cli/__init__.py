@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from cyclopts import App, CycloptsError, Parameter
 
 from relight.cli.evaluate import evaluate
+from relight.cli.frame import frame
 from relight.cli.inputs import pair_up
 from relight.cli.terminal import Bar, report, say
 from relight.engine.failures import Outcome, explain, run_safely
@@ -306,6 +307,7 @@ def _once(module: str, function: str) -> Callable[..., Any]:
 
 
 app.command(evaluate, name="eval")
+app.command(frame)
 
 
 def main(arguments: list[str] | None = None) -> int:

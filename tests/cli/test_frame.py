@@ -1,0 +1,57 @@
+"""`relight frame`: the frame to edit, its tag, and one line for every mistake."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from relight import media
+from relight.cli import main
+
+from .test_cli import CLIP
+
+
+def test_the_frame_at_a_time_is_saved_whole_and_tagged(tmp_path, capsys):
+    out = tmp_path / "frame.png"
+    assert main(["frame", str(CLIP), "-o", str(out), "--at", "1"]) == 0
+    wanted = next(iter(media.read(CLIP, start=1.0, frames=1)))
+    assert f"{float(wanted.time):.3f} s" in capsys.readouterr().out
+    with Image.open(out) as image:
+        assert np.array_equal(np.asarray(image), wanted.image)
+    assert b"sRGB" in out.read_bytes()[:100]
+    assert main(["frame", str(CLIP), "-o", str(tmp_path / "a.jpg")]) == 0
+    with Image.open(tmp_path / "a.jpg") as image:
+        tag = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(tag)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jpg", "frame.png"]
+
+
+@pytest.mark.parametrize(
+    "name, more, words",
+    [
+        ("a.png", ["--at", "999"], "past the end"),
+        ("a.png", ["--at", "-1"], "0 s or later"),
+        ("a.png", ["--at", "nan"], "0 s or later"),
+        ("a.mp4", [], "not a picture's name"),
+        ("no/a.png", [], "no folder"),
+        ("here.png", [], "exists"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, capsys, name, more, words):
+    (tmp_path / "here.png").write_bytes(b"x")
+    assert main(["frame", str(CLIP), "-o", str(tmp_path / name), *more]) == 2
+    err = capsys.readouterr().err
+    assert words in err and err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["here.png"]
+
+
+def test_no_torch_is_loaded(tmp_path):
+    code = (
+        "import sys; from relight.cli import main; "
+        f"main(['frame', {str(CLIP)!r}, '-o', {str(tmp_path / 'a.png')!r}]); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
