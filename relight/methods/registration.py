@@ -25,8 +25,9 @@ SIDE = 256  # shorter side of the pictures that are compared, in pixels
 SMALLEST = 64  # shorter side of a still that can be registered, in pixels
 MATCH = 0.2  # agreement below which a still is of another scene; another scene measures .1 at most
 PROBES = 32  # frames looked at first, evenly spread over the clip
-FEATURES = 800
-ECC_STEPS = 40
+REFINED = 16  # of the probes, the most promising
+FEATURES = 800  # of a picture, the strongest
+ECC_STEPS = 25
 LARGEST_STRETCH = 4.0  # of a side, beyond which a transform is a false match
 
 
@@ -39,11 +40,18 @@ class Registration:
         matrix: (2, 3) float64, from positions in the frame to positions in the still, both as
             fractions of width and height.
         match: agreement of the gradients, -1 to 1; 1 is the frame itself.
+        shown: share of the still that is in the frame; a neighbour in a pan shows less of it.
     """
 
     index: int
     matrix: np.ndarray
     match: float
+    shown: float
+
+    @property
+    def rank(self) -> float:
+        """What places are compared by."""
+        return self.match * min(self.shown, 1.0) ** 3
 
     def warp(self, still: np.ndarray, height: int, width: int) -> tuple[Tensor, Tensor]:
         """The still as it lies over the frame.
@@ -81,7 +89,7 @@ def register(
     >>> small = [rng.integers(0, 256, (12, 16, 3), np.uint8) for _ in range(3)]
     >>> frames = [cv2.resize(image, (341, 256)) for image in small]
     >>> found = register((frames[1] * 0.6).astype(np.uint8), frames)
-    >>> found.index, found.match > 0.9
+    >>> found.index, found.match > 0.5
     (1, True)
     """
     if min(still.shape[:2]) < SMALLEST:
@@ -143,16 +151,18 @@ def frame_at(seconds: float, times: Sequence[float]) -> int:
 
 
 def _searched(view: _View, frames: Sequence[np.ndarray]) -> Registration:
-    """Probes over the whole clip, then ever closer around the best one."""
+    """Probes over the whole clip, the best of them refined, then ever closer around that one."""
     gap = max(1, -(-len(frames) // PROBES))
-    seen = {i: _placed(view, frames[i], i) for i in range(0, len(frames), gap)}
-    best = max(seen.values(), key=lambda found: found.match)
+    seen = {i: _placed(view, frames[i], i, refine=False) for i in range(0, len(frames), gap)}
+    for rough in sorted(seen.values(), key=lambda found: -found.rank)[:REFINED]:
+        seen[rough.index] = _placed(view, frames[rough.index], rough.index)
+    best = max(seen.values(), key=lambda found: found.rank)
     while gap > 1:
         gap = -(-gap // 2)
         for i in (best.index - gap, best.index + gap):
             if 0 <= i < len(frames) and i not in seen:
                 seen[i] = _placed(view, frames[i], i, start=best.matrix)
-        best = max(seen.values(), key=lambda found: found.match)
+        best = max(seen.values(), key=lambda found: found.rank)
     return best
 
 
@@ -188,16 +198,23 @@ def _contrast(grey: np.ndarray) -> np.ndarray:
 
 
 def _placed(
-    view: _View, frame: np.ndarray, index: int, start: np.ndarray | None = None
+    view: _View,
+    frame: np.ndarray,
+    index: int,
+    *,
+    start: np.ndarray | None = None,
+    refine: bool = True,
 ) -> Registration:
-    """The best place of the still in one frame."""
+    """The best place of the still in one frame, from `start` or from every guess."""
     other = _View.of(frame)
-    best = Registration(index, np.eye(2, 3), -1.0)
-    for matrix in _guesses(view, other) if start is None else [start]:
-        for candidate in (matrix, _refined(view, other, matrix)):
-            match = _agreement(view, other, candidate)
-            if match > best.match:
-                best = Registration(index, candidate, match)
+    guesses = _guesses(view, other) if start is None else [start]
+    found = [Registration(index, guess, *_agreement(view, other, guess)) for guess in guesses]
+    best = max(found, key=lambda one: one.rank)
+    if refine:
+        for one in found:
+            matrix = _refined(view, other, one.matrix)
+            better = Registration(index, matrix, *_agreement(view, other, matrix))
+            best = max(best, better, key=lambda one: one.rank)
     return best
 
 
@@ -245,22 +262,25 @@ def _refined(still: _View, frame: _View, matrix: np.ndarray) -> np.ndarray:
     return _as_fractions(found.astype(np.float64), frame.contrast.shape, still.contrast.shape)
 
 
-def _agreement(still: _View, frame: _View, matrix: np.ndarray) -> float:
-    """Correlation of the gradients where the still covers the frame; -1 where it hardly does."""
+def _agreement(still: _View, frame: _View, matrix: np.ndarray) -> tuple[float, float]:
+    """Correlation of the gradients where the still covers the frame (-1 where it hardly does), and
+    the share of the still that does."""
     h, w = frame.contrast.shape
     pixels = _in_pixels(matrix, (h, w), still.contrast.shape)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     laid = cv2.warpAffine(still.contrast, pixels, (w, h), flags=flags)
     inside = cv2.warpAffine(np.ones_like(still.contrast), pixels, (w, h), flags=flags)
     inside = cv2.erode((inside > 0.99).astype(np.uint8), np.ones((3, 3))) > 0
+    inside[:, -1] = inside[-1] = False  # no gradient there
+    shown = float(inside.mean() * np.linalg.det(matrix[:, :2]))
     if inside.mean() < 0.1:
-        return -1.0
+        return -1.0, shown
     pairs = []
     for x in (laid, frame.contrast):
         steps = (np.diff(x, axis=1, append=0)[inside], np.diff(x, axis=0, append=0)[inside])
         pairs.append(np.concatenate(steps))
     a, b = (x - x.mean() for x in pairs)
-    return float((a @ b) / np.sqrt((a @ a) * (b @ b) + 1e-12))
+    return float((a @ b) / np.sqrt((a @ a) * (b @ b) + 1e-12)), shown
 
 
 def _in_pixels(matrix: np.ndarray, frame: tuple[int, int], still: tuple[int, int]) -> np.ndarray:

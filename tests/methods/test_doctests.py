@@ -22,7 +22,14 @@ MODULES = [
 METHODS = [name for name in MODULES if name.startswith("relight.methods.")]
 WITHOUT = {
     f"relight.methods.{name}"
-    for name in ("gain_and_glow", "light_transfer", "optical_flow", "surface_shading", "surfaces")
+    for name in (
+        "carried_light",
+        "gain_and_glow",
+        "light_transfer",
+        "optical_flow",
+        "surface_shading",
+        "surfaces",
+    )
 }
 """Methods not all of whose functions have an example yet."""
 
