@@ -45,7 +45,7 @@ def test_the_moment_is_found_in_another_light(clip):
 
 @pytest.mark.parametrize("named", [True, False])
 def test_a_still_that_was_cropped_squashed_and_resized_is_laid_over_its_frame(clip, named):
-    still = cv2.resize(relit(clip[9])[16:130, 30:230], (300, 400), interpolation=cv2.INTER_CUBIC)
+    still = cv2.resize(relit(clip[9])[16:130, 30:230], (400, 300), interpolation=cv2.INTER_CUBIC)
     found = register(still, clip, 9 if named else None)
     truth = np.array([[W / 200, 0, -30 / 200], [0, H / 114, -16 / 114]])
     assert found.index == 9 and far_off(found, truth) < 1.5
