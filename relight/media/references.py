@@ -29,7 +29,7 @@ def read_reference(path: str | os.PathLike) -> np.ndarray:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"the reference {path} is not a file: check the path")
+        raise InputError(f"the reference {path} is not there: give the path of a picture")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -67,7 +67,7 @@ def _deep(image: Image.Image, path: Path) -> Image.Image:
     """Grey of more than 8 bits, or of real numbers in [0, 1], as 8-bit grey."""
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all():
-        raise InputError(f"the reference {path} holds values that are not numbers: export it again")
+        raise InputError(f"the reference {path} holds values that are no numbers: export it again")
     top = 1.0 if image.mode == "F" else 65535.0
     if values.min() < 0 or values.max() > 1.001 * top:
         span = f"{values.min():g} to {values.max():g}"

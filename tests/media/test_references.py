@@ -44,7 +44,7 @@ def test_16_bits_and_real_numbers_become_8(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value, words", [(np.nan, "not numbers"), (np.inf, "not numbers"), (7, "0 to 1")]
+    "value, words", [(np.nan, "no numbers"), (np.inf, "no numbers"), (7, "0 to 1")]
 )
 def test_values_that_mean_nothing_are_refused(tmp_path, value, words):
     values = np.full((80, 96), 0.5, np.float32)
@@ -80,7 +80,7 @@ def test_small_missing_broken_and_moving_pictures_are_refused(tmp_path):
         "thin": "63x200",
         "text": "can't be read",
         "empty": "can't be read",
-        "gone": "not a file",
+        "gone": "is not there",
     }
     for name, words in cases.items():
         with pytest.raises(InputError, match=words):
