@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from relight import media
-from relight.cli.inputs import MEDIA
+from relight.engine.inputs import MEDIA
 from relight.errors import MediaError, RelightError
 from relight.lights import Light, NoLight, parse_light
 

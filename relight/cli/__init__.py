@@ -20,9 +20,9 @@ from cyclopts import App, CycloptsError, Parameter
 
 from relight.cli.evaluate import evaluate
 from relight.cli.frame import frame
-from relight.cli.inputs import pair_up
 from relight.cli.terminal import Bar, report, say
 from relight.engine.failures import Outcome, explain, run_safely
+from relight.engine.inputs import pair_up
 from relight.errors import Cancelled, InputError
 from relight.jobs import Compute, Job, RelightJob, UpscaleJob
 from relight.jobs.files import JOB_FILES, overlaid, read_job

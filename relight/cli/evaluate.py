@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from relight.cli.inputs import MEDIA
 from relight.cli.terminal import say
+from relight.engine.inputs import MEDIA
 from relight.errors import InputError, MediaError, RelightError
 
 if TYPE_CHECKING:

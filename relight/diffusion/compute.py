@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from diffusers import DiffusionPipeline
 from torch import nn
 
 from relight.errors import ModelError
 from relight.jobs.base import Compute
 
-Pipes = Sequence[DiffusionPipeline]
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
+    Pipes = Sequence[DiffusionPipeline]
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 SMALL_GPU = 16

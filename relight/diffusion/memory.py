@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 CGROUPS = Path("/sys/fs/cgroup")
 PROCESS_CGROUPS = Path("/proc/self/cgroup")
 
@@ -21,6 +19,8 @@ def available_memory(device: str = "cpu") -> int:
         import torch
 
         return torch.cuda.mem_get_info(device)[0]
+    import psutil  # here and below: most commands never ask
+
     limits = [psutil.virtual_memory().available, *_cgroup_memory()]
     limits += _address_space()
     return max(min(limits), 0)
@@ -32,6 +32,8 @@ def _address_space() -> list[int]:
         import resource
     except ImportError:  # Windows
         return []
+    import psutil
+
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     if soft == resource.RLIM_INFINITY:
         return []

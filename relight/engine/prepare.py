@@ -8,7 +8,8 @@ from relight.errors import InputError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.lights import resolve as resolve_light
 from relight.media import VideoInfo
-from relight.models.catalogue import UPSCALERS
+from relight.models import hub
+from relight.models.catalogue import CATALOGUE, UPSCALERS
 
 LONGEST_SCHEDULE = 50
 """Steps of DiffuseHigh's published schedule: its recipe can't run more."""
@@ -19,7 +20,9 @@ def refuse(job: Job, info: VideoInfo) -> None:
 
     Raises:
         InputError: a light, a size or a number of steps that can't be.
+        ModelError: an unknown model, or one whose weights are missing.
     """
+    hub.check(job.model, CATALOGUE if isinstance(job, RelightJob) else UPSCALERS)
     upscaling = None
     if isinstance(job, RelightJob):
         length = None if info.duration is None else info.duration - job.start

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from relight.engine.chunks import Chunk
 from relight.engine.survey import decoded, encoded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def pack(frames: Tensor, chunk: Chunk) -> dict[str, np.ndarray]:

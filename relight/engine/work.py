@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-from filelock import FileLock, Timeout
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from typing import TYPE_CHECKING
 
 from relight.errors import BusyError, MediaError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from filelock import FileLock
 
 LONGEST_NAME = 255
 """Bytes a file name may have on the common file systems."""
@@ -28,7 +28,7 @@ CHEAP = ("survey", "small-", "reference-")
 LOOK_S = 0.02
 """Seconds between two looks for a chunk that is not there yet."""
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, "np.ndarray"]
 
 
 def work_folder(output: Path, given: Path | None = None) -> Path:
@@ -73,6 +73,8 @@ class Work:
             lock.release()
 
     def _acquire(self) -> FileLock:
+        from filelock import FileLock, Timeout
+
         for _ in range(10):
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
@@ -107,6 +109,9 @@ class Work:
         Raises:
             MediaError: the disk is full, or the folder has gone.
         """
+        import numpy as np
+        from safetensors.numpy import save
+
         self.write(self.path(name), save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
 
     def load(self, name: str) -> dict[str, np.ndarray]:
@@ -115,6 +120,9 @@ class Work:
         Raises:
             MediaError: it is not there or damaged.
         """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
         try:
             return load_file(self.path(name))
         except (OSError, SafetensorError) as error:

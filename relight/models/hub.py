@@ -50,6 +50,22 @@ def locate(entry: Weights) -> dict[str, Path]:
     return found
 
 
+def check(name: str, known: Mapping[str, Weights]) -> None:
+    """Refuse a model that can't be loaded, as far as its name and its files tell.
+
+    Args:
+        name: "auto", a key of `known`, or a folder. known: part of the catalogue.
+
+    Raises:
+        ModelError: an unknown name, or weights that are missing.
+    """
+    if name in known:
+        locate(known[name])
+    elif name != "auto" and not (name and Path(name).is_dir()):
+        names = ", ".join(("auto", *known))
+        raise ModelError(f"unknown model {name!r}: use {names}, or an existing folder")
+
+
 def is_here(entry: Weights) -> bool:
     """Whether all files of a model are on this machine."""
     try:

@@ -19,7 +19,7 @@ from relight.diffusion.parts import Parts
 from relight.errors import ModelError
 from relight.jobs.base import Compute
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry, Weights
-from relight.models.hub import fault, identify, is_here, locate
+from relight.models.hub import check, fault, identify, is_here, locate
 from relight.pipelines.backbone import Backbone, Native
 
 if TYPE_CHECKING:
@@ -255,10 +255,8 @@ def _recognised(
     name: str, modules: list[str], known: Mapping[str, Weights]
 ) -> tuple[Path, Backbone]:
     """The folder of that name, and the backbone of the model it holds."""
+    check(name, known)
     folder = Path(name)
-    if not name or not folder.is_dir():
-        names = ", ".join(("auto", *known))
-        raise ModelError(f"unknown model {name!r}: use {names}, or an existing folder")
     for module in dict.fromkeys(modules):
         candidate = backbone(module)
         if candidate.fits(folder):

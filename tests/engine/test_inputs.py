@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relight.cli.inputs import pair_up
+from relight.engine.inputs import pair_up
 from relight.errors import InputError
 
 
