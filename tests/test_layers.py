@@ -10,7 +10,7 @@ import relight
 
 ROOT = Path(relight.__file__).parent
 LAYERS = (
-    {"errors", "types"},
+    {"errors", "types", "patching"},
     {"jobs", "lights", "media", "methods", "metrics"},
     {"diffusion", "masks"},
     {"relighters", "pipelines"},
