@@ -10,18 +10,20 @@ import relight
 
 ROOT = Path(relight.__file__).parent
 LAYERS = (
-    {"errors", "types", "patching"},
+    {"errors", "types", "patching", "signals"},
     {"jobs", "lights", "media", "methods", "metrics"},
     {"diffusion", "masks"},
     {"relighters", "pipelines"},
     {"models"},
     {"engine"},
     {"cli", "ui"},
+    {"__main__"},
 )
 """Lowest first. A module imports only from lower layers, or from its own package."""
 NEIGHBOURS = {
     ("jobs", "lights"),  # a job checks its light
     ("lights", "media"),  # a video can be a light
+    ("metrics", "lights"),  # one table of colours
     ("pipelines", "relighters"),  # a backbone's pipeline calls a relighter
     ("cli", "ui"),  # `relight ui` starts the app
 }

@@ -1,7 +1,7 @@
 """The command line: `relight run`, `relight upscale`, `relight models`, from the job classes.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Progress goes to stderr, results to
-stdout.
+Exit codes: 0 done, 1 failed, 2 wrong usage; 130, 143 or 129 interrupted. Progress goes to stderr,
+results to stdout.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import dataclasses
 import functools
 import logging
 import os
-import signal
+import shlex
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import App, CycloptsError, Parameter
 
+from relight import signals
 from relight.cli.evaluate import evaluate
 from relight.cli.frame import frame
 from relight.cli.terminal import Bar, report, say
@@ -29,6 +31,7 @@ from relight.jobs.files import JOB_FILES, overlaid, read_job
 
 if TYPE_CHECKING:
     from relight.engine.output import Result
+    from relight.engine.progress import OnProgress, Progress
 
     Run = Callable[..., Result]
 
@@ -255,17 +258,18 @@ def _run_all(jobs: list[Job], runner: Callable[[], Run], shown: Shown) -> int:
         from relight.engine.plan import describe
 
         for job in jobs:
-            for line in describe(job):
-                print(line)  # noqa: T201
+            print("\n".join(describe(job)))  # noqa: T201
         return 0
     run, failures = runner(), 0
     for job in jobs:
         with Bar(job.input.name) as bar:
-            outcome = run_safely(functools.partial(run, job, on_progress=bar.update))
+            outcome = run_safely(functools.partial(run, job, on_progress=_watched(bar)))
         if outcome.result is not None:
             report(outcome.result, shown.json)
             continue
-        if len(jobs) == 1 or isinstance(outcome.error, Cancelled):
+        if isinstance(outcome.error, Cancelled):
+            raise outcome.error
+        if len(jobs) == 1:
             say(f"relight: {outcome.message}")
             return outcome.exit_code
         failures += 1
@@ -273,6 +277,16 @@ def _run_all(jobs: list[Job], runner: Callable[[], Run], shown: Shown) -> int:
     if failures:
         say(f"relight: {failures} of {len(jobs)} failed")
     return 1 if failures else 0
+
+
+def _watched(bar: Bar) -> OnProgress:
+    """Shows progress, and stops the run after a signal."""
+
+    def update(progress: Progress) -> None:
+        signals.check()
+        bar.update(progress)
+
+    return update
 
 
 def _relighting() -> Run:
@@ -314,21 +328,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        call: Callable[..., Any] = app
-        done = call(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        return done or 0
-    except CycloptsError as error:
-        say(f"relight: {' '.join(str(error).split())}")
-        return 2
-    except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
-        outcome = Outcome(error=explain(error))
-        say(f"relight: {outcome.message}")
-        return outcome.exit_code
+    given = sys.argv[1:] if arguments is None else arguments
+    with signals.interruptible() as got:
+        try:
+            call: Callable[..., Any] = app
+            done = call(given, exit_on_error=False, print_error=False, result_action="return_value")
+            return done or 0
+        except CycloptsError as error:
+            say(f"relight: {' '.join(str(error).split())}")
+            return 2
+        except BaseException as error:
+            if isinstance(error, SystemExit):
+                raise
+            outcome = Outcome(error=explain(error))
+            if got.number is None:
+                say(f"relight: {outcome.message}")
+                return outcome.exit_code
+            say(f"relight: interrupted: {_to_resume(given)}")
+            return 128 + got.number
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _to_resume(arguments: list[str]) -> str:
+    """What to do after an interruption: the same command takes finished chunks over."""
+    command = shlex.join(["relight", *arguments])
+    if arguments and arguments[0] in ("run", "upscale"):
+        return f"the output was not written; to go on where it stopped: {command}"
+    return f"to begin again: {command}"

@@ -1,4 +1,4 @@
-"""`python -m relight.cli`: the command line."""
+"""`python -m relight.cli`: the same as `python -m relight`."""
 
 import sys
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -24,6 +25,20 @@ def available_memory(device: str = "cpu") -> int:
     limits = [psutil.virtual_memory().available, *_cgroup_memory()]
     limits += _address_space()
     return max(min(limits), 0)
+
+
+def peak_memory(device: str = "cpu") -> int:
+    """Bytes that this process has taken at most on a device, 0 where that is not known."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _address_space() -> list[int]:

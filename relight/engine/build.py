@@ -33,8 +33,8 @@ from relight.media import Frame, VideoInfo
 from relight.methods.carried_light import SIDE
 from relight.methods.diffuse_high import RECIPES
 from relight.methods.progressive_light_fusion import Recipe
-from relight.models.catalogue import CATALOGUE, UPSCALERS
-from relight.models.loader import Model, Upscaler, load_model, load_upscaler
+from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
+from relight.models.loader import Found, Model, Upscaler, load_model, load_upscaler
 from relight.relighters.ic_light import image_to_image_steps
 
 OVERLAP = 4
@@ -131,7 +131,7 @@ def resolve(job: Job, models: Models, info: VideoInfo) -> Job:
     seed = secrets.randbelow(2**31) if job.seed is None else job.seed
     job = job.model_copy(update={"seed": seed})
     if isinstance(job, UpscaleJob):
-        return _resolve_upscale(job, models.upscaling, (info.height, info.width))
+        return resolve_upscale(job, models.upscaling, (info.height, info.width))
     if models.relighting is None:
         return job.model_copy(update={"recipe": "fast", "transfer": "on"})
     return _resolve_relight(job, models.relighting, info)
@@ -162,12 +162,13 @@ def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJ
     return job.model_copy(update=decided)
 
 
-def _recipe_of(model: Model, name: str) -> Recipe:
+def _recipe_of(model: Model | Found[Entry], name: str) -> Recipe:
     """The numbers of a recipe; those of `fast` that it has are `best`'s."""
-    return model.pipe.recipes["best" if name == "fast" else name]
+    return model.recipes["best" if name == "fast" else name]
 
 
-def _resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> UpscaleJob:
+def resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> UpscaleJob:
+    """An upscaling job with every open setting decided, of frames of (height, width) `before`."""
     recipe = RECIPES[job.recipe]
     own = None if job.recipe == "paper" else upscaler.entry.steps
     tile, side = job.tile, round(upscaler.side)
@@ -207,7 +208,7 @@ def workflows(
         flows = (_relighting(job, models.relighting, info, survey, work),)
     if job.upscale is None:
         return flows
-    second = _resolve_upscale(
+    second = resolve_upscale(
         upscale_job(job, models.upscaling.name), models.upscaling, (info.height, info.width)
     )
 
@@ -267,13 +268,12 @@ def _lighting(
     seconds = float(survey.times[-1] - survey.times[0])
     # A light that moves is found anew in every frame: carried along, it would be smeared.
     numbers = range(len(survey.seen)) if light.moving else keyframes(survey.thumbs, seconds)
-    _, passes = image_to_image_steps(job.relight_steps)
     keys = Keys(
         clip=clip,
         light=light,
         framing=framing_of(job, model, info),
         numbers=tuple(numbers),
-        chunks=pieces(len(numbers), TOGETHER, stage="key", passes=passes),
+        chunks=key_chunks(job, model, info, len(numbers)),
         model=model,
     )
     carry = Carry.plan(clip, keys)
@@ -284,7 +284,18 @@ def _lighting(
     return *flows, Lighting(clip=clip, carry=carry, form=form)
 
 
-def framing_of(job: RelightJob, model: Model, info: VideoInfo) -> Framing:
+def key_chunks(
+    job: RelightJob, model: Model | Found[Entry], info: VideoInfo, count: int
+) -> tuple[Chunk, ...]:
+    """The groups in which a resolved job of recipe fast lights its `count` keyframes."""
+    _, passes = image_to_image_steps(job.relight_steps)
+    framing = framing_of(job, model, info)
+    pixels = framing.padded_width * framing.padded_height
+    chunks = pieces(count, TOGETHER, stage="key", passes=passes)
+    return tuple(replace(chunk, megapixels=len(chunk) * pixels / 1e6) for chunk in chunks)
+
+
+def framing_of(job: RelightJob, model: Model | Found[Entry], info: VideoInfo) -> Framing:
     """How the frames of a resolved job are shown to its model."""
     return Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
 
@@ -292,11 +303,6 @@ def framing_of(job: RelightJob, model: Model, info: VideoInfo) -> Framing:
 def _relighting(
     job: RelightJob, model: Model, info: VideoInfo, survey: Survey, work: Work
 ) -> Relighting:
-    relights = model.pipe.recipes[job.recipe].relit_steps(job.steps)
-    _, passes = image_to_image_steps(job.relight_steps)
-    length = model.entry.window
-    overlap = min(OVERLAP, length - 1)
-    chunks = windows(len(survey.seen), length, overlap, stage="light", passes=relights * passes)
     return Relighting(
         job=job,
         light=_light(job),
@@ -304,9 +310,23 @@ def _relighting(
         size=(info.width, info.height),
         survey=survey,
         work=work,
-        chunks=chunks,
+        chunks=light_chunks(job, model, info, len(survey.seen)),
         model=model,
     )
+
+
+def light_chunks(
+    job: RelightJob, model: Model | Found[Entry], info: VideoInfo, seen: int
+) -> tuple[Chunk, ...]:
+    """The windows in which a resolved job lights the frames that its model sees."""
+    relights = model.recipes[job.recipe].relit_steps(job.steps)
+    _, passes = image_to_image_steps(job.relight_steps)
+    length = model.entry.window
+    overlap = min(OVERLAP, length - 1)
+    framing = framing_of(job, model, info)
+    pixels = framing.padded_width * framing.padded_height
+    chunks = windows(seen, length, overlap, stage="light", passes=relights * passes)
+    return tuple(replace(chunk, megapixels=len(chunk) * pixels / 1e6) for chunk in chunks)
 
 
 def _light(job: RelightJob) -> Light:
@@ -320,19 +340,27 @@ def _upscaling(
     survey: Survey,
     open: Callable[[int], Iterator[Frame]],
 ) -> Upscaling:
-    sizes = stage_sizes(before, target_size(job, before))
-    passes = len(sizes) * recipe_of(job).noising_steps
-    length, overlap = upscaler.window or PICTURES, OVERLAP if upscaler.window else 0
-    chunks = windows(
-        len(survey.times), length, min(overlap, length - 1), stage="upscale", passes=passes
-    )
-    if upscaler.window is None:  # one picture after another
-        chunks = tuple(replace(chunk, passes=passes * len(chunk)) for chunk in chunks)
     return Upscaling(
         job=job,
-        sizes=sizes,
-        chunks=chunks,
+        sizes=stage_sizes(before, target_size(job, before)),
+        chunks=upscale_chunks(job, upscaler, before, len(survey.times)),
         times=survey.times,
         source=Buffered(open),
         upscaler=upscaler,
     )
+
+
+def upscale_chunks(
+    job: UpscaleJob, upscaler: Upscaler | Found[UpscaleEntry], before: Size, count: int
+) -> tuple[Chunk, ...]:
+    """The windows, or small groups of pictures, in which a resolved job enlarges its frames."""
+    sizes = stage_sizes(before, target_size(job, before))
+    passes = len(sizes) * recipe_of(job).noising_steps
+    length, overlap = upscaler.window or PICTURES, OVERLAP if upscaler.window else 0
+    chunks = windows(count, length, min(overlap, length - 1), stage="upscale", passes=passes)
+    megapixels = sum(height * width for height, width in sizes) / len(sizes) / 1e6
+    if upscaler.window is None:  # one picture after another
+        return tuple(
+            replace(chunk, passes=passes * len(chunk), megapixels=megapixels) for chunk in chunks
+        )
+    return tuple(replace(chunk, megapixels=len(chunk) * megapixels) for chunk in chunks)

@@ -27,6 +27,7 @@ class Chunk:
         stage: name of the stage. index: its place in it.
         head, tail: frames it shares with the chunk before and after.
         passes: denoiser passes it takes, or other units of work.
+        megapixels: that one denoiser pass works on, of all its frames; 0 for other work.
     """
 
     stage: str
@@ -36,6 +37,12 @@ class Chunk:
     head: int = 0
     tail: int = 0
     passes: int = 0
+    megapixels: float = 0.0
+
+    @property
+    def cost(self) -> float:
+        """Megapixels that are denoised in all its passes: its time is proportional to it."""
+        return self.passes * self.megapixels
 
     @property
     def name(self) -> str:

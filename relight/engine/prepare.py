@@ -51,6 +51,14 @@ def frame_count(job: Job, info: VideoInfo) -> int:
     return min(count, job.frames or count)
 
 
+def is_moving(job: Job, info: VideoInfo) -> bool:
+    """Whether a job has more than one frame; a header that doesn't say is not trusted."""
+    if job.frames == 1:
+        return False
+    known = info.frames or info.duration
+    return not known or frame_count(job, info) > 1
+
+
 def upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
     """How the result of a relighting job is enlarged."""
     same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from relight import __version__, media
-from relight.engine import manifest
+from relight.diffusion.memory import peak_memory
+from relight.engine import estimates, manifest
 from relight.engine.ahead import ahead
 from relight.engine.executors import Processes, serial
 from relight.engine.manifest import Manifest
 from relight.engine.output import Result, checked, sidecar_path
-from relight.engine.prepare import frame_count, refuse
+from relight.engine.prepare import frame_count, is_moving, refuse
 from relight.engine.progress import Meter, OnProgress, Units, timed
 from relight.engine.survey import Survey, survey
 from relight.engine.work import Work, work_folder
@@ -29,6 +30,7 @@ from relight.jobs import KINDS, Job, RelightJob, UpscaleJob
 
 if TYPE_CHECKING:
     from relight.engine.build import Loaders, Models, Workflow
+    from relight.engine.chunks import Chunk
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +125,7 @@ def run(
             running.take_over()
             running.load(load, load_upscaler)
             result = running.finish()
+            running.remember(result)
         except BaseException:
             if not work.has_chunks:
                 work.remove()
@@ -143,8 +146,11 @@ class Run:
     begun: float
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    noted_s: float = 0.0
     manifest: Manifest = field(init=False)
     models: Models = field(init=False)
+    size: tuple[int, int] = field(init=False)
 
     def take_over(self) -> None:
         """Keep what an earlier run has left, if nothing that matters has changed."""
@@ -180,7 +186,9 @@ class Run:
         with timed(self.seconds, "load"):
             from relight.engine.build import resolve
 
-            self.models = _loaders(load, load_upscaler).load(self.job, self._moving())
+            self.models = _loaders(load, load_upscaler).load(
+                self.job, is_moving(self.job, self.info)
+            )
         self.job = resolve(self.job, self.models, self.info)
         self.manifest.resolved = self.job.settings()
         self.manifest.weights = self.models.weights
@@ -200,13 +208,6 @@ class Run:
             log.warning(note)
             self.notes.append(f"prompt: {note}")
 
-    def _moving(self) -> bool:
-        """Whether there is more than one frame; a header that doesn't say is not trusted."""
-        if self.job.frames == 1:
-            return False
-        known = self.info.frames or self.info.duration
-        return not known or frame_count(self.job, self.info) > 1
-
     def finish(self) -> Result:
         """Survey, compute, apply and encode."""
         from relight.engine.build import workflows
@@ -214,6 +215,7 @@ class Run:
         meter = self._meter()
         found = self._survey(meter)
         flows = workflows(self.job, self.models, self.info, found, self.work)
+        self.size = flows[-1].size
         self._plan(meter, found, flows)
         writing = Writing(self, flows[-1], meter)
         meter.check = writing.check
@@ -267,7 +269,7 @@ class Run:
         meter.stage = "relighting" if isinstance(self.job, RelightJob) else "upscaling"
 
     def _compute(self, flows: tuple[Workflow, ...], meter: Meter) -> None:
-        def done(chunk: Any) -> None:
+        def done(chunk: Chunk) -> None:
             self.manifest.chunks[chunk.name] = "done"
             self.manifest.save(self.work)
 
@@ -277,7 +279,9 @@ class Run:
             return
         if self.job.devices is None:
             for flow, chunks in zip(flows, waiting, strict=True):
+                begun = time.perf_counter()
                 serial(flow, chunks, self.work, meter, done)
+                self._note_cost(chunks, time.perf_counter() - begun)
             return
         import torch
 
@@ -285,6 +289,32 @@ class Run:
         with Processes(self.work.root, devices, torch.get_num_threads()) as workers:
             for stage, chunks in enumerate(waiting):
                 workers.run(stage, chunks, meter, done)
+
+    def _note_cost(self, chunks: list[Chunk], seconds: float) -> None:
+        """Remember what a megapixel of these chunks took."""
+        cost = sum(chunk.cost for chunk in chunks)
+        if cost:
+            self.costs[chunks[0].stage] = seconds / cost
+            self.noted_s += seconds
+
+    def remember(self, result: Result) -> None:
+        """Keep what the run has cost, so that the next one's time can be estimated."""
+        width, height = self.size
+        models = {
+            "key": self.models.relighting,
+            "light": self.models.relighting,
+            "upscale": self.models.upscaling,
+        }
+        spent = result.seconds["total"] - self.seconds["load"] - self.noted_s
+        shared = {
+            "load": self.seconds["load"],
+            "rest": max(spent, 0.0) / (result.frames * width * height / 1e6),
+            "memory": float(peak_memory(self.job.device)),
+        }
+        for stage, model in models.items():
+            if model is not None and stage in self.costs:
+                own = {stage: self.costs[stage]}
+                estimates.record(model.name, model.compute.device, shared | own)
 
     def outcome(self, frames: int) -> Result:
         """What was made, for the sidecar and the caller."""

@@ -67,13 +67,15 @@ class Weights:
     """Where the files of a model come from, and what they are.
 
     Attributes:
-        size: of the download. sources: none for what is in the package.
+        size: of the download. native: the sizes and frame counts it takes.
+        sources: none for what is in the package.
     """
 
     name: str
     about: str
     licence: str
     size: str
+    native: Native
     sources: tuple[Source, ...] = ()
 
 
@@ -83,7 +85,7 @@ class Entry(Weights):
 
     Attributes:
         backbone: module of `relight.pipelines` whose `BACKBONE` knows how it is loaded.
-        native: the sizes and frame counts it takes. window: frames it is run on at a time.
+        window: frames it is run on at a time.
         half: the half precision it was made for.
         upscaler: which of `UPSCALERS` has the same weights.
         transfer: its pixels are not good enough to be shown, so its light is always transferred.
@@ -91,7 +93,6 @@ class Entry(Weights):
     """
 
     backbone: str
-    native: Native
     window: int
     defaults: Defaults
     half: str = "float16"
@@ -114,7 +115,6 @@ class UpscaleEntry(Weights):
     Attributes:
         pictures, clips: modules of `relight.pipelines` whose `BACKBONE` knows how it is loaded;
             no `clips`: it takes pictures only.
-        native: the sizes it takes.
         guidance: guidance scale of a job that leaves it open; 1: without, at half the cost.
         steps: of each stage, for such a job; None: the recipe's.
         window: frames of a clip it is run on at a time; None: it takes pictures only.
@@ -123,7 +123,6 @@ class UpscaleEntry(Weights):
 
     pictures: str
     clips: str | None = None
-    native: Native
     guidance: float
     steps: int | None = None
     window: int | None = None

@@ -25,6 +25,7 @@ from relight.pipelines.backbone import Backbone, Native
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+    from relight.methods.progressive_light_fusion import Recipe
     from relight.pipelines.light_a_video import LightAVideo
     from relight.relighters.ic_light import ICLightPipeline
 
@@ -43,6 +44,7 @@ class Found(Generic[Kind]):
         entry: what the catalogue, or the folder's configurations, say about it.
         compute: where and how it computes, nothing left at "auto" but `attention`.
         backbone: module of `relight.pipelines`. paths: of its parts.
+        window: frames of a clip it takes at a time; None: it takes pictures.
     """
 
     name: str
@@ -51,6 +53,22 @@ class Found(Generic[Kind]):
     compute: Compute
     backbone: str
     paths: Mapping[str, Path]
+    window: int | None
+
+    @property
+    def side(self) -> float:
+        """Side, in pixels, of the square whose area the model was made for."""
+        return self.entry.native.side
+
+    @property
+    def multiple(self) -> int:
+        """Width and height must be multiples of this, in pixels."""
+        return self.entry.native.multiple
+
+    @property
+    def recipes(self) -> Mapping[str, Recipe]:
+        """By name; of models that relight."""
+        return backbone(self.backbone).pipeline.recipes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +96,11 @@ class Model:
     def multiple(self) -> int:
         """Width and height must be multiples of this, in pixels."""
         return self.entry.native.multiple
+
+    @property
+    def recipes(self) -> Mapping[str, Recipe]:
+        """By name."""
+        return self.pipe.recipes
 
     @property
     def chunk(self) -> int | None:
@@ -165,7 +188,7 @@ def load_upscaler(
         compute=found.compute,
         weights=identify(found.paths),
         pipe=pipe,
-        window=found.entry.window if moving else None,
+        window=found.window,
     )
 
 
@@ -195,6 +218,7 @@ def find_model(name: str = "auto", compute: Compute = Compute()) -> Found[Entry]
         compute=resolved,
         backbone=entry.backbone,
         paths=paths,
+        window=entry.window,
     )
 
 
@@ -226,7 +250,15 @@ def find_upscaler(
     resolved = resolve(compute, entry.half)
     if folder is not None:
         entry = replace(entry, native=_native(module, paths, entry.native))
-    return Found(name=name, why=why, entry=entry, compute=resolved, backbone=module, paths=paths)
+    return Found(
+        name=name,
+        why=why,
+        entry=entry,
+        compute=resolved,
+        backbone=module,
+        paths=paths,
+        window=entry.window if moving else None,
+    )
 
 
 def backbone(module: str) -> Backbone:

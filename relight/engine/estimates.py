@@ -1,0 +1,73 @@
+"""What runs have cost on this machine, kept in a small file, so that the next can be estimated.
+
+The file is `relight/estimates.json` in the user's cache folder. `RELIGHT_ESTIMATES` names another,
+or is `off`. It is a convenience: whatever goes wrong with it is ignored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+KEPT = 5
+"""Runs that are remembered of each kind; their median counts."""
+VARIABLE = "RELIGHT_ESTIMATES"
+
+
+def place() -> Path | None:
+    """The file; None where estimates are turned off."""
+    given = os.environ.get(VARIABLE, "")
+    if given == "off":
+        return None
+    if given:
+        return Path(given)
+    cache = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return Path(cache or Path.home() / ".cache") / "relight" / "estimates.json"
+
+
+def key(model: str, device: str, kind: str) -> str:
+    """A kind of cost of a model on a device, e.g. seconds a megapixel of "light"."""
+    return f"{Path(model).name} {device} {kind}"
+
+
+def known() -> dict[str, float]:
+    """Key -> median of the last runs; empty if nothing is known."""
+    medians = {}
+    for name, values in _read().items():
+        with contextlib.suppress(statistics.StatisticsError, TypeError):
+            medians[name] = float(statistics.median(values))
+    return medians
+
+
+def record(model: str, device: str, costs: Mapping[str, float]) -> None:
+    """Remember what a run has cost, by kind; the file is replaced as a whole."""
+    file = place()
+    if file is None or not costs:
+        return
+    with contextlib.suppress(OSError, TypeError):
+        stored = _read()
+        for kind, value in costs.items():
+            name = key(model, device, kind)
+            stored[name] = [*stored.get(name, []), round(value, 6)][-KEPT:]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(stored, stream, indent=1)
+            os.replace(part, file)
+        except OSError:
+            os.unlink(part)
+
+
+def _read() -> dict[str, list[float]]:
+    file = place()
+    try:
+        stored = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in stored.items() if isinstance(v, list)} if type(stored) is dict else {}

@@ -1,0 +1,291 @@
+"""What a run would do, take and need, before any weight is loaded: `relight run --dry-run`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from relight.engine import estimates
+from relight.engine.chunks import Chunk
+from relight.engine.keyframes import EVERY_S, FEWEST
+from relight.engine.output import checked
+from relight.engine.prepare import frame_count, is_moving, refuse, upscale_job
+from relight.engine.sizes import BYTES, target_size
+from relight.engine.survey import sparse
+from relight.engine.work import work_folder
+from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.lights import parse_light
+from relight.media import Frame, VideoInfo
+
+if TYPE_CHECKING:
+    from relight.engine.build import Models
+    from relight.models.loader import Found
+
+LIGHT_BYTES, SMALL_BYTES, PICTURE_BYTES = 24, 3, 6
+"""Bytes on disk per pixel, at most: of a light (six float32 planes), of a small frame (8 bits a
+channel), and of a frame that a model drew (16 bits where two chunks are blended)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of a run.
+
+    Attributes:
+        name: "key", "light" or "upscale". model, device: that compute it.
+        weights_bytes: of its files.
+        chunks: in order. width, height: of the frames the model works on.
+        disk_bytes: of what is stored, at most.
+    """
+
+    name: str
+    model: str
+    device: str
+    weights_bytes: int
+    chunks: tuple[Chunk, ...]
+    width: int
+    height: int
+    disk_bytes: int
+
+    @property
+    def passes(self) -> int:
+        """Denoiser passes of all chunks."""
+        return sum(chunk.passes for chunk in self.chunks)
+
+    @property
+    def cost(self) -> float:
+        """Megapixels that are denoised in all passes."""
+        return sum(chunk.cost for chunk in self.chunks)
+
+    @property
+    def frames(self) -> int:
+        """Frames that its model sees."""
+        return self.chunks[-1].last if self.chunks else 0
+
+    def key(self, kind: str) -> str:
+        """Of this stage's model in `relight.engine.estimates`."""
+        return estimates.key(self.model, self.device, kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run that has not begun.
+
+    Attributes:
+        job: with every setting decided. info: of its input. model: which is taken, and why.
+        frames: of the output, as far as the file tells. width, height: of the output.
+    """
+
+    job: Job
+    info: VideoInfo
+    model: str
+    frames: int
+    width: int
+    height: int
+    stages: tuple[Stage, ...]
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of the work folder, at most."""
+        return sum(stage.disk_bytes for stage in self.stages)
+
+    def seconds(self, known: Mapping[str, float]) -> float | None:
+        """How long the run may take, from what the last ones took; None where a stage is new.
+
+        Args:
+            known: see `relight.engine.estimates.known`.
+        """
+        parts = [_product(known.get(stage.key(stage.name)), stage.cost) for stage in self.stages]
+        rest = self.frames * self.width * self.height / 1e6
+        parts += [known.get(stage.key("load")) for stage in self.stages[:1]]
+        parts += [_product(known.get(stage.key("rest")), rest) for stage in self.stages[:1]]
+        return (
+            None if not parts or None in parts else sum(part for part in parts if part is not None)
+        )
+
+    def memory_bytes(self, known: Mapping[str, float]) -> int:
+        """Peak of the last run of the same model, or, without one, weights and frames."""
+        peaks = [known.get(stage.key("memory")) for stage in self.stages]
+        if peaks and None not in peaks:
+            return int(max(peak for peak in peaks if peak is not None))
+        weights = sum(stage.weights_bytes for stage in self.stages)
+        at_once = [
+            stage.width * stage.height * max(len(chunk) for chunk in stage.chunks) * BYTES
+            for stage in self.stages
+        ]
+        return weights + max(at_once, default=self.width * self.height * BYTES)
+
+
+def plan(job: Job) -> Plan:
+    """What a run of `job` would do.
+
+    Raises:
+        RelightError: whatever would refuse the run before a weight is loaded.
+    """
+    info = checked(job)
+    refuse(job, info)
+    from relight.engine.build import Loaders, resolve
+    from relight.models.loader import find_model, find_upscaler
+
+    finding = Loaders(relighting=find_model, upscaling=find_upscaler)
+    models = finding.load(job, is_moving(job, info))
+    resolved = resolve(job, models, info)
+    frames = frame_count(job, info)
+    stages = tuple(_stages(resolved, models, info, frames))
+    upscaled = bool(stages) and stages[-1].name == "upscale"
+    return Plan(
+        job=resolved,
+        info=info,
+        model=models.described,
+        frames=frames,
+        width=stages[-1].width if upscaled else info.width,
+        height=stages[-1].height if upscaled else info.height,
+        stages=stages,
+    )
+
+
+def describe(job: Job) -> list[str]:
+    """The plan of a job in lines for people.
+
+    Raises:
+        RelightError: as `plan`.
+    """
+    found, known = plan(job), estimates.known()
+    seconds = found.seconds(known)
+    lines = [
+        f"{job.input} -> {job.output}",
+        f"  source: {found.frames} frames of {found.info.width}x{found.info.height}",
+        f"  model: {found.model}" + (f", on {found.stages[0].device}" if found.stages else ""),
+    ]
+    lines += [f"  {_stage_line(stage)}" for stage in found.stages]
+    lines += [
+        f"  output: {found.frames} frames of {found.width}x{found.height}",
+        "  time: not known, no run of this kind was made here yet"
+        if seconds is None
+        else f"  time: about {_duration(seconds)}, from the last runs here",
+        f"  disk: up to {_size(found.disk_bytes)} in {work_folder(job.output, job.work)}",
+        f"  memory: about {_size(found.memory_bytes(known))}",
+    ]
+    return lines
+
+
+def _stages(job: Job, models: Models, info: VideoInfo, frames: int) -> Iterator[Stage]:
+    if isinstance(job, UpscaleJob):
+        yield _upscaling(job, models, info, frames)
+        return
+    if models.relighting is not None:
+        yield _relighting(job, models.relighting, info, frames)
+    if job.upscale is not None:
+        from relight.engine.build import resolve_upscale
+
+        second = upscale_job(job, models.upscaling.name)
+        before = info.height, info.width
+        yield _upscaling(resolve_upscale(second, models.upscaling, before), models, info, frames)
+
+
+def _relighting(job: RelightJob, found: Found, info: VideoInfo, frames: int) -> Stage:
+    from relight.engine.build import framing_of, key_chunks, light_chunks
+
+    seen = _seen(job, info, frames)
+    framing = framing_of(job, found, info)
+    if job.recipe == "fast":
+        name, chunks = "key", key_chunks(job, found, info, _keyframes(job, info, frames, seen))
+    else:
+        name, chunks = "light", light_chunks(job, found, info, seen)
+    each = LIGHT_BYTES if job.transfer == "on" else PICTURE_BYTES
+    lit = sum(map(len, chunks)) + (seen if name == "key" else 0)  # which is carried to all
+    stored = seen * SMALL_BYTES + lit * each
+    return _stage(
+        name,
+        found,
+        chunks,
+        (framing.padded_width, framing.padded_height),
+        stored * framing.width * framing.height,
+    )
+
+
+def _upscaling(job: UpscaleJob, models: Models, info: VideoInfo, frames: int) -> Stage:
+    from relight.engine.build import upscale_chunks
+
+    before = info.height, info.width
+    height, width = target_size(job, before)
+    chunks = upscale_chunks(job, models.upscaling, before, frames)
+    stored = sum(map(len, chunks)) * width * height * PICTURE_BYTES
+    return _stage("upscale", models.upscaling, chunks, (width, height), stored)
+
+
+def _keyframes(job: RelightJob, info: VideoInfo, frames: int, seen: int) -> int:
+    """How many keyframes a clip of one scene has; each further scene brings a few more."""
+    if job.light_at or parse_light(job.light).moving:
+        return seen
+    return min(max(math.ceil(frames / info.fps / EVERY_S), FEWEST), seen)
+
+
+def _stage(
+    name: str, found: Found, chunks: tuple[Chunk, ...], size: tuple[int, int], disk: int
+) -> Stage:
+    return Stage(
+        name=name,
+        model=found.name,
+        device=found.compute.device,
+        weights_bytes=_bytes_of(list(found.paths.values())),
+        chunks=chunks,
+        width=size[0],
+        height=size[1],
+        disk_bytes=disk,
+    )
+
+
+def _seen(job: RelightJob, info: VideoInfo, frames: int) -> int:
+    """How many frames the model sees, if they are as evenly spaced as the header says."""
+    if job.transfer == "off":
+        return frames
+    nothing = np.empty((0, 0, 3), np.uint8)
+    shown = (Frame(image=nothing, time=Fraction(i) / info.fps) for i in range(frames))
+    return sum(1 for _ in sparse(shown, job.light_fps))
+
+
+def _bytes_of(paths: Sequence[Path]) -> int:
+    files = [path for path in paths if path.suffix == ".safetensors"]
+    files += [file for path in paths if path.is_dir() for file in path.glob("*.safetensors")]
+    return sum(file.stat().st_size for file in files)
+
+
+def _stage_line(stage: Stage) -> str:
+    chunks = f"{len(stage.chunks)} chunk" + ("s" if len(stage.chunks) != 1 else "")
+    return (
+        f"{stage.name}: {stage.frames} frames of {stage.width}x{stage.height} in {chunks}, "
+        f"{stage.passes} UNet passes, {stage.cost:.1f} megapixels"
+    )
+
+
+def _product(rate: float | None, amount: float) -> float | None:
+    return None if rate is None else rate * amount
+
+
+def _duration(seconds: float) -> str:
+    """Rounded as an estimate is.
+
+    >>> _duration(0.4), _duration(100), _duration(7300)
+    ('1 s', '1 min 40 s', '2 h 2 min')
+    """
+    whole = max(round(seconds), 1)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _size(count: int) -> str:
+    """Bytes as people write them.
+
+    >>> _size(5 * 10**6), _size(3 * 10**9)
+    ('5 MB', '3.0 GB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(round(count / 1e6), 1)} MB"

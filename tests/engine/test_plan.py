@@ -1,0 +1,122 @@
+"""What a dry run says is what a run does."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from relight.cli import main
+from relight.engine import estimates
+from relight.engine.plan import describe, plan
+from relight.engine.run import run_relight
+from relight.engine.work import work_folder
+from relight.jobs import RelightJob, UpscaleJob
+from relight.models.loader import load_model
+from tests.conftest import CPU
+
+CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light"}
+
+
+def _job(out, **settings):
+    return RelightJob.make(**{"input": CLIP, "output": out, **QUICK, **settings})
+
+
+@pytest.mark.parametrize("transfer", ["on", "off"])
+def test_a_plan_has_the_chunks_and_frames_of_the_run(tmp_path, tiny_model, transfer):
+    job = _job(tmp_path / "out.mp4", model=str(tiny_model), frames=24, light_fps=24)
+    job = job.model_copy(update={"transfer": transfer, "recipe": "best", "keep_work": True})
+    planned = plan(job)
+    assert not list(tmp_path.iterdir())  # planning leaves nothing
+    (stage,) = planned.stages
+    model = load_model(str(tiny_model), CPU)
+    passes = 0
+
+    def count(progress):
+        nonlocal passes
+        passes += 1
+
+    result = run_relight(job, load=lambda *_: model, on_progress=count)
+    work = work_folder(job.output)
+    made = json.loads((work / "manifest.json").read_text())
+    assert list(made["chunks"]) == [chunk.name for chunk in stage.chunks]
+    assert result.frames == planned.frames == 24
+    assert stage.passes <= passes
+    stored = sum(file.stat().st_size for file in work.glob("*.safetensors"))
+    assert stored <= planned.disk_bytes + 2**16
+    for name, value in planned.job.settings().items():
+        if name not in ("seed", "work"):
+            assert made["resolved"][name] == value, name
+
+
+def test_a_plan_of_keyframes_has_the_passes_of_the_run(tmp_path, tiny_model):
+    job = _job(tmp_path / "out.mp4", model=str(tiny_model), frames=24, recipe="fast")
+    (stage,) = plan(job).stages
+    job = job.model_copy(update={"keep_work": True})
+    model = load_model(str(tiny_model), CPU)
+    run_relight(job, load=lambda *_: model)
+    made = json.loads((work_folder(job.output) / "manifest.json").read_text())
+    assert [n for n in made["chunks"] if n.startswith("key")] == [c.name for c in stage.chunks]
+    assert stage.frames == 3 and stage.passes > 0
+
+
+def test_an_upscaling_plan_counts_every_stage(tmp_path, tiny_model):
+    job = UpscaleJob.make(
+        input=CLIP, output=tmp_path / "o.mp4", scale=4, steps=3, model="mini", frames=20
+    )
+    (stage,) = plan(job).stages
+    assert (stage.width, stage.height) == (4 * plan(job).info.width, 4 * plan(job).info.height)
+    assert [len(chunk) for chunk in stage.chunks] == [16, 16]
+    assert stage.passes == 2 * 2 * 3  # chunks, stages, steps
+    height, width = stage.height, stage.width
+    mean = (height * width + height * width / 4) / 2
+    assert stage.cost == pytest.approx(stage.passes * 16 * mean / 1e6)
+
+
+def test_time_is_estimated_from_the_last_runs(tmp_path, monkeypatch, tiny_model):
+    file = tmp_path / "cache" / "estimates.json"
+    monkeypatch.setenv(estimates.VARIABLE, str(file))
+    job = _job(tmp_path / "out.mp4", model=str(tiny_model), frames=3)
+    assert any("not known" in line for line in describe(job))
+    model = load_model(str(tiny_model), CPU)
+    result = run_relight(job, load=lambda *_: model)
+    known = estimates.known()
+    assert {name.split()[-1] for name in known} in (
+        {kind, "load", "rest", "memory"} for kind in ("key", "light")
+    )
+    again = job.model_copy(update={"output": tmp_path / "again.mp4"})
+    assert any("from the last runs" in line for line in describe(again))
+    expected = plan(again).seconds(known)
+    assert expected == pytest.approx(result.seconds["total"], rel=0.2, abs=0.1)
+
+
+def test_estimates_can_be_turned_off_and_never_fail(tmp_path, monkeypatch):
+    monkeypatch.setenv(estimates.VARIABLE, "off")
+    assert estimates.place() is None
+    estimates.record("mini", "cpu", {"light": 1.0})
+    broken = tmp_path / "estimates.json"
+    broken.write_text("{no json")
+    monkeypatch.setenv(estimates.VARIABLE, str(broken))
+    assert estimates.known() == {}
+    for seconds in (9.0, 1.0, 2.0, 3.0, 4.0, 5.0):
+        estimates.record("mini", "cpu", {"light": seconds})
+    assert estimates.known() == {"mini cpu light": 3.0}  # of the last five
+    monkeypatch.setenv(estimates.VARIABLE, str(broken / "no" / "folder.json"))
+    estimates.record("mini", "cpu", {"light": 1.0})
+    assert estimates.known() == {}
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, capsys):
+    out = tmp_path / "out.mp4"
+    arguments = ["run", str(CLIP), "-o", str(out), "--prompt", "red", "--upscale", "2"]
+    assert main([*arguments, "--frames", "20", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("source: 20 frames", "key: ", "upscale: ", "UNet passes", "disk:", "memory:"):
+        assert word in printed
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_refuses_what_a_run_refuses(tmp_path, capsys):
+    arguments = ["run", str(tmp_path / "no.mp4"), "-o", str(tmp_path / "x.mp4"), "--prompt", "red"]
+    assert main([*arguments, "--dry-run"]) == 2
+    assert "no.mp4" in capsys.readouterr().err
