@@ -121,7 +121,13 @@ def exposure(
 
 
 def exposed(light: GainGlow, factor: float) -> GainGlow:
-    """The light through an exposure of `factor`, of encoded values."""
+    """The light through an exposure of `factor`, of encoded values.
+
+    >>> import torch
+    >>> half = exposed(GainGlow(torch.zeros(3, 2, 2), torch.full((3, 2, 2), 0.2)), 0.5)
+    >>> round(float(half.log_gain.exp().mean()), 2), round(float(half.glow.mean()), 2)
+    (0.5, 0.1)
+    """
     return GainGlow(light.log_gain + math.log(factor), light.glow * factor)
 
 
