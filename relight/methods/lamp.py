@@ -81,7 +81,7 @@ def paled(light: GainGlow, source: Tensor, share: float = PALE) -> GainGlow:
     ...     torch.zeros(1, 3, 8, 8))
     >>> gain = paled(red, torch.full((1, 3, 8, 8), 0.4), 0.0).log_gain[0, :, 4, 4].exp()
     >>> round(float(gain.max() - gain.min()), 3), round(float(luma(gain.view(1, 3, 1, 1))), 2)
-    (0.0, 0.99)
+    (0.0, 1.0)
     """
     size = light.glow.shape[-2:]
     mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
