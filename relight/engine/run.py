@@ -176,7 +176,7 @@ class Run:
         if changed is None:
             return False
         note = f"starting afresh: {changed} since the run that was interrupted"
-        log.warning(note)
+        log.info(note)
         self.notes.append(note)
         self.work.clear()
         return True
@@ -205,7 +205,7 @@ class Run:
         if not isinstance(self.job, RelightJob) or self.models.relighting is None:
             return
         for note in understood(self.job.prompt, self.models.relighting.entry).notes:
-            log.warning(note)
+            log.info(note)
             self.notes.append(f"prompt: {note}")
 
     def finish(self) -> Result:
