@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Whose examples in docstrings are run.
+EXAMPLES := $(addprefix relight/,engine jobs lights metrics methods masks diffusion types.py)
 
 .PHONY: demo ui test lint clean
 
@@ -16,6 +18,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules $(EXAMPLES)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check --fix .

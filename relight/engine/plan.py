@@ -272,7 +272,7 @@ def _duration(seconds: float) -> str:
     """Rounded as an estimate is.
 
     >>> _duration(0.4), _duration(100), _duration(7300)
-    ('1 s', '1 min 40 s', '2 h 2 min')
+    ('1 s', '1 min 40 s', '2 h 1 min')
     """
     whole = max(round(seconds), 1)
     if whole < 60:

@@ -35,8 +35,8 @@ def work_folder(output: Path, given: Path | None = None) -> Path:
     """Where the run that writes `output` keeps its chunks: beside it, or in a folder of its own
     under `given`.
 
-    >>> work_folder(Path("clips/out.mp4")).as_posix()
-    'clips/.out.mp4.relight'
+    >>> work_folder(Path("out.mp4")).as_posix()
+    '.out.mp4.relight'
     """
     name = f".{output.name}.relight"
     if "%" in output.name:  # a sequence: its folder may not be there yet
