@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 
 from relight import media
-from relight.engine.inputs import MEDIA
 from relight.errors import MediaError, RelightError
 from relight.lights import Light, NoLight, parse_light
+from relight.media.formats import READ, STILLS, listed
 
-STILLS = {".png", ".jpg", ".jpeg", ".webp"}
 SHOWN = 960
 """Longer side, in pixels, of single frames that are shown."""
 SIDE = 480
@@ -27,10 +26,20 @@ def check(clip: Path) -> tuple[media.VideoInfo, np.ndarray]:
     Raises:
         MediaError, InputError: not a video, HDR, too large, of an unknown ending.
     """
-    if clip.suffix.lower() not in MEDIA:
-        raise MediaError(f"{clip.name}: {clip.suffix or 'a file without ending'} is not read; "
-                         "give mp4, mov, mkv, webm, avi, gif, png or jpg")  # fmt: skip
-    return media.probe(clip), next(media.read(clip, frames=1)).image
+    if clip.suffix.lower() not in READ:
+        what = clip.suffix or "a file without extension"
+        known = f"{listed('video')}, {listed('picture')}"
+        raise MediaError(f"{clip.name}: {what} is not read; give {known}")
+    return media.probe(clip), _first(clip)
+
+
+def _first(clip: Path, start: float = 0.0) -> np.ndarray:
+    """The frame at a time as a screen shows it: (h, w, 3) uint8."""
+    return _shown(next(media.read(clip, start=start, frames=1)))
+
+
+def _shown(frame: media.Frame) -> np.ndarray:
+    return media.to_uint8(frame.flat())
 
 
 def is_still(clip: Path) -> bool:
@@ -48,9 +57,9 @@ def shown(image: np.ndarray, longest: int = SHOWN) -> np.ndarray:
 def frame_at(clip: Path, seconds: float, longest: int = SHOWN) -> np.ndarray:
     """The frame at a time, or the first one where the clip ends before: (h, w, 3) uint8, shown."""
     try:
-        return shown(next(media.read(clip, start=seconds, frames=1)).image, longest)
+        return shown(_first(clip, seconds), longest)
     except RelightError:
-        return shown(next(media.read(clip, frames=1)).image, longest)
+        return shown(_first(clip), longest)
 
 
 def pair_at(
@@ -71,18 +80,18 @@ def excerpt(clip: Path, target: Path, *, start: float, seconds: float, height: i
     size = (_even(info.width * shrink), _even(info.height * shrink))
     if shrink == 1.0:
         size = (info.width, info.height)
-    with media.write(target, size=size, fps=info.fps, crf=12) as out:
+    with media.write(target, size=size, fps=info.fps, encoding=media.Encoding(crf=12)) as out:
         begun = None
         for frame in media.read(clip, start=start):
             begun = frame.time if begun is None else begun
             if frame.time - begun >= seconds:
                 break
-            out.add(_resized(frame.image, size), frame.time - begun)
+            out.add(_resized(_shown(frame), size), frame.time - begun)
 
 
 def middle(clip: Path, target: Path, *, start: float, side: int) -> None:
     """Write the middle of the frame at `start`, `side` pixels wide and high at most."""
-    image = next(media.read(clip, start=start, frames=1)).image
+    image = _first(clip, start)
     height, width = (min(length, side) for length in image.shape[:2])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     with media.write(target, size=(width, height), fps=1) as out:
@@ -102,10 +111,11 @@ def side_by_side(
     height = _even(min(info.height, SIDE))
     half = (_even(info.width * height / info.height), height)
     total = info.frames or 1
-    with media.write(target, info, size=(2 * half[0], height), fps=info.fps, crf=20) as out:
+    size, small = (2 * half[0], height), media.Encoding(crf=20)
+    with media.write(target, info, size=size, fps=info.fps, encoding=small) as out:
         left = media.read(source, start=start)
         for i, (a, b) in enumerate(zip(left, media.read(output), strict=False)):
-            pair = [_resized(a.image, half), _resized(b.image, half)]
+            pair = [_resized(_shown(a), half), _resized(_shown(b), half)]
             out.add(np.hstack(pair), b.time)
             tell(min((i + 1) / total, 1.0))
 

@@ -12,11 +12,14 @@ import gradio as gr
 from gradio.components import Component
 from pydantic import BaseModel
 
+from relight.jobs.base import Delivery
+
 SERVER_SIDE = {
     *("input", "output", "overwrite"),
     *("device", "dtype", "memory", "attention", "compile"),
     *("devices", "work", "keep_work", "resume"),
     *("light_at", "reference", "reference_at"),  # they may be paths of files
+    *(name for name in Delivery.model_fields if name != "tonemap"),
 }
 """Fields that the server decides: no path and no device is ever taken from a browser."""
 
@@ -26,7 +29,8 @@ SHORT_RANGE = 1
 
 def open_fields(job: type[BaseModel], *own: str) -> list[str]:
     """Fields of `job` that a generic control shall show: not the server's, not those of `own`."""
-    return [name for name in job.model_fields if name not in SERVER_SIDE and name not in own]
+    names = [name for name in job.model_fields if name not in SERVER_SIDE and name not in own]
+    return sorted(names, key=lambda name: name in Delivery.model_fields)
 
 
 def control(job: type[BaseModel], name: str, *, drawn: bool = True, **overrides: Any) -> Component:

@@ -15,6 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
+from relight.media import to_uint8
+
 
 @dataclass(frozen=True, kw_only=True)
 class Framing:
@@ -44,10 +46,10 @@ class Framing:
         return cls(width=small[0], height=small[1], padded_width=padded[0], padded_height=padded[1])
 
     def scale(self, image: np.ndarray) -> np.ndarray:
-        """(h, w, 3) uint8 of any size -> (height, width, 3) uint8, area-averaged."""
+        """(h, w, 3) of any size and depth -> (height, width, 3) uint8, area-averaged."""
         smaller = image.shape[0] * image.shape[1] > self.width * self.height
         method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-        return cv2.resize(image, (self.width, self.height), interpolation=method)
+        return to_uint8(cv2.resize(image, (self.width, self.height), interpolation=method))
 
     def pad(self, frames: np.ndarray) -> np.ndarray:
         """(frames, height, width, 3) -> the same at the padded size, edges repeated."""

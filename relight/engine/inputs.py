@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Callable
 from pathlib import Path
 
 from relight.errors import InputError
+from relight.jobs.files import JOB_FILES
+from relight.media.formats import READ, WRITTEN, format_of
 
-MEDIA = {
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".gif"),
-    *(".png", ".jpg", ".jpeg", ".webp"),
-}
-_WRITABLE = {".mp4", ".mov", ".mkv", ".webm", ".gif", ".png", ".jpg", ".jpeg", ".webp"}
+_NAMED = 5  # files that are not read are named up to so many
 
 
-def pair_up(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
+def pair_up(
+    inputs: list[Path],
+    output: Path | None,
+    *,
+    as_clip: bool = False,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> list[tuple[Path, Path]]:
     """(input, output) for each clip among `inputs`: files, or folders of files (not deeper).
 
     One input file goes to `output`, or into it where it is a folder or ends with a slash; several
-    need a folder, which is made. Names stay, endings that can't be written become .mp4.
+    need a folder, which is made. Names stay; extensions that can't be written become .mp4, or .png
+    for pictures. Hidden files are passed over; others that are not read are named once.
+
+    Args:
+        as_clip: a folder is one input, a clip made of its pictures.
+        on_note: called with a line for people.
 
     Raises:
-        InputError: no output, an empty folder, or two inputs that would write one file.
+        InputError: no output, an empty folder, a file name where a folder is needed, or two inputs
+            that would write one file.
     """
     if output is None:
         raise InputError("no output: add -o out.mp4, or -o DIR/ for several inputs")
-    files = [file for given in inputs for file in _files(given)]
-    into_folder = str(output).endswith("/") or output.is_dir() or len(files) > 1
-    into_folder = into_folder or any(given.is_dir() for given in inputs)
+    files = [file for given in inputs for file in _files(given, as_clip, on_note)]
+    folders = [given for given in inputs if given.is_dir() and not as_clip]
+    into_folder = str(output).endswith("/") or output.is_dir() or len(files) > 1 or bool(folders)
     if not into_folder:
         return [(files[0], output)]
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{len(files)} inputs need a folder as output, and {output} is a file")
+    _check_folder(output, files, folders)
     pairs = [(file, output / _name(file)) for file in files]
     taken: dict[Path, Path] = {}
     for file, target in pairs:
@@ -44,14 +55,41 @@ def pair_up(inputs: list[Path], output: Path | None) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def _files(given: Path) -> list[Path]:
-    if not given.is_dir():
+def _check_folder(output: Path, files: list[Path], folders: list[Path]) -> None:
+    """Refuse a file's name for a folder of outputs: no folder is ever called b.mp4."""
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{len(files)} inputs need a folder as output, and {output} is a file")
+    if not output.is_dir() and output.suffix.lower() in WRITTEN:
+        hint = ", or --as-clip to make one clip of its pictures" if folders else ""
+        raise InputError(
+            f"{output} is the name of a file, and {len(files)} inputs need a folder: "
+            f"give one (-o {output.stem}/){hint}"
+        )
+
+
+def _files(given: Path, as_clip: bool, on_note: Callable[[str], None]) -> list[Path]:
+    if not given.is_dir() or as_clip:
         return [given]
-    found = sorted(p for p in given.iterdir() if p.suffix.lower() in MEDIA and p.is_file())
+    # Hidden ones, among them the ._name that a Mac stores beside each file on foreign disks.
+    there = sorted(path for path in given.iterdir() if not path.name.startswith("."))
+    found = [path for path in there if path.suffix.lower() in READ and path.is_file()]
+    rest = [path for path in there if path not in found and path.suffix.lower() not in JOB_FILES]
+    if rest:
+        names = ", ".join(path.name + "/" * path.is_dir() for path in rest[:_NAMED])
+        more = f" and {len(rest) - _NAMED} more" if len(rest) > _NAMED else ""
+        on_note(f"{given}: not read: {names}{more}")
     if not found:
         raise InputError(f"the folder {given} holds no clips or pictures")
     return found
 
 
 def _name(file: Path) -> str:
-    return file.name if file.suffix.lower() in _WRITABLE else file.stem + ".mp4"
+    """The name of an input's output in a folder."""
+    if file.is_dir():
+        return file.name + ".mp4"
+    if not file.exists() and ("%" in file.name or glob.has_magic(file.name)):
+        return (file.parent.name or "clip") + ".mp4"
+    if file.suffix.lower() in WRITTEN:
+        return file.name
+    known = format_of(file)
+    return file.stem + (".png" if known and known.kind == "picture" else ".mp4")

@@ -12,6 +12,18 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from relight.errors import InputError
+from relight.media.formats import CODECS, listed
+from relight.media.options import Encoding, Reading
+
+INPUT = (
+    f"The clip or picture: {listed('video')}, {listed('picture')}; f/%05d.png and f/*.png are "
+    "numbered pictures that make a clip."
+)
+OUTPUT = (
+    "The file to write; its extension selects the format: "
+    f"{listed('video', written=True)}, {listed('picture', written=True)}; "
+    "frames/%05d.png (or exr, tif, jpg, webp) is a sequence of pictures."
+)
 
 Fraction01 = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -96,7 +108,69 @@ class Compute:
     compile: bool = False
 
 
-class Job(BaseModel):
+class Delivery(BaseModel):
+    """How a job's input is read and its output written; shared by all jobs."""
+
+    fps: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="Frames a second of numbered pictures (f/%05d.png, f/*.png, a folder with "
+        "--as-clip); default: 25. Videos and animations keep their own times.",
+    )
+    as_clip: bool = Field(
+        False, description="Take a folder of pictures as one clip, in the order of their names."
+    )
+    tonemap: bool = Field(
+        False, description="Map HDR (PQ, HLG) to SDR by BT.2390; without it, HDR is refused."
+    )
+    codec: Literal[*CODECS] | None = Field(
+        None,
+        description="Video codec; default: h264, which plays everywhere, and vp9 in .webm. "
+        "prores4444, ffv1 and vp9 keep transparency.",
+    )
+    crf: int | None = Field(
+        None,
+        ge=0,
+        le=63,
+        description="Quality on the codec's own scale, lower is better; default: one that looks "
+        "like the source.",
+    )
+    pix_fmt: str | None = Field(
+        None, description="Pixel format by FFmpeg's name, e.g. yuv444p; default: the codec's."
+    )
+    preset: str | None = Field(
+        None, description="Speed of the encoder by its own name, e.g. slow; default: the codec's."
+    )
+    depth: Literal[8, 10, 12, 16, 32] | None = Field(
+        None,
+        description="Bits a channel of the output; default: the source's, where the format and "
+        "the codec have them.",
+    )
+    keep_metadata: bool | None = Field(
+        None,
+        description="Keep the source's tags, also the place where it was taken; no: none of them; "
+        "default: all but the place.",
+    )
+    matte: str = Field(
+        "black",
+        description="Colour behind transparency where the output can't hold it: a name, #rrggbb.",
+    )
+
+    @property
+    def reading(self) -> Reading:
+        """How the input is read."""
+        return Reading(fps=self.fps, as_clip=self.as_clip, tonemap=self.tonemap)
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the output is encoded."""
+        names = ("codec", "crf", "pix_fmt", "preset", "depth", "keep_metadata", "matte")
+        return Encoding(**{name: getattr(self, name) for name in names})
+
+
+class Job(Delivery):
     """What jobs have in common. Frozen; raises `InputError` (one line) through `make`.
 
     `exclusive` names settings that say one thing in several ways, of which a job has one at most.
@@ -112,6 +186,7 @@ class Job(BaseModel):
     def _paths(self) -> Self:
         if "\0" in f"{self.input}{self.output}":
             raise ValueError("a path holds a zero byte")
+        self.encoding.check(self.output)  # an InputError of its own, naming the option
         return self
 
     @classmethod

@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from relight.jobs.base import (
+    INPUT,
+    OUTPUT,
     Attention,
     Compile,
     Device,
@@ -35,11 +37,8 @@ class RelightJob(Job):
 
     exclusive = ("light", "light_at")
 
-    input: Path = Field(description="The clip: mp4, mov, mkv, webm, avi, gif, or a still image.")
-    output: Path = Field(
-        description="The file to write; its ending chooses the format: mp4, mov, mkv, webm, gif, "
-        "or a still png, jpg, webp; frames/%05d.png is a PNG sequence."
-    )
+    input: Path = Field(description=INPUT)
+    output: Path = Field(description=OUTPUT)
     prompt: str = Field(
         "", description='Subject and light, e.g. "a bear, red neon light"; none with a reference.'
     )

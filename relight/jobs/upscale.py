@@ -8,6 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from relight.jobs.base import (
+    INPUT,
+    OUTPUT,
     Attention,
     Compile,
     Device,
@@ -31,13 +33,8 @@ class UpscaleJob(Job):
 
     exclusive = ("scale", "size")
 
-    input: Path = Field(
-        description="The picture or clip: png, jpg, webp, gif, mp4, mov, mkv, webm, avi."
-    )
-    output: Path = Field(
-        description="The file to write; its ending chooses the format: png, jpg, webp for a "
-        "picture, mp4, mov, mkv, webm, gif for a clip; frames/%05d.png is a PNG sequence."
-    )
+    input: Path = Field(description=INPUT)
+    output: Path = Field(description=OUTPUT)
     scale: float | None = Field(
         None,
         gt=1,

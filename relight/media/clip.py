@@ -1,20 +1,27 @@
 """What a clip is: VideoInfo and Frame, and the limits on them."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from relight.errors import MediaError
+from relight.media.depth import over
+from relight.media.options import DEFAULT_FPS, Reading
+
+__all__ = ["DEFAULT_FPS", "PIXEL_LIMIT", "TOTAL_LIMIT", "Frame", "VideoInfo", "check_size"]
 
 PIXEL_LIMIT = 64_000_000  # width x height of one frame; 8K is 33 million
-DEFAULT_FPS = Fraction(25)  # where a file does not say, and for stills
+TOTAL_LIMIT = 4_000_000_000  # width x height x frames of an animation; 1080p: 1900 frames
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
-    """What a file declares about its video, after one frame was decoded."""
+    """What a file declares about its pictures, after one of them was decoded."""
 
     path: Path
     width: int  # pixels, upright and square: the size of the frames that read() yields
@@ -26,26 +33,56 @@ class VideoInfo:
     audio: tuple[str, ...]  # codec names
     notes: tuple[str, ...]  # one-liners for people: "rotated 90 degrees clockwise", ...
     origin: Fraction = Fraction(0)  # the file's own clock at its first frame, seconds
+    kind: str = "video"  # or "picture", "animation", "sequence"
+    depth: int = 8  # bits a channel; 32: floating point
+    alpha: bool = False  # frames come with their transparency
+    grey: bool = False  # stored without colour
+    hdr: str | None = None  # "PQ" or "HLG": read only with Reading(tonemap=True)
+    plays: int | None = None  # how often an animation is played; 0: for ever
+    reading: Reading = field(default_factory=Reading)  # how the file was, and will be, read
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture and when it is shown."""
+    """One picture and when it is shown.
 
-    image: np.ndarray  # (H, W, 3) uint8 RGB, sRGB / BT.709, full range, upright
-    time: Fraction  # seconds from the file's first frame
+    Attributes:
+        image: (H, W, 3) RGB, sRGB / BT.709, full range, upright: uint8; uint16 where the source
+            has more than 8 bits; float32 in [0, 1] and above (sRGB-encoded) from OpenEXR.
+        time: seconds from the file's first frame.
+        alpha: (H, W) of the image's type, straight; the colour under it is never premultiplied.
+            None: opaque.
+        duration: seconds it is shown, where that is known: in animations, and at the end of a
+            file; None: until the next frame.
+    """
+
+    image: np.ndarray
+    time: Fraction
+    alpha: np.ndarray | None = None
+    duration: Fraction | None = None
+
+    def with_image(self, image: np.ndarray) -> Frame:
+        """The same moment with other pixels, of any size and depth; transparency is scaled."""
+        alpha = self.alpha
+        if alpha is not None and alpha.shape != image.shape[:2]:
+            method = cv2.INTER_CUBIC if image.size >= alpha.size else cv2.INTER_AREA
+            alpha = cv2.resize(alpha, image.shape[1::-1], interpolation=method)
+        return replace(self, image=image, alpha=alpha)
+
+    def flat(self, matte: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
+        """The picture as shown, transparency laid over a colour (0 to 255 a channel)."""
+        return self.image if self.alpha is None else over(self.image, self.alpha, matte)
 
 
-def over_black(rgba: np.ndarray) -> np.ndarray:
-    """(H, W, 4) uint8 with straight alpha -> (H, W, 3) uint8, as players show it."""
-    alpha = rgba[..., 3:].astype(np.uint16)
-    return ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
-
-
-def check_size(path: Path, width: int, height: int) -> None:
-    """Refuse a picture that is too large before any memory is spent on it."""
+def check_size(path: Path, width: int, height: int, frames: int = 1) -> None:
+    """Refuse a picture that is too large before any memory or time is spent on it."""
     if width * height > PIXEL_LIMIT:
         raise MediaError(
             f"{path}: {width}x{height} is above the limit of {PIXEL_LIMIT / 1e6:.0f} megapixels; "
             "scale it down first"
+        )
+    if width * height * frames > TOTAL_LIMIT:
+        raise MediaError(
+            f"{path}: {frames} frames of {width}x{height} are above the limit of "
+            f"{TOTAL_LIMIT / 1e9:.0f} gigapixels for an animation; convert it to a video first"
         )

@@ -1,10 +1,11 @@
 """How stored pixels become shown ones: colour matrix and range, pixel shape, rotation, alpha."""
 
+from __future__ import annotations
+
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import av
 import cv2
@@ -12,7 +13,11 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from relight.media.clip import check_size, over_black
+from relight.media import colour
+from relight.media.clip import check_size
+from relight.media.depth import bled, to_uint16
+from relight.media.options import Conversion
+from relight.media.tonemap import USUAL_PEAK_NITS, tone_mapped
 
 # Measured on flat patches through 8 bits: bilinear chroma errs by 2 code values at most,
 # swscale's default (bicubic, fast rounding) by 3 to 6.
@@ -32,13 +37,14 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-Conversion = Literal["exact", "ffmpeg"]
-_HDR = {16: "PQ", 18: "HLG"}
+HDR = {16: "PQ", 18: "HLG"}
+_SRGB_CURVE = 13
+_VIDEO_CURVE = colour.power(2.4)  # BT.1886
 
 
 @dataclass(frozen=True)
 class Look:
-    """How stored pixels become shown ones."""
+    """How the stored pixels of a frame become shown ones."""
 
     width: int  # with square pixels, before turning
     height: int
@@ -49,7 +55,11 @@ class Look:
     interpolation: Interpolation
     full_range: bool
     alpha: bool
+    depth: int
+    primaries: int
+    curve: int
     hdr: str | None
+    peak: float  # nits, of HDR
     notes: tuple[str, ...]
 
     @property
@@ -58,54 +68,86 @@ class Look:
         return (self.height, self.width) if self.transpose else (self.width, self.height)
 
 
-def look_of(
-    stream: av.VideoStream, picture: av.VideoFrame, path: Path, conversion: Conversion = "exact"
+class Looks:
+    """The looks of a file's frames: each by its own tags, which may change on the way."""
+
+    def __init__(
+        self,
+        stream: av.VideoStream,
+        context: av.VideoCodecContext,
+        path: Path,
+        conversion: Conversion,
+    ) -> None:
+        self._stream, self._context, self._path = stream, context, path
+        self._conversion = conversion
+        self._known: dict[tuple, Look] = {}
+
+    def of(self, picture: av.VideoFrame) -> Look:
+        """The look of a frame. Raises MediaError where it is too large."""
+        matrix = picture.side_data.get(SideData.DISPLAYMATRIX)
+        key = (
+            *(picture.width, picture.height, picture.format.name, picture.colorspace),
+            *(picture.color_range, picture.color_primaries, picture.color_trc),
+            self._context.sample_aspect_ratio,
+            None if matrix is None else bytes(matrix),
+            bool(picture.interlaced_frame),
+        )
+        if key not in self._known:
+            aspect = self._context.sample_aspect_ratio
+            if not self._known:  # the container's own tag is about the first frame
+                aspect = self._stream.sample_aspect_ratio or aspect
+            self._known[key] = _look(picture, aspect, self._path, self._conversion)
+        return self._known[key]
+
+
+def _look(
+    picture: av.VideoFrame, aspect: Fraction | None, path: Path, conversion: Conversion
 ) -> Look:
-    """Read a stream's tags, and its first frame's, into one recipe for all of its frames."""
-    notes = []
-    width, height = _square(stream, picture, notes)
+    notes: list[str] = []
+    width, height = _square(picture, aspect or Fraction(1), notes)
     check_size(path, width, height)
     transpose, mirror, flip = _turn(picture, notes)
-    hdr = _HDR.get(picture.color_trc)
-    if hdr:
-        notes.append(f"HDR ({hdr}): refused, convert it to SDR BT.709 first")
-    deep = max((c.bits for c in picture.format.components), default=8)
-    if deep > 8:
-        notes.append(f"{deep}-bit video, read as 8-bit")
-    if picture.color_primaries == 9 and not hdr:
-        notes.append("BT.2020 wide gamut, colours read as BT.709")
+    hdr = HDR.get(picture.color_trc)
+    if picture.color_primaries in colour.PRIMARIES and not hdr:
+        notes.append(f"{colour.PRIMARIES[picture.color_primaries][0]} colours converted to BT.709")
     if picture.interlaced_frame:
         notes.append("interlaced: fields are not separated, deinterlace it first for best results")
-    alpha = any(c.is_alpha for c in picture.format.components)
-    if alpha:
-        notes.append("transparency is laid over black")
-    elif stream.metadata.get("alpha_mode") == "1":
-        notes.append("transparency is dropped")
+    parts, exact = picture.format.components, conversion == "exact"
     return Look(
         width=width,
         height=height,
         transpose=transpose,
         mirror=mirror,
         flip=flip,
-        matrix=_matrix(picture, conversion),
-        interpolation=EXACT if conversion == "exact" else Interpolation.BILINEAR,
+        matrix=_matrix(picture, exact),
+        interpolation=EXACT if exact else Interpolation.BILINEAR,
         full_range=picture.color_range == 2 or picture.format.name.startswith("yuvj"),
-        alpha=alpha,
+        alpha=any(part.is_alpha for part in parts),
+        depth=min(max([8, *(part.bits for part in parts)]), 16) if exact else 8,
+        primaries=picture.color_primaries if exact else 2,
+        curve=picture.color_trc,
         hdr=hdr,
+        peak=_peak(picture) if hdr else 0.0,
         notes=tuple(notes),
     )
 
 
-def _matrix(picture: av.VideoFrame, conversion: Conversion) -> int:
+def _matrix(picture: av.VideoFrame, exact: bool) -> int:
     """The YUV matrix a frame is tagged with; untagged, what players assume from its size."""
-    is_hd = (picture.width >= 1280 or picture.height >= 720) and conversion == "exact"
+    is_hd = (picture.width >= 1280 or picture.height >= 720) and exact
     return _MATRICES.get(picture.colorspace, Colorspace.ITU709 if is_hd else Colorspace.ITU601)
 
 
-def _square(stream: av.VideoStream, picture: av.VideoFrame, notes: list[str]) -> tuple[int, int]:
+def _peak(picture: av.VideoFrame) -> float:
+    """The brightest light of an HDR frame's programme in nits, as it is tagged (MaxCLL)."""
+    level = picture.side_data.get(SideData.CONTENT_LIGHT_LEVEL)
+    tagged = struct.unpack("=I", bytes(level)[:4])[0] if level is not None else 0
+    return float(tagged) if 100 <= tagged <= 10_000 else USUAL_PEAK_NITS
+
+
+def _square(picture: av.VideoFrame, aspect: Fraction, notes: list[str]) -> tuple[int, int]:
     """The size with square pixels: the short side of a pixel is stretched, nothing is lost."""
     width, height = picture.width, picture.height
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
     if not Fraction(1, 8) <= aspect <= 8:  # a broken tag
         return width, height
 
@@ -148,19 +190,21 @@ def _turn(picture: av.VideoFrame, notes: list[str]) -> tuple[bool, bool, bool]:
     return transpose, mirror, flip
 
 
-def to_pixels(picture: av.VideoFrame, look: Look) -> np.ndarray:
-    """Decoded frame -> (H, W, 3) uint8 RGB, full range, square pixels, upright."""
-    converted = picture.reformat(
-        format="rgba" if look.alpha else "rgb24",
+def to_pixels(picture: av.VideoFrame, look: Look) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decoded frame -> (H, W, 3) RGB, full range, square pixels, upright; and its alpha (H, W).
+
+    uint8, or uint16 where the look has more than 8 bits. HDR is mapped to SDR.
+    """
+    deep = look.depth > 8
+    form = ("rgba64le" if look.alpha else "rgb48le") if deep else "rgba" if look.alpha else "rgb24"
+    image = picture.reformat(
+        format=form,
         src_colorspace=look.matrix,
         src_color_range=ColorRange.JPEG if look.full_range else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
         interpolation=look.interpolation,
-    )
-    image = converted.to_ndarray()
-    if look.alpha:
-        image = over_black(image)
-    if image.shape[:2] != (look.height, look.width):  # stretched pixels, or a size change midway
+    ).to_ndarray()
+    if image.shape[:2] != (look.height, look.width):  # pixels that were not square
         image = cv2.resize(image, (look.width, look.height), interpolation=cv2.INTER_CUBIC)
     if look.transpose:
         image = image.transpose(1, 0, 2)
@@ -168,4 +212,31 @@ def to_pixels(picture: av.VideoFrame, look: Look) -> np.ndarray:
         image = image[:, ::-1]
     if look.flip:
         image = image[::-1]
-    return np.ascontiguousarray(image)
+    alpha = np.ascontiguousarray(image[..., 3]) if look.alpha else None
+    image = _to_bt709(np.ascontiguousarray(image[..., :3]), look)
+    return (image, None) if alpha is None else (bled(image, alpha), alpha)
+
+
+def _to_bt709(image: np.ndarray, look: Look) -> np.ndarray:
+    if look.hdr:
+        return tone_mapped(to_uint16(image), look.hdr, look.peak)
+    if look.primaries not in colour.PRIMARIES:
+        return image
+    curve, back = _VIDEO_CURVE, colour.power(1 / 2.4)
+    if look.curve == _SRGB_CURVE:
+        curve, back = colour.srgb_to_linear, colour.linear_to_srgb
+    return colour.remap(image, [curve] * 3, colour.to_bt709(look.primaries), back)
+
+
+def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w[, c]) scaled to fit into (width, height), with bars of zeros: never stretched."""
+    width, height = size
+    h, w = image.shape[:2]
+    scale = min(width / w, height / h)
+    w, h = max(round(w * scale), 1), max(round(h * scale), 1)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    scaled = cv2.resize(image, (w, h), interpolation=method)
+    result = np.zeros((height, width, *image.shape[2:]), image.dtype)
+    top, left = (height - h) // 2, (width - w) // 2
+    result[top : top + h, left : left + w] = scaled
+    return result

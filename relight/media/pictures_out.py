@@ -1,124 +1,26 @@
-"""Frames into pictures: an animated GIF, one still image, or a numbered PNG sequence."""
+"""Frames into pictures: one still image, an animation, or a numbered sequence."""
 
-import logging
+from __future__ import annotations
+
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 
 from relight.errors import InputError
 from relight.media.clip import VideoInfo
+from relight.media.formats import format_of
 from relight.media.mux import Writer
-
-log = logging.getLogger(__name__)
-
-# Pillow's format and settings. JPEG 4:4:4 keeps the colour of every pixel; WebP has only 4:2:0.
-STILLS = {
-    ".png": ("PNG", {}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", {"quality": 95}),
-}
-_WEBP_SIDE = 16383
+from relight.media.options import Encoding
+from relight.media.picture_files import SETTINGS, encoded
+from relight.media.png import Apng
+from relight.media.tags import Tags, tags_of
+from relight.media.webp import AnimatedWebp
 
 
-class GifWriter(Writer):
-    """Animated GIF: silent, 256 colours chosen anew for each frame, times in 1/100 s."""
-
-    def __init__(
-        self, part: Path, path: Path, *, size: tuple[int, int], fps: Fraction, start: float
-    ) -> None:
-        super().__init__(path, size, fps, start)
-        self._out = av.open(str(part), "w", format="gif")
-        # Flag 0: whole frames. FFmpeg's frame differences compare palette indices, which say
-        # nothing when every frame has its own palette.
-        self._video = self._out.add_stream("gif", rate=fps, options={"gifflags": "0"})
-        self._video.width, self._video.height = size
-        self._video.pix_fmt = "pal8"
-        self._video.codec_context.time_base = Fraction(1, 100)
-        self._pts = -1
-        self._graph = self._palettes()
-
-    def _palettes(self) -> av.filter.Graph:
-        """A palette per frame: one for the whole clip would need the whole clip in memory."""
-        graph = av.filter.Graph()
-        source = graph.add_buffer(
-            width=self.size[0], height=self.size[1], format="rgb24", time_base=Fraction(1, 100)
-        )
-        split, make = graph.add("split"), graph.add("palettegen", "stats_mode=single")
-        use, sink = graph.add("paletteuse", "new=1"), graph.add("buffersink")
-        source.link_to(split)
-        split.link_to(make, 0, 0)
-        split.link_to(use, 1, 0)
-        make.link_to(use, 0, 1)
-        use.link_to(sink)
-        graph.configure()
-        return graph
-
-    def _begin(self) -> None:
-        pass
-
-    def _put(self, image: np.ndarray, time: Fraction) -> None:
-        frame = av.VideoFrame.from_ndarray(image, "rgb24")
-        self._pts = frame.pts = max(round(time * 100), self._pts + 1)
-        frame.time_base = Fraction(1, 100)
-        self._graph.vpush(frame)
-        self._drain()
-
-    def _drain(self) -> None:
-        while True:
-            try:
-                frame = self._graph.vpull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
-            frame.duration = max(1, round(100 / self.fps))
-            self._out.mux(self._video.encode(frame))
-
-    def _end(self, end: Fraction) -> None:
-        self._graph.vpush(None)
-        self._drain()
-        self._out.mux(self._video.encode(None))
-        self._out.close()
-
-    def close(self) -> None:
-        self._out.close()
-
-
-class StillWriter(Writer):
-    """One image: PNG, JPEG or WebP."""
-
-    def __init__(
-        self, part: Path, path: Path, *, size: tuple[int, int], fps: Fraction, start: float
-    ) -> None:
-        super().__init__(path, size, fps, start)
-        self._part = part
-        self._suffix = path.suffix.lower()
-        if self._suffix == ".webp" and max(size) > _WEBP_SIDE:
-            raise InputError(f"{path}: .webp holds {_WEBP_SIDE} pixels a side; give .png or .jpg")
-
-    def _begin(self) -> None:
-        pass
-
-    def _put(self, image: np.ndarray, time: Fraction) -> None:
-        if self.count:
-            raise InputError(
-                f"{self.path}: {self._suffix} holds one frame; "
-                "give .mp4, .mov, .mkv, .webm, .gif or a sequence (%05d.png)"
-            )
-        kind, settings = STILLS[self._suffix]
-        Image.fromarray(image).save(self._part, format=kind, **settings)
-
-    def _end(self, end: Fraction) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class SequenceWriter(Writer):
-    """PNG pictures numbered from 1 in the folder `part`: silent, and without times."""
+class PictureWriter(Writer):
+    """What writers of pictures have in common: the format, and the tags of the source."""
 
     def __init__(
         self,
@@ -129,21 +31,137 @@ class SequenceWriter(Writer):
         size: tuple[int, int],
         fps: Fraction,
         start: float,
+        encoding: Encoding,
     ) -> None:
-        super().__init__(path, size, fps, start)
-        self._part = part
-        if source and source.has_audio:
-            log.warning("%s: a PNG sequence holds no sound, left out", path)
+        super().__init__(path, source, size=size, fps=fps, start=start, encoding=encoding)
+        self._part, self._target = part, format_of(path)
+        self._tags = Tags()
+        if max(size) > self._target.side:
+            raise InputError(
+                f"{path}: {path.suffix} holds {self._target.side} pixels a side; give .png or .jpg"
+            )
 
     def _begin(self) -> None:
-        self._part.mkdir()
+        source = self.source
+        if source is None:
+            return
+        if source.depth > self.depth and source.kind != "video":
+            self._note(f"{source.depth}-bit, written as {self.depth}-bit: {self.path.suffix} "
+                       f"holds no more")  # fmt: skip
+        if source.has_audio:
+            self._note(f"{self._target.name} holds no sound, left out")
+        if source.kind == "picture" and self._target.muxer != "exr":
+            self._take_tags(source.path)
+        elif source.kind == "picture":
+            self._note("an OpenEXR file is written without the picture's tags")
 
-    def _put(self, image: np.ndarray, time: Fraction) -> None:
-        name = self.path.name % (self.count + 1)
-        Image.fromarray(image).save(self._part / name, format="PNG")
+    def _take_tags(self, path: Path) -> None:
+        self._tags = tags_of(path, self.size, self.encoding)
+        lost = [
+            name
+            for name, there in self._tags.held().items()
+            if there and name not in self._target.metadata
+        ]
+        if lost:
+            self._note(f"{', '.join(lost)} left out: {self._target.name} does not hold them")
+        if self._tags.placed:
+            self._note("the place where it was taken is left out; --keep-metadata keeps it")
+
+    def _file(self, image: np.ndarray, alpha: np.ndarray | None) -> bytes:
+        grey = bool(self.source and self.source.grey)
+        return encoded(image, alpha, self._target, grey, self._tags)
 
     def _end(self, end: Fraction) -> None:
         pass
 
     def close(self) -> None:
         pass
+
+
+class StillWriter(PictureWriter):
+    """One image."""
+
+    def _put(
+        self,
+        image: np.ndarray,
+        alpha: np.ndarray | None,
+        time: Fraction,
+        duration: Fraction | None,
+    ) -> None:
+        if self.count:
+            raise InputError(
+                f"{self.path}: {self.path.suffix.lower()} holds one frame; "
+                "give .mp4, .mov, .mkv, .webm, .gif, .apng or a sequence (%05d.png)"
+            )
+        self._part.write_bytes(self._file(image, alpha))
+
+
+class AnimationWriter(PictureWriter):
+    """An animated PNG or WebP; a still image where there is one frame only."""
+
+    _file_open = None
+
+    def _begin(self) -> None:
+        self._held: tuple | None = None
+        self._made: Apng | AnimatedWebp | None = None
+        if self.source and self.source.has_audio:
+            self._note(f"{self._target.name} holds no sound, left out")
+
+    def _put(
+        self,
+        image: np.ndarray,
+        alpha: np.ndarray | None,
+        time: Fraction,
+        duration: Fraction | None,
+    ) -> None:
+        if self._held is not None:
+            self._write(*self._held[:2], time - self._held[2])
+        self._held = image, alpha, time
+
+    def _write(self, image: np.ndarray, alpha: np.ndarray | None, duration: Fraction) -> None:
+        if self._made is None:
+            self._made = self._open()
+        if isinstance(self._made, Apng):
+            self._made.add(image, alpha, duration)
+            return
+        array = image if alpha is None else np.dstack([image, alpha])
+        self._made.add(Image.fromarray(array), duration, **SETTINGS["WEBP"], exact=True)
+
+    def _open(self) -> Apng | AnimatedWebp:
+        plays = (self.source.plays if self.source else 0) or 0
+        clear = bool(self.source and self.source.alpha)
+        self._file_open = self._part.open("w+b")
+        if self._target.muxer == "PNG":
+            return Apng(self._file_open, plays, clear)
+        return AnimatedWebp(self._file_open, self.size, plays, clear)
+
+    def _end(self, end: Fraction) -> None:
+        image, alpha, time = self._held
+        if self._made is None:
+            self._part.write_bytes(self._file(image, alpha))
+            return
+        self._write(image, alpha, end - time)
+        self._made.finish()
+        self._file_open.flush()
+
+    def close(self) -> None:
+        if self._file_open is not None:
+            self._file_open.close()
+
+
+class SequenceWriter(PictureWriter):
+    """Pictures numbered from 1 in the folder `part`: silent, and without times."""
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._part.mkdir()
+
+    def _put(
+        self,
+        image: np.ndarray,
+        alpha: np.ndarray | None,
+        time: Fraction,
+        duration: Fraction | None,
+    ) -> None:
+        name = self.path.name % (self.count + 1)
+        (self._part / name).write_bytes(self._file(image, alpha))

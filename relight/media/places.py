@@ -8,8 +8,11 @@ import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-# One number and no other % in the name: "%d.png", "shot_%05d.png".
-_NUMBERED = re.compile(r"([^%]*)%(?:0[1-9])?d([^%]*(?i:\.png))")
+from relight.media.formats import NUMBERED
+
+_ENDINGS = "|".join(re.escape(extension) for extension in NUMBERED)
+# One number and no other % in the name: "%d.png", "shot_%05d.exr".
+_NUMBERED = re.compile(rf"([^%]*)%(?:0[1-9])?d([^%]*(?i:{_ENDINGS}))")
 
 
 def is_sequence(path: Path) -> bool:
@@ -20,6 +23,21 @@ def is_sequence(path: Path) -> bool:
 def first_file(path: Path) -> Path:
     """The first picture of a sequence, `frames/00001.png`; any other path as it is."""
     return path.with_name(path.name % 1) if is_sequence(path) else path
+
+
+def numbered_files(path: Path) -> list[Path]:
+    """Every file that belongs to the sequence `path` by its name, whatever its number."""
+    if not path.parent.is_dir():
+        return []
+    head, tail = _NUMBERED.fullmatch(path.name).groups()
+    numbered = re.compile(re.escape(head) + r"([0-9]+)" + re.escape(tail))
+    found = ((name, numbered.fullmatch(name)) for name in os.listdir(path.parent))
+    names = [
+        name
+        for name, match in found
+        if match and len(match[1]) < 20 and path.name % int(match[1]) == name
+    ]
+    return [path.parent / name for name in sorted(names)]
 
 
 class Place(ABC):
@@ -72,16 +90,7 @@ class Sequence(Place):
 
     def taken(self) -> list[Path]:
         """Every picture that belongs to the sequence by its name, whatever its number."""
-        if not self.folder.is_dir():
-            return []
-        head, tail = _NUMBERED.fullmatch(self.path.name).groups()
-        numbered = re.compile(re.escape(head) + r"([0-9]+)" + re.escape(tail))
-        found = ((name, numbered.fullmatch(name)) for name in os.listdir(self.folder))
-        names = [name for name, match in found if match and self._is_name(name, match[1])]
-        return [self.folder / name for name in sorted(names)]
-
-    def _is_name(self, name: str, digits: str) -> bool:
-        return len(digits) < 20 and self.path.name % int(digits) == name
+        return numbered_files(self.path)
 
     def move_in(self) -> None:
         """All pictures or none: whatever stops the moving, it is taken back."""

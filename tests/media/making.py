@@ -1,5 +1,6 @@
 """Video files for the tests, each with the fault it is to show."""
 
+import dataclasses
 import importlib.util
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from relight.media import probe, read, write
+from relight.media import Encoding, Reading, probe, read, write
 
 
 def numbered(index, size=(64, 48)):
@@ -124,12 +125,15 @@ def flashes_and_clicks(path):
 
 
 def copy(source, target, *, start=0.0, frames=None, **options):
-    """The road of a job, without the job."""
-    info = probe(source)
+    """What a job does with its frames, without the job; Encoding's fields are options too."""
+    how = options.pop("how", Reading())
+    info = probe(source, how)
+    names = [f.name for f in dataclasses.fields(Encoding)]
+    chosen = Encoding(**{name: options.pop(name) for name in names if name in options})
     options = {"size": (info.width, info.height), "fps": info.fps} | options
-    with write(target, info, start=start, **options) as out:
-        for frame in read(source, start=start, frames=frames):
-            out.add(frame.image, frame.time)
+    with write(target, info, start=start, frames=frames, encoding=chosen, **options) as out:
+        for frame in read(source, start=start, frames=frames, how=how):
+            out.put(frame)
     return target
 
 

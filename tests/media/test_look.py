@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from relight.errors import MediaError
-from relight.media import probe, read, write
+from relight.media import Encoding, probe, read, to_uint8, write
 
 from .making import clip, copy, encode, number_of, one_line
 
@@ -61,7 +61,7 @@ def test_pixel_aspect(here, aspect, size):
 @pytest.mark.parametrize("size", [(65, 48), (64, 49), (17, 17), (19, 27), (1, 9), (1, 1), (2, 2)])
 def test_odd_sizes_are_exact(here, size):
     image = np.full((size[1], size[0], 3), (200, 80, 40), np.uint8)
-    with write("a.mp4", size=size, fps=25, crf=5) as out:
+    with write("a.mp4", size=size, fps=25, encoding=Encoding(crf=5)) as out:
         for i in range(3):
             out.add(image, Fraction(i, 25))
     info = probe("a.mp4")
@@ -150,7 +150,7 @@ def test_untagged_hd_is_709(here):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
 def test_written_colours_are_709_and_tagged(here, name):
-    with write(name, size=(200, 112), fps=25, crf=0) as out:
+    with write(name, size=(200, 112), fps=25, encoding=Encoding(crf=0)) as out:
         for i in range(2):
             out.add(chart(), Fraction(i, 25))
     with av.open(name) as container:
@@ -167,7 +167,7 @@ def test_written_colours_are_709_and_tagged(here, name):
 
 def test_generations_do_not_drift(here):
     image = chart(patch=32)  # chroma bleeds over an edge by 2 pixels in each generation
-    with write("0.mp4", size=image.shape[1::-1], fps=25, crf=0) as out:
+    with write("0.mp4", size=image.shape[1::-1], fps=25, encoding=Encoding(crf=0)) as out:
         out.add(image, Fraction(0))
     for i in range(4):
         copy(f"{i}.mp4", f"{i + 1}.mp4", crf=0)
@@ -183,10 +183,13 @@ def test_hdr_is_refused(here, trc, name):
     assert "HDR" in one_line(error) and "SDR" in one_line(error)
 
 
-def test_ten_bit_is_read_with_a_note(here):
+def test_ten_bit_is_read_at_sixteen(here):
     clip("a.mp4", 4, pix_fmt="yuv420p10le")
-    assert probe("a.mp4").notes == ("10-bit video, read as 8-bit",)
-    assert [number_of(f.image) for f in read("a.mp4")] == [0, 1, 2, 3]
+    info = probe("a.mp4")
+    assert info.depth == 10 and info.notes == ()
+    frames = list(read("a.mp4"))
+    assert all(frame.image.dtype == np.uint16 for frame in frames)
+    assert [number_of(to_uint8(f.image)) for f in frames] == [0, 1, 2, 3]
 
 
 def test_interlaced_note(here):
@@ -203,9 +206,12 @@ def test_video_with_alpha(here, codec, pix_fmt):
         stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
         out.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgba").reformat(format=pix_fmt)))
         out.mux(stream.encode(None))
-    found = next(read("a.mov")).image
-    assert found[4, 4].tolist() == [200, 0, 0] and found[-4, 4].tolist() == [0, 0, 0]
-    assert any("transparency" in note for note in probe("a.mov").notes)
+    found = next(read("a.mov"))
+    assert probe("a.mov").alpha
+    assert found.alpha[4, 4] == 255 and found.alpha[-4, 4] == 0
+    assert found.image[4, 4].tolist() == found.image[-4, 4].tolist() == [200, 0, 0]
+    assert found.flat()[-4, 4].tolist() == [0, 0, 0]
+    assert found.flat((0, 255, 9))[-4, 4].tolist() == [0, 255, 9]
 
 
 @pytest.mark.parametrize("size", [(64, 48), (96, 1280)])

@@ -87,8 +87,12 @@ def test_subtitles_are_copied_and_cut(here, caplog):
         assert container.streams.subtitles[0].language == "fre"
     assert not caplog.text
     copy("a.mkv", "b.mp4")
-    assert "subtitle does not fit into .mp4, left out" in caplog.text
+    assert "subrip subtitles are written as mov_text in .mp4" in caplog.text
     assert probe("b.mp4").has_audio
+    found = [
+        (begin, length, words[2:]) for begin, length, words in cues_of("b.mp4") if len(words) > 2
+    ]
+    assert found == [(0, 0.5, "over"), (0.5, 1.0, "into"), (1.6, 1.2, "out of")]
 
 
 def test_all_sound_tracks_and_tags_travel(here):

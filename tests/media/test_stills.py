@@ -58,9 +58,11 @@ def test_exif_orientation(here, orientation):
 
 def test_transparent_grey_deep_cmyk_and_profiled_stills(here):
     Image.new("RGBA", (8, 8), (200, 100, 0, 128)).save("alpha.png")
-    assert next(read("alpha.png")).image[0, 0].tolist() == [100, 50, 0]
+    found = next(read("alpha.png"))
+    assert found.image[0, 0].tolist() == [200, 100, 0] and found.alpha[0, 0] == 128
+    assert found.flat()[0, 0].tolist() == [100, 50, 0]
     Image.fromarray(np.full((8, 8), 0x8000, np.uint16)).save("deep.png")
-    assert next(read("deep.png")).image[0, 0].tolist() == [128, 128, 128]
+    assert next(read("deep.png")).image[0, 0].tolist() == [0x8000] * 3
     Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save("cmyk.jpg", quality=100)
     assert next(read("cmyk.jpg")).image[0, 0, 0] > 200
     Image.new("L", (8, 8), 77).save("grey.png")

@@ -1,0 +1,61 @@
+"""One clock for files whose own restarts or jumps: joined transport streams, camcorder files.
+
+The rule: a stream whose time goes back by more than half a second, or ahead by more than ten,
+begins a new part. A part follows the end of all that came before it, and every stream of the part
+is moved by the same amount, so that sound and pictures stay together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+
+BACK_SECONDS = Fraction(1, 2)
+AHEAD_SECONDS = Fraction(10)  # as FFmpeg's own limit for such files
+_JOINED = ("mpegts", "mpeg")
+
+
+class Clock:
+    """Moves the stamps of packets, given in the order of the file, on to one continuous clock."""
+
+    def __init__(self, on_note: Callable[[str], None] | None = None) -> None:
+        self._moves = [Fraction(0)]  # of each part
+        self._part: dict[int, int] = {}  # stream: the part it is in
+        self._due: dict[int, Fraction] = {}  # stream: end of its last packet, on its own clock
+        self._end = Fraction(0)  # of all packets so far, on the one clock
+        self._on_note = on_note
+
+    @classmethod
+    def needed(cls, container: av.container.InputContainer) -> bool:
+        """Can the clock of this kind of file restart? Others are indexed as a whole."""
+        return container.format.name in _JOINED
+
+    def set(self, packet: av.Packet) -> None:
+        """Move a packet's stamps; one without stamps stays as it is."""
+        stamp = packet.pts if packet.dts is None else packet.dts
+        tick = packet.time_base
+        if stamp is None or not tick:
+            return
+        stream, begin = packet.stream_index, stamp * tick
+        length = (packet.duration or 0) * tick
+        due = self._due.get(stream)
+        if due is not None and not -BACK_SECONDS <= begin - due <= AHEAD_SECONDS:
+            self._jump(stream, begin, due)
+        self._due[stream] = begin + length
+        move = self._moves[self._part.setdefault(stream, 0)]
+        ticks = round(move / tick)
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+        packet.dts = None if packet.dts is None else packet.dts + ticks
+        self._end = max(self._end, begin + length + move)
+
+    def _jump(self, stream: int, begin: Fraction, due: Fraction) -> None:
+        part = self._part[stream] = self._part[stream] + 1
+        if part == len(self._moves):  # the first stream of the part; the others follow it
+            self._moves.append(self._end - begin)
+            if self._on_note:
+                self._on_note(
+                    f"its clock jumps from {float(due):.2f} s to {float(begin):.2f} s: "
+                    "what follows is put right behind"
+                )

@@ -1,0 +1,148 @@
+"""An open video file: its packets decoded one by one, and what was found on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+
+from relight.errors import MediaError
+from relight.media.clock import Clock
+from relight.media.look import Looks
+from relight.media.opening import decoder_of
+from relight.media.options import Conversion
+
+OnNote = Callable[[str], None]
+
+_DAMAGE_LIMIT = 0.05  # share of the packets
+
+
+@dataclass
+class _Tally:
+    """What went well and what did not while decoding."""
+
+    packets: int = 0
+    damaged: int = 0
+    frames: int = 0
+
+
+@dataclass
+class Source:
+    """An open file: its pictures, and what was found on the way."""
+
+    container: av.container.InputContainer
+    stream: av.VideoStream
+    path: Path
+    conversion: Conversion = "exact"
+    on_note: OnNote = lambda note: None
+    sound_end: Fraction = Fraction(0)  # on the file's clock, seconds
+    tally: _Tally = field(default_factory=_Tally)
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.decoder = decoder_of(self.stream)
+        self.looks = Looks(self.stream, self.decoder, self.path, self.conversion)
+        self.clock = Clock(self.on_note) if Clock.needed(self.container) else None
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """Decode, skipping and counting what is damaged; MediaError above 5 %."""
+        packets = self.container.demux(self.stream, *self.container.streams.audio)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:  # the disk, or the container, ends badly here
+                self.on_note(f"reading stops after {self.tally.frames} frames ({error.strerror})")
+                return
+            if packet is None:
+                return
+            if self.clock and packet.size:
+                self.clock.set(packet)
+            if packet.stream.index != self.stream.index:  # an empty one has no index itself
+                self._hear(packet)
+                continue
+            for picture in self.decoded(packet):
+                self.tally.frames += 1
+                yield picture
+            if self.tally.frames:
+                self._check()
+            else:
+                self.tally.damaged = (
+                    0  # a broadcast joined midway begins with what can't be decoded
+                )
+
+    def decoded(self, packet: av.Packet) -> list[av.VideoFrame]:
+        """The frames that come out for one packet; an undecodable one gives none, is counted."""
+        if packet.size:  # the last packets are empty: they flush the decoder
+            self.tally.packets += 1
+        try:
+            pictures = self.decoder.decode(packet)
+        except av.error.FFmpegError:
+            self.tally.damaged += 1
+            return []
+        self.tally.damaged += any(picture.is_corrupt for picture in pictures)
+        return pictures
+
+    def seek(self, first: av.VideoFrame, start: float) -> Iterator[av.VideoFrame] | None:
+        """Frames from the key frame at or before `start`; None where the format can't do it."""
+        if first.pts is None:
+            return None
+        begin = time_of(first)
+        self.container.seek(first.pts + int(start / self.stream.time_base), stream=self.stream)
+        self.decoder.flush_buffers()
+        self.tally = _Tally()
+        rest = self.pictures()
+        landed = next(rest, None)
+        if landed is None or landed.pts is None or time_of(landed) - begin > start:
+            return None
+        return chain([landed], rest)
+
+    def _hear(self, packet: av.Packet) -> None:
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if packet.size and stamp is not None:
+            end = (stamp + (packet.duration or 0)) * packet.time_base
+            self.sound_end = max(self.sound_end, end)
+
+    def _check(self) -> None:
+        """Raise MediaError above 5 % damage; two packets are always forgiven."""
+        tally = self.tally
+        allowed = max(2, _DAMAGE_LIMIT * max(tally.packets, self.stream.frames))
+        if tally.damaged > allowed:
+            raise MediaError(
+                f"{self.path}: {tally.damaged} of the first {tally.packets} packets are damaged, "
+                "more than 5 %; get the file again"
+            )
+
+    def report(self) -> None:
+        """Say what was lost, once the whole file has been read; MediaError above 5 %."""
+        tally, index = self.tally, self.stream.index_entries
+        if tally.damaged:
+            self.on_note(f"{tally.damaged} damaged packets skipped or patched")
+        # The index, not the header's count: an edit list may hide frames on purpose.
+        expected = sum(not entry.is_discard for entry in index)
+        if tally.packets < len(index):
+            self.on_note(f"the file is cut short: {tally.frames} of {expected} frames")
+            return
+        # In MP4 one packet is one frame. A lost key frame takes others with it, unnoticed so far.
+        lost = expected - tally.frames if "mp4" in self.container.format.name else 0
+        if lost > max(2, _DAMAGE_LIMIT * expected):
+            raise MediaError(
+                f"{self.path}: only {tally.frames} of {expected} frames can be decoded, the rest "
+                "is damaged; get the file again"
+            )
+
+    def resized(self, size: tuple[int, int], to: tuple[int, int], time: Fraction) -> None:
+        if size not in self.sizes:
+            self.sizes.add(size)
+            self.on_note(
+                f"frames of {size[0]}x{size[1]} from {float(time):.2f} s on are fitted into "
+                f"{to[0]}x{to[1]} with bars"
+            )
+
+
+def time_of(picture: av.VideoFrame) -> Fraction:
+    """Presentation time on the file's own clock, in seconds; 0 where it has no stamp."""
+    return (picture.pts or 0) * picture.time_base if picture.time_base else Fraction(0)

@@ -1,0 +1,104 @@
+"""The encoder of a video: which pixel format, depth and options, from what was asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from relight.errors import InputError
+from relight.media.clip import VideoInfo
+from relight.media.formats import CODECS, Codec, format_of
+from relight.media.options import Encoding
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a video is encoded with."""
+
+    codec: Codec
+    name: str  # in formats.CODECS
+    pix_fmt: str
+    depth: int  # bits a channel
+    alpha: bool
+    options: dict[str, str]
+
+    @property
+    def is_rgb(self) -> bool:
+        return av.VideoFormat(self.pix_fmt, 16, 16).is_rgb
+
+
+def check(path: str | os.PathLike, encoding: Encoding) -> None:
+    """Raise InputError where an encoding can't be had here: names, numbers, builds."""
+    encoding.check(path)
+    target = format_of(path)
+    if target is None or target.kind != "video":
+        return
+    codec = encoding.codec_for(path)
+    try:
+        known = av.Codec(codec.encoder, "w")
+    except av.codec.codec.UnknownCodecError:
+        raise InputError(
+            f"codec {encoding.codec_name(path)}: this build of PyAV has no {codec.encoder}; "
+            f"use one of {', '.join(available(path))}"
+        ) from None
+    formats = [form.name for form in known.video_formats or ()]
+    if encoding.pix_fmt is not None and encoding.pix_fmt not in formats:
+        raise InputError(
+            f"pix-fmt {encoding.pix_fmt} is not one of {encoding.codec_name(path)}'s: "
+            f"{', '.join(formats)}"
+        )
+
+
+def available(path: str | os.PathLike) -> tuple[str, ...]:
+    """The codecs that this build of PyAV can write into a file of that name."""
+    return tuple(name for name in format_of(path).codecs if _is_built(CODECS[name].encoder))
+
+
+def _is_built(encoder: str) -> bool:
+    try:
+        av.Codec(encoder, "w")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+def choice(
+    path: Path, source: VideoInfo | None, size: tuple[int, int], encoding: Encoding
+) -> Choice:
+    """What frames of (width, height), read from `source`, are encoded with."""
+    name, codec = encoding.codec_name(path), encoding.codec_for(path)
+    if encoding.pix_fmt is not None:
+        parts = av.VideoFormat(encoding.pix_fmt, 16, 16).components
+        depth, alpha = max(8, *(part.bits for part in parts)), any(p.is_alpha for p in parts)
+        return Choice(codec, name, encoding.pix_fmt, depth, alpha, _options(codec, encoding))
+    alpha = bool(source and source.alpha and codec.alpha)
+    forms = codec.alpha if alpha else codec.pixels
+    if not alpha and (size[0] % 2 or size[1] % 2) and codec.odd is not None:
+        forms = codec.odd
+        if not forms:
+            raise InputError(
+                f"{path}: {size[0]}x{size[1]} has an odd side, which {name} can't hold; "
+                "use --codec h264, or an even size"
+            )
+    depth = encoding.depth_for(source.depth if source else 8, tuple(forms))
+    return Choice(codec, name, forms[depth], depth, alpha, _options(codec, encoding))
+
+
+def _options(codec: Codec, encoding: Encoding) -> dict[str, str]:
+    options = dict(codec.options)
+    if codec.crf is not None:
+        quality = codec.crf[2] if encoding.crf is None else encoding.crf
+        options[codec.quality] = str(quality)
+    if preset := encoding.preset or codec.default_preset:
+        options[codec.preset_option] = preset
+    return options
+
+
+def open_failed(choice: Choice, error: Exception) -> InputError:
+    """An encoder that is built in and doesn't start: mostly hardware that is not there."""
+    reason = getattr(error, "strerror", None) or error
+    hint = "" if choice.codec.linked else "; its hardware or driver is missing: use h264"
+    return InputError(f"codec {choice.name} can't be started here ({reason}){hint}")

@@ -1,0 +1,112 @@
+"""Animated GIF: 256 colours chosen anew for each frame, times in 1/100 s."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from relight.media.animation import last_delay_at
+from relight.media.clip import VideoInfo
+from relight.media.mux import Writer
+from relight.media.options import Encoding
+
+_FOR_EVER = 0
+
+
+class GifWriter(Writer):
+    """Animated GIF: silent; every frame keeps its time, the last one too, and the repeats."""
+
+    def __init__(
+        self,
+        part: Path,
+        path: Path,
+        source: VideoInfo | None,
+        *,
+        size: tuple[int, int],
+        fps: Fraction,
+        start: float,
+        encoding: Encoding,
+    ) -> None:
+        super().__init__(path, source, size=size, fps=fps, start=start, encoding=encoding)
+        self._part = part
+        self.alpha = bool(source and source.alpha)
+        plays = _FOR_EVER if source is None or source.plays is None else source.plays
+        # FFmpeg counts repeats: -1 is none.
+        loop = {0: 0, 1: -1}.get(plays, plays - 1)
+        self._out = av.open(str(part), "w", format="gif", container_options={"loop": str(loop)})
+        # Flag 0: whole frames. FFmpeg's frame differences compare palette indices, which say
+        # nothing when every frame has its own palette.
+        self._video = self._out.add_stream("gif", rate=fps, options={"gifflags": "0"})
+        self._video.width, self._video.height = size
+        self._video.pix_fmt = "pal8"
+        self._video.codec_context.time_base = Fraction(1, 100)
+        self._pts = -1
+        self._graph = self._palettes()
+
+    def _palettes(self) -> av.filter.Graph:
+        """A palette per frame: one for the whole clip would need the whole clip in memory."""
+        graph = av.filter.Graph()
+        source = graph.add_buffer(
+            width=self.size[0],
+            height=self.size[1],
+            format="rgba" if self.alpha else "rgb24",
+            time_base=Fraction(1, 100),
+        )
+        clear = f":reserve_transparent={int(self.alpha)}"
+        split, make = graph.add("split"), graph.add("palettegen", "stats_mode=single" + clear)
+        use, sink = graph.add("paletteuse", "new=1"), graph.add("buffersink")
+        source.link_to(split)
+        split.link_to(make, 0, 0)
+        split.link_to(use, 1, 0)
+        make.link_to(use, 0, 1)
+        use.link_to(sink)
+        graph.configure()
+        return graph
+
+    def _begin(self) -> None:
+        if self.source and self.source.has_audio:
+            self._note("a GIF holds no sound, left out")
+
+    def _put(
+        self,
+        image: np.ndarray,
+        alpha: np.ndarray | None,
+        time: Fraction,
+        duration: Fraction | None,
+    ) -> None:
+        if self.alpha:
+            alpha = np.full(image.shape[:2], 255, np.uint8) if alpha is None else alpha
+            image = np.dstack([image, alpha])
+        frame = av.VideoFrame.from_ndarray(image, "rgba" if self.alpha else "rgb24")
+        self._pts = frame.pts = max(round(time * 100), self._pts + 1)
+        frame.time_base = Fraction(1, 100)
+        self._graph.vpush(frame)
+        self._drain()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                frame = self._graph.vpull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            frame.duration = max(1, round(100 / self.fps))
+            self._out.mux(self._video.encode(frame))
+
+    def _end(self, end: Fraction) -> None:
+        self._graph.vpush(None)
+        self._drain()
+        self._out.mux(self._video.encode(None))
+        self._out.close()
+        # FFmpeg gives the last frame the length of the one before it.
+        last = min(max(round(end * 100) - self._pts, 1), 65535)
+        with self._part.open("r+b") as file:
+            if at := last_delay_at(file):
+                file.seek(at)
+                file.write(struct.pack("<H", last))
+
+    def close(self) -> None:
+        self._out.close()

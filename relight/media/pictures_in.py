@@ -1,0 +1,168 @@
+"""The pixels of picture files: any mode, depth and profile -> sRGB, upright, alpha apart."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+from relight.errors import MediaError
+from relight.media.clip import PIXEL_LIMIT, check_size
+from relight.media.colour import MatrixProfile, linear_to_srgb
+from relight.media.depth import bled
+
+ORIENTATION = 0x0112  # EXIF and TIFF tag
+
+
+@dataclass
+class Pixels:
+    """A decoded picture, and what was done to it.
+
+    image: (H, W, 3) uint8, uint16 or float32; alpha: (H, W) of that type, or None.
+    """
+
+    image: np.ndarray
+    alpha: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def pixels(image: Image.Image, deep: bool, path: Path) -> Pixels:
+    """The current frame of an open picture, upright unless it is part of an animation."""
+    found = _deep(image, path) if deep else _plain(image)
+    orientation = 1
+    if not getattr(image, "is_animated", False) or image.format in ("MPO", "TIFF"):
+        orientation = image.getexif().get(ORIENTATION, 1) if image.format != "TIFF" else 1
+    found.image = _turned(found.image, orientation)
+    if found.alpha is not None:
+        found.alpha = _turned(found.alpha, orientation)
+        if found.alpha.min() == _top(found.alpha):
+            found.alpha = None  # nothing in it is transparent
+        else:
+            found.image = bled(found.image, found.alpha)
+    return found
+
+
+def _top(array: np.ndarray) -> float:
+    return {1: 255, 2: 65535}.get(array.dtype.itemsize, 1.0)
+
+
+def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
+    """An array set upright as its EXIF orientation (1 to 8) says."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return np.ascontiguousarray(array)
+
+
+def _plain(image: Image.Image) -> Pixels:
+    """8 bits a channel, by Pillow and Little CMS."""
+    profile, alpha = image.info.get("icc_profile"), None
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        alpha = np.array(image.getchannel("A"))
+        image = image.convert("RGB")  # drops alpha, keeps the colour under it
+    elif image.mode in ("P", "PA", "1", "YCbCr", "HSV"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    notes: list[str] = []
+    if profile:
+        image = _to_srgb(image, profile, notes)
+    elif image.mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        image = ImageCms.profileToProfile(image, lab, _srgb(), outputMode="RGB")
+    return Pixels(np.array(image.convert("RGB")), alpha, notes)
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
+    """Convert by the embedded colour profile; phones and cameras write wider ones than sRGB."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if image.mode == "L":  # by one curve, so that grey stays grey to the code
+            curve = MatrixProfile(profile)
+            if source.profile.xcolor_space.strip() != "GRAY" or curve.is_srgb:
+                return image
+            image = Image.fromarray(curve.to_srgb(np.array(image.convert("RGB"))))
+        elif source.profile.xcolor_space.strip() == "RGB" and _is_srgb(profile):
+            return image
+        else:
+            image = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        notes.append("its colour profile can't be used: the numbers are taken as sRGB")
+        return image
+    notes.append(f"colours converted from {_name(source)} to sRGB")
+    return image
+
+
+def _is_srgb(profile: bytes) -> bool:
+    try:
+        return MatrixProfile(profile).is_srgb
+    except ValueError:
+        return False
+
+
+def _name(profile: ImageCms.ImageCmsProfile) -> str:
+    """What a profile calls itself, in a few words."""
+    return " ".join((profile.profile.profile_description or "its own profile").split())[:60]
+
+
+def _deep(image: Image.Image, path: Path) -> Pixels:
+    """More than 8 bits a channel, by OpenCV, which keeps them."""
+    try:
+        array = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise MediaError(f"{path}: a damaged image ({error.err}); get it again") from None
+    if array is None:
+        raise MediaError(f"{path}: a damaged image; get it again")
+    array = np.atleast_3d(array)
+    if array.dtype not in (np.uint8, np.uint16):
+        array = array.astype(np.float32)
+    channels = array.shape[2]
+    alpha = np.ascontiguousarray(array[..., -1]) if channels in (2, 4) else None
+    colour = array[..., :3][..., ::-1] if channels >= 3 else np.repeat(array[..., :1], 3, 2)
+    found = Pixels(np.ascontiguousarray(colour), alpha)
+    profile = image.info.get("icc_profile")
+    if profile and found.image.dtype != np.float32 and not _is_srgb(profile):
+        try:
+            matrix = MatrixProfile(profile)
+        except ValueError:
+            found.notes.append("its colour profile can't be used at 16 bits: taken as sRGB")
+        else:
+            found.image = matrix.to_srgb(found.image)
+            name = _name(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+            found.notes.append(f"colours converted from {name} to sRGB")
+    return found
+
+
+def read_exr(path: Path) -> Pixels:
+    """An OpenEXR picture: linear light -> sRGB-encoded float32, highlights above 1 kept."""
+    with av.open(
+        str(path.absolute()),
+        format="exr_pipe",
+        container_options={"protocol_whitelist": "file"},
+    ) as container:
+        stream = container.streams.video[0]
+        check_size(path, stream.codec_context.width, stream.codec_context.height)
+        stream.codec_context.options = {"max_pixels": str(PIXEL_LIMIT)}
+        frame = next(container.decode(stream))
+        names = [part.is_alpha for part in frame.format.components]
+        grey = frame.format.name.startswith("gray")
+        form = "grayf32le" if grey else "gbrapf32le" if any(names) else "gbrpf32le"
+        array = frame.reformat(format=form).to_ndarray()
+    if grey:
+        return Pixels(linear_to_srgb(np.repeat(array[..., None], 3, 2)).astype(np.float32))
+    alpha = np.ascontiguousarray(array[..., 3]) if any(names) else None
+    linear = array[..., :3]
+    if alpha is not None:  # OpenEXR's colours are premultiplied
+        linear = linear / np.where(alpha > 1e-6, alpha, 1)[..., None]
+    return Pixels(linear_to_srgb(linear).astype(np.float32), alpha)

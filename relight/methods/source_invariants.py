@@ -1,0 +1,125 @@
+"""What holds in the source and must hold in the result: grey, flat areas, letterbox bars, depth.
+
+A diffusion model knows none of these: it tints a black-and-white page, draws grain on a blank
+wall, and lights the bars of a film. Each function takes the result and the source it was made of,
+(H, W, 3) and (h, w, 3) of any depth (uint8, uint16, float32), and gives the result back, mended.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from relight.media.depth import like, to_float, to_uint8
+
+GREY_CODES = 2  # of 255: how far channels may lie apart in what counts as grey (video chroma)
+FLAT_CODES = 1  # of 255: how much pixels may differ in what counts as flat
+FLAT_RADIUS = 4  # source pixels around one that must be flat too
+BLACK_CODES = 8  # of 255: the brightest pixel of a letterbox bar
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # BT.709
+
+
+def finished(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """An enlarged picture, float32 in [0, 1], made true to its source, as the source's type.
+
+    Fine levels that the model didn't see come back, flat areas are the source's, grey is grey.
+    """
+    result = keep_flat(keep_depth(result, source), source)
+    return like(keep_grey(result, source), source)
+
+
+def at_depth(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """An enlarged picture, float32 in [0, 1], as the source's type, otherwise as it is."""
+    return like(keep_depth(result, source), source)
+
+
+def keep_depth(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Add what 8 bits left out of a deep source (levels between codes, highlights above 1)."""
+    if source.dtype == np.uint8:
+        return result
+    lost = to_float(source) - to_float(to_uint8(source))
+    return result + _scaled(lost, result)
+
+
+def keep_grey(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Equal channels where the whole source has them.
+
+    >>> grey, tinted = np.full((4, 4, 3), 90, np.uint8), np.full((8, 8, 3), 90, np.uint8)
+    >>> tinted[..., 0] = 120
+    >>> keep_grey(tinted, grey)[0, 0].tolist()
+    [96, 96, 96]
+    """
+    if not is_grey(source):
+        return result
+    luma = to_float(result) @ _LUMA
+    return like(np.repeat(luma[..., None], 3, axis=2), result)
+
+
+def is_grey(image: np.ndarray) -> bool:
+    """Do the channels agree everywhere, but for the rounding of a video's chroma?"""
+    small = to_uint8(image).astype(np.int16)
+    return bool((small.max(axis=2) - small.min(axis=2)).max() <= GREY_CODES)
+
+
+def keep_flat(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """The source's own values where it is flat in a wide surrounding.
+
+    >>> wall, grainy = np.full((16, 16, 3), 90, np.uint8), np.full((32, 32, 3), 90, np.uint8)
+    >>> grainy[::2] += 5
+    >>> np.unique(keep_flat(grainy, wall)).tolist()
+    [90]
+    """
+    mask = _flat(to_uint8(source))
+    if not mask.any():
+        return result
+    weight = cv2.resize(mask.astype(np.float32), result.shape[1::-1])[..., None]
+    own = _scaled(to_float(source), result)
+    return like(to_float(result) * (1 - weight) + own * weight, result)
+
+
+def _flat(image: np.ndarray) -> np.ndarray:
+    """(h, w) bool: no pixel nearby differs by more than FLAT_CODES."""
+    window = np.ones((2 * FLAT_RADIUS + 1,) * 2, np.uint8)
+    spread = cv2.subtract(cv2.dilate(image, window), cv2.erode(image, window))
+    return spread.max(axis=2) <= FLAT_CODES
+
+
+def keep_bars(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Letterbox and pillarbox bars as they are in a source of the same size.
+
+    >>> film = np.zeros((20, 20, 3), np.uint8)
+    >>> film[4:16] = 100
+    >>> keep_bars(np.full((20, 20, 3), 50, np.uint8), film)[[0, 3, 4, 19], 0, 0].tolist()
+    [0, 0, 50, 0]
+    """
+    top, bottom, left, right = bars(source)
+    if not any((top, bottom, left, right)):
+        return result
+    height, width = source.shape[:2]
+    kept = like(source, result).copy()
+    kept[top : height - bottom, left : width - right] = result[
+        top : height - bottom, left : width - right
+    ]
+    return kept
+
+
+def bars(image: np.ndarray) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right): rows and columns of black bars.
+
+    A bar has another of its size (within two pixels) on the other side: a dark sky has not.
+    """
+    bright = to_uint8(image).max(axis=2) > BLACK_CODES
+    if not bright.any():
+        return 0, 0, 0, 0
+    return *_pair(bright.any(axis=1)), *_pair(bright.any(axis=0))
+
+
+def _pair(used: np.ndarray) -> tuple[int, int]:
+    first, last = int(used.argmax()), int(used[::-1].argmax())
+    return (first, last) if min(first, last) >= 2 and abs(first - last) <= 2 else (0, 0)
+
+
+def _scaled(image: np.ndarray, result: np.ndarray) -> np.ndarray:
+    if image.shape == result.shape:
+        return image
+    return cv2.resize(image, result.shape[1::-1], interpolation=cv2.INTER_CUBIC)
