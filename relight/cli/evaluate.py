@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from relight.cli.terminal import say
 from relight.engine.inputs import MEDIA
 from relight.errors import InputError, MediaError, RelightError
+from relight.media.formats import READ
 
 if TYPE_CHECKING:
     from relight.engine.scoring import Scores
@@ -127,7 +128,7 @@ def _is_of(result: str, source: str) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in MEDIA and p.is_file())
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in READ and p.is_file())
     if not found:
         raise InputError(f"the folder {folder} holds no clips or pictures")
     return found

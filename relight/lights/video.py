@@ -82,7 +82,7 @@ class _Reader:
         while self.next is not None and self.next.time <= seconds:
             self.shown, self.next = self.next, next(self.frames, None)
         assert self.shown is not None
-        return self.shown.image
+        return media.to_uint8(self.shown.flat())
 
     def _open(self, seconds: float) -> None:
         """Begin a little before a time, or at the start where there is no frame so near."""
