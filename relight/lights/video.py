@@ -81,8 +81,10 @@ class _Reader:
             self._open(seconds)
         while self.next is not None and self.next.time <= seconds:
             self.shown, self.next = self.next, next(self.frames, None)
+        from relight.media import to_uint8
+
         assert self.shown is not None
-        return media.to_uint8(self.shown.flat())
+        return to_uint8(self.shown.flat())
 
     def _open(self, seconds: float) -> None:
         """Begin a little before a time, or at the start where there is no frame so near."""
