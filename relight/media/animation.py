@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +27,22 @@ class Timeline:
     skip: int = 0
     delay_at: int | None = None  # in a GIF file: where its last delay is stored
 
+    def counts(self) -> Counter[Fraction]:
+        """How many frames have each duration; quick for hundreds of thousands of frames.
+
+        Equal durations are mostly one object (`shown`), which is counted without hashing it.
+        """
+        kinds = {id(duration): duration for duration in self.durations}
+        found: Counter[Fraction] = Counter()
+        for key, number in Counter(map(id, self.durations)).items():
+            found[kinds[key]] += number
+        return found
+
+    @property
+    def total(self) -> Fraction:
+        """Seconds that the whole animation lasts."""
+        return sum((each * number for each, number in self.counts().items()), Fraction(0))
+
 
 def timeline(path: Path, kind: str) -> Timeline:
     """The timeline of a file of that kind ("GIF", "PNG", "WEBP"); a damaged one ends early."""
@@ -32,16 +50,17 @@ def timeline(path: Path, kind: str) -> Timeline:
         return {"GIF": _gif, "PNG": _png, "WEBP": _webp}[kind](file)
 
 
-def shown(duration: Fraction) -> Fraction:
-    """How long browsers show a frame that asks for `duration`: 10 ms and less become 100.
+@lru_cache(maxsize=1024)
+def shown(number: int, of: int) -> Fraction:
+    """How long browsers show a frame that asks for number / of s: 10 ms and less become 100.
 
     Many files ask for 0, and are made with that in mind.
     """
-    return duration if duration > Fraction(1, 100) else Fraction(1, 10)
+    return Fraction(number, of) if 100 * number > of else Fraction(1, 10)
 
 
 def _gif(file: BinaryIO) -> Timeline:
-    found, delay = Timeline(), Fraction(0)
+    found, delay = Timeline(), 0
     file.seek(10)
     flags = _byte(file)
     file.seek(13 + _table(flags))
@@ -50,7 +69,7 @@ def _gif(file: BinaryIO) -> Timeline:
             at = file.tell()
             label, data = file.read(1), b"".join(_sub_blocks(file, keep=True))
             if label == b"\xf9" and len(data) >= 4:
-                delay = Fraction(struct.unpack_from("<H", data, 1)[0], 100)
+                delay = struct.unpack_from("<H", data, 1)[0]
                 found.delay_at = at + 3  # after the label, the block's size and its flags
             elif label == b"\xff" and data.startswith(b"NETSCAPE2.0\x01") and len(data) >= 14:
                 repeats = struct.unpack_from("<H", data, 12)[0]
@@ -60,8 +79,8 @@ def _gif(file: BinaryIO) -> Timeline:
             file.seek(_table(flags[0] if flags else 0) + 1, 1)
             for _ in _sub_blocks(file, keep=False):
                 pass
-            found.durations.append(shown(delay))
-            delay = Fraction(0)
+            found.durations.append(shown(delay, 100))
+            delay = 0
     return found
 
 
@@ -102,7 +121,7 @@ def _png(file: BinaryIO) -> Timeline:
             size -= 26
             number, of = struct.unpack_from(">HH", data, 20)
             found.skip = int(started and not found.durations) or found.skip
-            found.durations.append(shown(Fraction(number, of or 100)))
+            found.durations.append(shown(number, of or 100))
         started = started or name == b"IDAT"
         file.seek(max(size, 0) + 4, 1)
     return found
@@ -119,6 +138,6 @@ def _webp(file: BinaryIO) -> Timeline:
         elif name == b"ANMF":
             data = file.read(16).ljust(16, b"\0")
             milliseconds = int.from_bytes(data[12:15], "little")
-            found.durations.append(shown(Fraction(milliseconds, 1000)))
+            found.durations.append(shown(milliseconds, 1000))
         file.seek(after)
     return found

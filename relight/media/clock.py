@@ -39,16 +39,17 @@ class Clock:
         if stamp is None or not tick:
             return
         stream, begin = packet.stream_index, stamp * tick
+        shown = begin if packet.pts is None else packet.pts * tick
         length = (packet.duration or 0) * tick
         due = self._due.get(stream)
         if due is not None and not -BACK_SECONDS <= begin - due <= AHEAD_SECONDS:
-            self._jump(stream, begin, due)
+            self._jump(stream, shown, due)
         self._due[stream] = begin + length
         move = self._moves[self._part.setdefault(stream, 0)]
         ticks = round(move / tick)
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
-        self._end = max(self._end, begin + length + move)
+        self._end = max(self._end, shown + length + move)
 
     def _jump(self, stream: int, begin: Fraction, due: Fraction) -> None:
         part = self._part[stream] = self._part[stream] + 1

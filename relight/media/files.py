@@ -79,7 +79,10 @@ def read(
     else:
         path = _regular_file(path)
         kind = stills.kind_of(path)
-        found = stills.read(path, kind, how) if kind else demux.read(path, start, how, on_note)
+        if kind:
+            found = stills.read(path, kind, how, on_note)
+        else:
+            found = demux.read(path, start, how, on_note)
     if how.conversion == "ffmpeg":
         found = (replace(f, image=to_uint8(f.flat()), alpha=None) for f in found)
     return _cut(path, found, start, frames, "image" if kind else "file")
@@ -257,8 +260,9 @@ def _picture_writer(path: Path, source: VideoInfo | None) -> type[Writer]:
     if suffix == ".gif":
         return GifWriter
     animated = source is not None and source.kind == "animation"
+    single = source is not None and source.kind == "picture"
     # A .png is taken for one picture unless it comes from an animation.
-    if target.animation and (animated or suffix != ".png"):
+    if target.animation and not single and (animated or suffix != ".png"):
         return pictures_out.AnimationWriter
     return pictures_out.StillWriter
 

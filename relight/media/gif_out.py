@@ -70,6 +70,8 @@ class GifWriter(Writer):
     def _begin(self) -> None:
         if self.source and self.source.has_audio:
             self._note("a GIF holds no sound, left out")
+        if self.source and self.source.kind == "picture":
+            self._note("a GIF holds no tags: EXIF and others are left out, if there are any")
 
     def _put(
         self,

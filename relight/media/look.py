@@ -212,9 +212,17 @@ def to_pixels(picture: av.VideoFrame, look: Look) -> tuple[np.ndarray, np.ndarra
         image = image[:, ::-1]
     if look.flip:
         image = image[::-1]
-    alpha = np.ascontiguousarray(image[..., 3]) if look.alpha else None
+    alpha = _whole(image[..., 3], look.depth) if look.alpha else None
     image = _to_bt709(np.ascontiguousarray(image[..., :3]), look)
     return (image, None) if alpha is None else (bled(image, alpha), alpha)
+
+
+def _whole(alpha: np.ndarray, depth: int) -> np.ndarray:
+    """Alpha to the full range: FFmpeg leaves 10 bits' highest value short of 16 bits'."""
+    if not 8 < depth < 16:
+        return np.ascontiguousarray(alpha)
+    top = ((1 << depth) - 1) << (16 - depth)
+    return np.minimum(alpha.astype(np.uint32) * 65535 // top, 65535).astype(np.uint16)
 
 
 def _to_bt709(image: np.ndarray, look: Look) -> np.ndarray:

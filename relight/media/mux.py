@@ -266,6 +266,7 @@ class VideoWriter(Writer):
             dst_color_range=ColorRange.JPEG if rgb else ColorRange.MPEG,
             interpolation=EXACT,
         )
+        frame.color_primaries = frame.color_trc = 1  # ProRes takes them from here
         frame.pts = round(time / _TICK)
         frame.time_base = _TICK
         frame.duration = round(1 / self.fps / _TICK)

@@ -31,12 +31,12 @@ class Pixels:
     notes: list[str] = field(default_factory=list)
 
 
-def pixels(image: Image.Image, deep: bool, path: Path) -> Pixels:
-    """The current frame of an open picture, upright unless it is part of an animation."""
+def pixels(image: Image.Image, deep: bool, path: Path, upright: bool) -> Pixels:
+    """The current frame of an open picture, turned by its EXIF orientation if `upright`."""
     found = _deep(image, path) if deep else _plain(image)
     orientation = 1
-    if not getattr(image, "is_animated", False) or image.format in ("MPO", "TIFF"):
-        orientation = image.getexif().get(ORIENTATION, 1) if image.format != "TIFF" else 1
+    if upright and image.format != "TIFF":  # Pillow turns TIFF by itself
+        orientation = image.getexif().get(ORIENTATION, 1)
     found.image = _turned(found.image, orientation)
     if found.alpha is not None:
         found.alpha = _turned(found.alpha, orientation)
@@ -165,4 +165,7 @@ def read_exr(path: Path) -> Pixels:
     linear = array[..., :3]
     if alpha is not None:  # OpenEXR's colours are premultiplied
         linear = linear / np.where(alpha > 1e-6, alpha, 1)[..., None]
-    return Pixels(linear_to_srgb(linear).astype(np.float32), alpha)
+    found = Pixels(linear_to_srgb(linear).astype(np.float32), alpha)
+    if alpha is not None:
+        found.image = bled(found.image, alpha)
+    return found

@@ -62,6 +62,9 @@ class PictureWriter(Writer):
             for name, there in self._tags.held().items()
             if there and name not in self._target.metadata
         ]
+        if "EXIF" in lost and self._target.muxer == "TIFF":
+            lost.remove("EXIF")
+            self._note("of the EXIF tags, TIFF keeps description, camera, date, artist and rights")
         if lost:
             self._note(f"{', '.join(lost)} left out: {self._target.name} does not hold them")
         if self._tags.placed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from importlib import import_module
@@ -16,7 +16,7 @@ from relight.errors import MediaError
 from relight.media.animation import Timeline, shown, timeline
 from relight.media.clip import DEFAULT_FPS, PIXEL_LIMIT, Frame, VideoInfo, check_size
 from relight.media.options import Reading
-from relight.media.pictures_in import ORIENTATION, Pixels, pixels, read_exr
+from relight.media.pictures_in import ORIENTATION, pixels, read_exr
 
 _MAGIC = {  # how files of each kind begin; Pillow's names
     "PNG": (b"\x89PNG",),
@@ -59,12 +59,12 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
         times = _timeline(path, kind, image)
         count = max(len(times.durations), 1)
         check_size(path, image.width, image.height, count)
-        deep = _depth(path, image)
+        deep = _depth(path, image, times)
         animated = count > 1
         width, height = image.size
         if not animated and kind != "TIFF" and image.getexif().get(ORIENTATION, 1) >= 5:
             width, height = height, width
-        total = sum(times.durations) or 1 / DEFAULT_FPS
+        total = times.total or 1 / DEFAULT_FPS
         return VideoInfo(
             path=path,
             width=width,
@@ -85,30 +85,36 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
         )
 
 
-def read(path: Path, kind: str, how: Reading) -> Iterator[Frame]:
+def read(
+    path: Path, kind: str, how: Reading, on_note: Callable[[str], None] = lambda note: None
+) -> Iterator[Frame]:
     """Yield the frames of a picture file, one in memory at a time."""
     if kind == "EXR":
         found = read_exr(path)
         yield Frame(found.image, Fraction(0), found.alpha)
         return
+    noted: set[str] = set()
+
+    def frame(index: int, time: Fraction, duration: Fraction | None) -> Frame:
+        if times.durations:
+            image.seek(index + times.skip)
+        found = pixels(image, deep, path, upright=not times.durations)
+        for note in found.notes:
+            if note not in noted:
+                on_note(note)
+            noted.add(note)
+        return Frame(found.image, time, found.alpha, duration)
+
     with _open(path, kind) as image:
         if hdr := _hdr(path, kind):
             raise MediaError(f"{path}: HDR ({hdr}) pictures are not read; convert it to SDR first")
         times = _timeline(path, kind, image)
         check_size(path, image.width, image.height, max(len(times.durations), 1))
-        deep = _depth(path, image) > 8
-        if len(times.durations) < 2:
-            yield _frame(pixels(image, deep, path), Fraction(0), None)
-            return
+        deep = _depth(path, image, times) > 8
         time = Fraction(0)
-        for index, duration in enumerate(times.durations):
-            image.seek(index + times.skip)
-            yield _frame(pixels(image, False, path), time, duration)
-            time += duration
-
-
-def _frame(found: Pixels, time: Fraction, duration: Fraction | None) -> Frame:
-    return Frame(found.image, time, found.alpha, duration)
+        for index, duration in enumerate(times.durations or [None]):
+            yield frame(index, time, duration)
+            time += duration or 0
 
 
 @contextmanager
@@ -148,14 +154,14 @@ def _timeline(path: Path, kind: str, image: Image.Image) -> Timeline:
         return found if len(found.durations) > 1 else Timeline()
     if kind == "AVIF" and (count := getattr(image, "n_frames", 1)) > 1:
         image.load()  # the first frame: it stands for the others' duration
-        each = shown(Fraction(int(image.info.get("duration") or 0), 1000))
+        each = shown(int(image.info.get("duration") or 0), 1000)
         return Timeline([each] * count, 0)
     return Timeline()
 
 
-def _depth(path: Path, image: Image.Image) -> int:
+def _depth(path: Path, image: Image.Image, times: Timeline) -> int:
     """Bits a channel that are read: 8 or 16, or 32 for floating point."""
-    if getattr(image, "is_animated", False) and image.format not in ("TIFF", "MPO"):
+    if times.durations:
         return 8
     if image.format == "PNG":
         with path.open("rb") as file:
@@ -197,7 +203,7 @@ def _notes(
         if (others := _others(image)) > 0:
             what = "picture (a preview or a gain map)" if others == 1 else "pictures or pages"
             notes.append(f"the first is taken; its file holds {others} more {what}")
-    elif len(set(times.durations)) > 1:
+    elif len(times.counts()) > 1:
         notes.append("variable frame rate: its time stamps are kept")
     if hdr := _hdr(path, kind):
         notes.append(f"HDR ({hdr}): not read, convert it to SDR first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Callable
@@ -74,7 +75,7 @@ class Copied:
         # MP4 and MOV hide what lies before time 0 by an edit list. Matroska has none: there an
         # early packet would push the pictures off their 0.
         self._hides_early = suffix in (".mp4", ".mov")
-        self._due: int | None = None  # stamps must rise in the container
+        self._due: Fraction | None = None  # seconds: stamps must rise in the container
         self._same_kind = suffix in (".mkv", ".webm") and "matroska" in stream.container.format.name
 
     def take(self, packet: av.Packet, begin: Fraction, end: Fraction) -> list[av.Packet]:
@@ -93,9 +94,11 @@ class Copied:
             return []
         stamp = round(begin / tick)
         late = packet.pts - packet.dts if None not in (packet.pts, packet.dts) else 0
-        stamp = stamp if self._due is None else max(stamp, self._due + late)
+        if self._due is not None:
+            stamp = max(stamp, math.ceil(self._due / tick) + late)
         packet.pts, packet.dts = stamp, stamp - late
-        self._due = packet.dts + (not self.is_text)
+        if not self.is_text:  # the container's own tick may be coarser
+            self._due = packet.dts * tick + 2 * max(tick, self._to.time_base or tick)
         packet.stream = self._to
         return [packet]
 
@@ -131,6 +134,7 @@ class Encoded:
         self._to = out.add_stream(codec, rate=rate, layout=layout)
         self._to.codec_context.bit_rate = 96_000 * self._to.codec_context.layout.nb_channels
         self._to.metadata.update(_said(stream))
+        self._due = -(1 << 60)  # the next packet's stamp at least
         sample, length = ("flt", 960) if name == "Opus" else ("fltp", 1024)
         self._resampler = av.AudioResampler(sample, layout, rate, frame_size=length)
 
@@ -154,10 +158,19 @@ class Encoded:
         return packets
 
     def flush(self) -> list[av.Packet]:
-        return self._encode(self._resampler.resample(None)) + self._to.encode(None)
+        return self._encode(self._resampler.resample(None)) + self._rising(self._to.encode(None))
 
     def _encode(self, frames: list[av.AudioFrame]) -> list[av.Packet]:
-        return [packet for frame in frames for packet in self._to.encode(frame)]
+        return self._rising([packet for frame in frames for packet in self._to.encode(frame)])
+
+    def _rising(self, packets: list[av.Packet]) -> list[av.Packet]:
+        """Packets with stamps that rise, also where the source's clock was put in order."""
+        for packet in packets:
+            if packet.dts is not None:
+                late = max(self._due - packet.dts, 0)
+                packet.pts, packet.dts = packet.pts + late, packet.dts + late
+                self._due = packet.dts + 1
+        return packets
 
 
 def _opus_layout(channels: int) -> str:
