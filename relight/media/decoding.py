@@ -39,7 +39,8 @@ class Source:
     path: Path
     conversion: Conversion = "exact"
     on_note: OnNote = lambda note: None
-    sound_end: Fraction = Fraction(0)  # on the file's clock, seconds
+    picture_end: Fraction = Fraction(0)  # on the file's clock, seconds
+    sound_end: Fraction = Fraction(0)
     tally: _Tally = field(default_factory=_Tally)
     sizes: set[tuple[int, int]] = field(default_factory=set)
 
@@ -61,9 +62,11 @@ class Source:
                 return
             if self.clock and packet.size:
                 self.clock.set(packet)
+            end = _end(packet)
             if packet.stream.index != self.stream.index:  # an empty one has no index itself
-                self._hear(packet)
+                self.sound_end = max(self.sound_end, end)
                 continue
+            self.picture_end = max(self.picture_end, end)
             for picture in self.decoded(packet):
                 self.tally.frames += 1
                 yield picture
@@ -100,12 +103,6 @@ class Source:
             return None
         return chain([landed], rest)
 
-    def _hear(self, packet: av.Packet) -> None:
-        stamp = packet.dts if packet.pts is None else packet.pts
-        if packet.size and stamp is not None:
-            end = (stamp + (packet.duration or 0)) * packet.time_base
-            self.sound_end = max(self.sound_end, end)
-
     def _check(self) -> None:
         """Raise MediaError above 5 % damage; two packets are always forgiven."""
         tally = self.tally
@@ -141,6 +138,14 @@ class Source:
                 f"frames of {size[0]}x{size[1]} from {float(time):.2f} s on are fitted into "
                 f"{to[0]}x{to[1]} with bars"
             )
+
+
+def _end(packet: av.Packet) -> Fraction:
+    """When a packet's content is over, in seconds of the file's clock; 0 where it doesn't say."""
+    stamp = packet.dts if packet.pts is None else packet.pts
+    if not packet.size or stamp is None:
+        return Fraction(0)
+    return (stamp + (packet.duration or 0)) * packet.time_base
 
 
 def time_of(picture: av.VideoFrame) -> Fraction:

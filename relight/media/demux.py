@@ -80,7 +80,10 @@ def _frames(
         del picture
     if held is not None:
         time, picture, _ = held
-        own = (picture.duration or 0) * (picture.time_base or 0)
+        # The last one shown may not be the last one stored, which holds the length of the whole.
+        own = max(
+            (picture.duration or 0) * (picture.time_base or 0), source.picture_end - begin - time
+        )
         length = max(own, source.sound_end - begin - time)
         if length - own > _LONGER:
             source.on_note(

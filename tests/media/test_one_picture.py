@@ -1,0 +1,135 @@
+"""A header or a first frame never stands for the whole file."""
+
+import builtins
+import subprocess
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from relight.errors import MediaError
+from relight.media import probe, read, stills
+
+from .heif import heic
+from .making import clip, copy, encode, number_of, one_line
+
+
+def picture(height=64, width=96):
+    y, x = np.mgrid[0:height, 0:width]
+    return np.dstack([x * 2, y * 3, 128 + 0 * x]).astype(np.uint8)
+
+
+def test_a_jpeg_with_a_preview_is_one_photograph(here):
+    image = Image.fromarray(picture())
+    small = image.resize((48, 32))
+    image.save("a.jpg", format="MPO", save_all=True, append_images=[small, image])
+    info = probe("a.jpg")
+    assert (info.kind, info.frames, info.width, info.height) == ("picture", 1, 96, 64)
+    assert any("2 more pictures" in note for note in info.notes)
+    (frame,) = read("a.jpg")
+    assert np.abs(frame.image.astype(int) - picture()).mean() < 3
+
+
+def test_pages_of_a_tiff_are_no_film(here):
+    image = Image.fromarray(picture())
+    image.save("a.tif", save_all=True, append_images=[image.resize((9, 9))] * 3)
+    info = probe("a.tif")
+    assert info.frames == 1 and any("first is taken" in note for note in info.notes)
+    (frame,) = read("a.tif")
+    assert np.array_equal(frame.image, picture())
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 2), (3, 1)])
+def test_heic_is_read_whole(here, columns, rows):
+    pytest.importorskip("pi_heif")
+    image = picture(64 * rows, 64 * columns)
+    heic("a.heic", image, columns, rows)
+    info, (frame,) = probe("a.heic"), list(read("a.heic"))
+    assert (info.width, info.height) == image.shape[1::-1]
+    assert np.abs(frame.image.astype(int) - image).mean() < 4  # 4:2:0, but every tile in its place
+    copy("a.heic", "b.png")
+    assert next(read("b.png")).image.shape == image.shape
+
+
+def test_heic_without_its_library_is_refused_by_name(here, monkeypatch):
+    heic("a.mp4", picture(64, 128), 2, 1)  # the name lies: FFmpeg would give one tile of it
+    real = builtins.__import__
+
+    def missing(name, *rest, **more):
+        if name in ("pi_heif", "pillow_heif"):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setattr(stills, "import_module", missing)
+    with pytest.raises(MediaError, match=r"relight\[heif\]") as error:
+        probe("a.mp4")
+    one_line(error)
+
+
+def test_avif_is_read_whole(here):
+    Image.fromarray(picture()).save("a.avif", quality=90)
+    info = probe("a.avif")
+    assert (info.kind, info.width, info.height) == ("picture", 96, 64)
+    assert np.abs(next(read("a.avif")).image.astype(int) - picture()).mean() < 4
+
+
+def test_avif_stored_as_a_grid_is_read_whole(here):
+    """libavif's own encoder makes grids; Debian's ffmpeg reads one tile of such a file."""
+    try:
+        made = subprocess.run(["avifenc", "--help"], capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("needs avifenc (Debian's libavif-bin)")
+    assert made.returncode == 0
+    image = np.tile(picture(), (4, 4, 1))[:256, :384]
+    Image.fromarray(image).save("a.png")
+    grid = ["avifenc", "-q", "90", "--grid", "2x2", "a.png", "a.avif"]
+    subprocess.run(grid, check=True, capture_output=True)
+    assert np.abs(next(read("a.avif")).image.astype(int) - image).mean() < 6
+
+
+def test_a_size_that_changes_midway_gets_bars(here):
+    for name, size in (("a.ts", (64, 48)), ("b.ts", (96, 48))):
+        clip(name, 10, size)
+    Path("c.ts").write_bytes(Path("a.ts").read_bytes() + Path("b.ts").read_bytes())
+    notes = []
+    frames = list(read("c.ts", on_note=notes.append))
+    assert {f.image.shape for f in frames} == {(48, 64, 3)}
+    assert any("96x48" in note and "bars" in note for note in notes)
+    wide = frames[-1].image  # 96x48 fits as 64x32: eight rows of black above and below
+    assert wide[:7].max() < 3 and wide[-7:].max() < 3 and wide[10:38].min() > 10
+    assert number_of(wide[:-8]) == 9
+
+
+def test_colour_tags_that_change_midway_are_honoured(here):
+    """The same grey-free colour, once in full and once in limited range."""
+    image = np.full((48, 64, 3), (200, 60, 90), np.uint8)
+    for name, range in (("a.ts", 1), ("b.ts", 2)):
+        with av.open(name, "w") as out:
+            stream = out.add_stream("libx264", rate=25, options={"crf": "1"})
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+            stream.codec_context.color_range = range
+            stream.codec_context.colorspace = 1
+            for index in np.arange(6):
+                frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(
+                    format="yuv444p",
+                    src_color_range=2,
+                    dst_color_range=range,
+                    dst_colorspace="itu709",
+                )
+                frame.pts, frame.color_range, frame.colorspace = int(index), range, 1
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    Path("c.ts").write_bytes(Path("a.ts").read_bytes() + Path("b.ts").read_bytes())
+    frames = list(read("c.ts", on_note=lambda note: None))
+    assert len(frames) == 12
+    assert all(np.abs(f.image.astype(int) - image).max() <= 3 for f in frames)
+
+
+def test_notes_say_what_was_done(here):
+    encode("a.mp4", [np.zeros((48, 64, 3), np.uint8)] * 2, turn={"degrees": -90, "hflip": False})
+    assert probe("a.mp4").notes == ("rotated 90 degrees clockwise",)
+    copy("a.mp4", "b.mp4")
+    assert probe("b.mp4").notes == ()
