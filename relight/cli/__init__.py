@@ -27,6 +27,7 @@ from relight.engine.failures import Outcome, explain, run_safely
 from relight.engine.inputs import pair_up
 from relight.errors import Cancelled, InputError
 from relight.jobs import Compute, Job, RelightJob, UpscaleJob
+from relight.jobs.base import Delivery
 from relight.jobs.files import JOB_FILES, overlaid, read_job
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ app = App(
 def _options(job: type[RelightJob], without: set[str]) -> type:
     """A dataclass with a job's fields, all optional: what was not given is left to the job file."""
     fields = []
-    for name, field in job.model_fields.items():
-        if name in without:
-            continue
+    # A job's own fields first, then those of reading and writing files.
+    names = [name for name in job.model_fields if name not in without]
+    for name in sorted(names, key=lambda name: name in Delivery.model_fields):
+        field = job.model_fields[name]
         default = field.get_default()
         help = field.description
         if not field.is_required() and default not in (None, False, []):
@@ -246,8 +248,22 @@ def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: ob
         if output is not None:
             stored["output"] = output
         return [kind.make(**stored)]
-    pairs = pair_up(inputs, output)
+    as_clip = bool(given.get("as_clip"))
+    pairs = pair_up(inputs, output, as_clip=as_clip, on_note=lambda note: say(f"note: {note}"))
+    if not given.get("overwrite") and len(pairs) > 1:
+        pairs = _not_done(pairs)
     return [kind.make(input=source, output=target, **given) for source, target in pairs]
+
+
+def _not_done(pairs: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """Those of many whose output is not there yet: a run that was stopped goes on."""
+    done = [target for _, target in pairs if target.exists()]
+    if done:
+        names = ", ".join(target.name for target in done[:5])
+        more = f" and {len(done) - 5} more" if len(done) > 5 else ""
+        count = f"{len(done)} of {len(pairs)}"
+        say(f"note: {count} skipped, they exist ({names}{more}); -y makes them again")
+    return [pair for pair in pairs if pair[1] not in done]
 
 
 def _run_all(jobs: list[Job], runner: Callable[[], Run], shown: Shown) -> int:

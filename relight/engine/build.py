@@ -30,9 +30,11 @@ from relight.engine.work import Work
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.lights import Light, MovingLight, NoLight, parse_light
 from relight.media import Frame, VideoInfo
+from relight.media.depth import like, to_uint8
 from relight.methods.carried_light import SIDE
 from relight.methods.diffuse_high import RECIPES
 from relight.methods.progressive_light_fusion import Recipe
+from relight.methods.source_invariants import at_depth, finished
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
 from relight.models.loader import Found, Model, Upscaler, load_model, load_upscaler
 from relight.relighters.ic_light import image_to_image_steps
@@ -200,8 +202,9 @@ def workflows(
     The frames of the last one are the result.
     """
     if isinstance(job, UpscaleJob):
-        source = Source(job.input, survey.times)
-        return (_upscaling(job, models.upscaling, (info.height, info.width), survey, source.open),)
+        upscaling = _upscaling(job, models.upscaling, info, survey)
+        mend = at_depth if job.recipe == "paper" else finished
+        return (replace(upscaling, mend=mend),)
     if job.recipe == "fast":
         flows = _lighting(job, models.relighting, info, survey, work)
     else:
@@ -215,8 +218,8 @@ def workflows(
     def relit(first: int) -> Iterator[Frame]:
         return flows[-1].frames(work.load, first)
 
-    size = info.height, info.width
-    return *flows, _upscaling(second, models.upscaling, size, survey, relit)
+    upscaling = _upscaling(second, models.upscaling, info, survey)
+    return *flows, replace(upscaling, source=Buffered(relit))
 
 
 def seen_by(job: Job, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
@@ -245,7 +248,9 @@ def small_scale(info: VideoInfo, side: int) -> Scale:
     size = max(round(info.width * shrink), 1), max(round(info.height * shrink), 1)
 
     def scale(image: np.ndarray) -> np.ndarray:
-        return image if shrink == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        if shrink < 1:
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return to_uint8(image)
 
     return scale
 
@@ -336,16 +341,20 @@ def _light(job: RelightJob) -> Light:
 def _upscaling(
     job: UpscaleJob,
     upscaler: Upscaler,
-    before: Size,
+    info: VideoInfo,
     survey: Survey,
-    open: Callable[[int], Iterator[Frame]],
 ) -> Upscaling:
+    before = info.height, info.width
+    originals = Source(job.input, survey.times, job.reading)
     return Upscaling(
         job=job,
         sizes=stage_sizes(before, target_size(job, before)),
         chunks=upscale_chunks(job, upscaler, before, len(survey.times)),
         times=survey.times,
-        source=Buffered(open),
+        source=Buffered(originals.open),
+        originals=originals.open,
+        mend=like,
+        deep=max(info.depth, job.depth or 8) > 8,
         upscaler=upscaler,
     )
 

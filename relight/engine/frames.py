@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from relight import media
-from relight.media import Frame
+from relight.media import Frame, Reading
 
 
 class FrameSource(Protocol):
@@ -23,11 +23,11 @@ class Source:
     """The frames of a file.
 
     Args:
-        path: the file. times: of its frames, as a survey found them.
+        path: the file. times: of its frames, as a survey found them. how: it is read.
     """
 
-    def __init__(self, path: Path, times: Sequence[Fraction]) -> None:
-        self.path, self.times = path, times
+    def __init__(self, path: Path, times: Sequence[Fraction], how: Reading = Reading()) -> None:  # noqa: B008 - frozen
+        self.path, self.times, self.how = path, times, how
 
     def open(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
         """Stream frames `first` to `last`."""
@@ -35,7 +35,11 @@ class Source:
         if first >= last:
             return iter(())
         # A decoder that starts in the middle is asked for the exact time it was found at.
-        return media.read(self.path, start=float(self.times[first]), frames=last - first)
+        start, count = float(self.times[first]), last - first
+        # The survey has noted all there is to say.
+        return media.read(
+            self.path, start=start, frames=count, how=self.how, on_note=lambda note: None
+        )
 
 
 class Buffered:

@@ -19,6 +19,7 @@ from relight.engine.references import Still
 from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
 from relight.lights import Light
+from relight.media import to_uint8
 from relight.methods.carried_light import reference_light
 from relight.methods.gain_and_glow import (
     GainGlow,
@@ -128,8 +129,8 @@ class Keys:
 
     def _preview(self, number: int, relit: Tensor) -> np.ndarray:
         index = self.clip.survey.seen[number]
-        source = Source(self.clip.job.input, self.clip.survey.times)
-        frame = next(source.open(index, index + 1)).image
+        source = Source(self.clip.job.input, self.clip.survey.times, self.clip.job.reading)
+        frame = to_uint8(next(source.open(index, index + 1)).image)
         return glimpse(frame, self.framing.scale(frame), relit, True)
 
 

@@ -63,7 +63,7 @@ class Lighting:
         """Frames from index `first` on, relit; `load` gives what was stored of a chunk."""
         seen = self.clip.survey.seen
         number = int(max(np.searchsorted(seen, first, "right") - 1, 0))
-        source = Source(self.clip.job.input, self.clip.survey.times)
+        source = Source(self.clip.job.input, self.clip.survey.times, self.clip.job.reading)
         load = _remembering(load)
         return transferred(source.open(first), self._lit(load, number), self.clip.scale)
 

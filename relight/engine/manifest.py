@@ -15,6 +15,8 @@ from relight.engine.work import Work
 from relight.errors import MediaError
 from relight.jobs import Job
 from relight.jobs.relight import split_reference
+from relight.media import Reading
+from relight.media.sequences import files_of, is_clip
 
 SCHEMA = 1
 """Version of the manifest and of the chunk files."""
@@ -23,9 +25,11 @@ WHOLE = 64 * 2**20
 BLOCK, BLOCKS = 2**20, 64
 FILE = "manifest.json"
 
+DELIVERED = frozenset({"codec", "crf", "pix_fmt", "preset", "keep_metadata", "matte"})
+"""Settings of the output file, which chunks know nothing of."""
 MANNER = frozenset({"devices", "work", "keep_work", "resume"})
 """Settings that say how a job is run, and change nothing of its result."""
-UNRELATED = MANNER | {"input", "output", "overwrite"}
+UNRELATED = MANNER | {"input", "output", "overwrite"} | DELIVERED
 """Settings in which two runs may differ that share chunks; the input is known by its content."""
 
 
@@ -125,6 +129,10 @@ def fingerprint(path: Path) -> str:
         MediaError: it can't be read.
     """
     digest = hashlib.sha256()
+    if is_clip(path, Reading(as_clip=True)):
+        for file in files_of(path):
+            digest.update(f"{file.name} {fingerprint(file)}\n".encode())
+        return digest.hexdigest()
     try:
         size = path.stat().st_size
         digest.update(str(size).encode())

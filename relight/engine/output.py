@@ -49,8 +49,10 @@ def checked(job: Job) -> media.VideoInfo:
         InputError: the output exists, or is the input; the start is past the end.
         MediaError: the input can't be read.
     """
-    info = media.probe(job.input)
-    media.check_output(job.output, job.input, job.overwrite)
+    info = media.probe(job.input, job.reading)
+    media.check_output(job.output, job.input, job.overwrite, job.encoding)
+    if info.hdr and not job.tonemap:
+        raise MediaError(f"{job.input}: HDR ({info.hdr}): add --tonemap to map it to SDR")
     sidecar = sidecar_path(job.output)
     if len(sidecar.name.encode()) + len(".part") + 1 > LONGEST_NAME:
         raise InputError(

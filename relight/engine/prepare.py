@@ -6,6 +6,7 @@ from relight.engine.references import read_stills
 from relight.engine.sizes import possible_size
 from relight.errors import InputError
 from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.jobs.base import Delivery
 from relight.lights import resolve as resolve_light
 from relight.media import VideoInfo
 from relight.models import hub
@@ -62,5 +63,7 @@ def is_moving(job: Job, info: VideoInfo) -> bool:
 def upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
     """How the result of a relighting job is enlarged."""
     same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")
-    settings = {name: getattr(job, name) for name in (*same, "attention", "compile")}
+    settings = {
+        name: getattr(job, name) for name in (*same, "attention", "compile", *Delivery.model_fields)
+    }
     return UpscaleJob(model=upscaler, scale=job.upscale, **settings)

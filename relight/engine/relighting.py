@@ -28,10 +28,12 @@ from relight.engine.survey import SmallFrames, Survey
 from relight.engine.work import Work
 from relight.jobs import RelightJob
 from relight.lights import Light
-from relight.media import Frame
-from relight.methods.gain_and_glow import GainGlow, apply_light_uint8
+from relight.media import Frame, to_uint8
+from relight.media.depth import like, to_float
+from relight.methods.gain_and_glow import GainGlow, apply_light, apply_light_uint8
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.optical_flow import between
+from relight.methods.source_invariants import keep_bars
 from relight.models.loader import Model
 
 DRAWN = 0.06
@@ -69,7 +71,7 @@ class Relighting:
 
     def __post_init__(self) -> None:
         self.small = SmallFrames(self.work)
-        self.source = Source(self.job.input, self.survey.times)
+        self.source = Source(self.job.input, self.survey.times, self.job.reading)
 
     def compute(
         self,
@@ -122,17 +124,15 @@ class Relighting:
         self, load: Callable[[str], dict[str, np.ndarray]], first: int
     ) -> Iterator[Frame]:
         """The model's own frames, at the source's size."""
-        width, height = self.size
         frames = joined(self.chunks, lambda chunk: load(chunk.name), unpack, first)
-        for index, values in enumerate(frames, first):
-            image = (values * 255).round().clip(0, 255).astype(np.uint8)
-            larger = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-            yield Frame(image=larger, time=self.survey.times[self.survey.seen[index]])
+        for source, values in zip(self.source.open(first), frames, strict=False):
+            larger = cv2.resize(values, self.size, interpolation=cv2.INTER_CUBIC)
+            yield source.with_image(keep_bars(like(larger, source.image), source.image))
 
     def _peek(self, chunk: Chunk) -> Callable[[], np.ndarray]:
         """Reads the source frame of a window's last one, once it is asked for."""
         index = self.survey.seen[chunk.last - 1]
-        return functools.cache(lambda: next(self.source.open(index, index + 1)).image)
+        return functools.cache(lambda: to_uint8(next(self.source.open(index, index + 1)).flat()))
 
     def _show(
         self,
@@ -239,5 +239,14 @@ def transferred(
             small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
             weight = float((frame.time - a.time) / (b.time - a.time))
             light = between(a.light, b.light, a.small, small, b.small, weight)
-        image = apply_light_uint8(frame.image, GainGlow.from_planes(light))
-        yield Frame(image=image, time=frame.time)
+        image = lit_image(frame.image, GainGlow.from_planes(light))
+        yield frame.with_image(keep_bars(image, frame.image))
+
+
+def lit_image(image: np.ndarray, light: GainGlow) -> np.ndarray:
+    """(h, w, 3) of any depth under a light, as the same type; see `apply_light`."""
+    if image.dtype == np.uint8:
+        return apply_light_uint8(image, light)
+    source = torch.from_numpy(to_float(image)).permute(2, 0, 1)[None]
+    lit = apply_light(source, GainGlow.from_planes(light.planes[None]))[0]
+    return like(lit.permute(1, 2, 0).numpy(), image)

@@ -22,4 +22,4 @@ def restore(work: Work, device: str) -> tuple[Workflow, ...]:
         raise MediaError(f"{work.root} holds no run")
     job = KINDS[stored.kind].make(**stored.resolved)
     models = Loaders().load(job.model_copy(update={"device": device}), len(survey.times) > 1)
-    return workflows(job, models, media.probe(job.input), survey, work)
+    return workflows(job, models, media.probe(job.input, job.reading), survey, work)

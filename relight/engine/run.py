@@ -244,7 +244,15 @@ class Run:
         if found is None:
             job = self.job
             fps, scale = seen_by(job, self.models, self.info)
-            frames = ahead(media.read(job.input, start=job.start, frames=job.frames))
+            frames = ahead(
+                media.read(
+                    job.input,
+                    start=job.start,
+                    frames=job.frames,
+                    how=job.reading,
+                    on_note=self.notes.append,
+                )
+            )
             with timed(self.seconds, "survey"):
                 found = survey(
                     frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
@@ -328,7 +336,7 @@ class Run:
             seconds=seconds | {"total": round(total, 2)},
             settings={k: v for k, v in settings.items() if k not in manifest.MANNER},
             model=self.models.described,
-            notes=(*self.info.notes, *self.notes),
+            notes=tuple(dict.fromkeys([*self.info.notes, *self.notes])),
             kind=self.manifest.kind,
             weights=self.manifest.weights,
         )

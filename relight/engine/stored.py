@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def pack(frames: Tensor, chunk: Chunk) -> dict[str, np.ndarray]:
+def pack(frames: Tensor, chunk: Chunk, deep: bool = False) -> dict[str, np.ndarray]:
     """(frames, 3, h, w) in [0, 1] -> PNG files by frame, as `Work.save` takes them.
 
-    Frames that are shared with another chunk keep 16 bits: they are rounded once, after blending.
+    deep: all in 16 bits. Frames that are shared with another chunk keep 16 bits: they are rounded once, after blending.
     """
     stored = {}
     for i, frame in enumerate(frames.clamp(0, 1).permute(0, 2, 3, 1).cpu().float().numpy()):
-        shared = i < chunk.head or i >= len(chunk) - chunk.tail
+        shared = deep or i < chunk.head or i >= len(chunk) - chunk.tail
         kind = np.uint16 if shared else np.uint8
         stored[f"{i:05d}"] = encoded((frame * np.iinfo(kind).max).round().astype(kind))
     return stored

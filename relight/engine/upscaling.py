@@ -20,7 +20,7 @@ from relight.engine.frames import FrameSource
 from relight.engine.sizes import Size
 from relight.engine.stored import pack, unpack
 from relight.jobs import UpscaleJob
-from relight.media import Frame
+from relight.media import Frame, to_uint8
 from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
 from relight.models.loader import Upscaler
 
@@ -32,6 +32,8 @@ class Upscaling:
     Attributes:
         job: with every setting decided. sizes: (height, width) of each stage.
         chunks: of frames. times: of the frames. source: the frames to upscale.
+        originals: opens the job's own input at an index. mend: makes an enlarged frame, float32
+            in [0, 1], true to its source and of its type. deep: more than 8 bits are wanted.
         upscaler: None where chunks are only read.
     """
 
@@ -40,6 +42,9 @@ class Upscaling:
     chunks: tuple[Chunk, ...]
     times: tuple[Fraction, ...]
     source: FrameSource
+    originals: Callable[[int], Iterator[Frame]]
+    mend: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    deep: bool = False
     upscaler: Upscaler | None = None
 
     def compute(
@@ -54,21 +59,20 @@ class Upscaling:
             on_step: called after each denoising step; may raise to stop. show: not used.
         """
         frames = self.source.read(chunk.first, chunk.last)
-        images = np.stack([frame.image for frame in frames])
+        images = np.stack([to_uint8(frame.image) for frame in frames])
         step = on_step or (lambda: None)
         if self.upscaler.window is not None:
-            return pack(self._enlarge(images, chunk.first, step), chunk)
+            return pack(self._enlarge(images, chunk.first, step), chunk, self.deep)
         each = [self._enlarge(images[i : i + 1], chunk.first + i, step) for i in range(len(images))]
-        return pack(torch.cat(each), chunk)
+        return pack(torch.cat(each), chunk, self.deep)
 
     def frames(
         self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
     ) -> Iterator[Frame]:
         """Frames from index `first` on, enlarged; `load` gives what was stored of a chunk."""
         frames = joined(self.chunks, lambda chunk: load(chunk.name), unpack, first)
-        for index, values in enumerate(frames, first):
-            image = (values * 255).round().clip(0, 255).astype(np.uint8)
-            yield Frame(image=image, time=self.times[index])
+        for original, values in zip(self.originals(first), frames, strict=False):
+            yield original.with_image(self.mend(values, original.image))
 
     @property
     def size(self) -> tuple[int, int]:

@@ -69,6 +69,7 @@ class Writing:
         try:
             with self._open() as writer:
                 count = self._add_all(writer)
+                self._run.notes += writer.notes
                 self.result = self._run.outcome(count)
                 sidecar = Sidecar(self.result)
                 sidecar.write()
@@ -86,7 +87,10 @@ class Writing:
             size=self._flow.size,
             fps=run.info.fps,
             start=job.start,
+            frames=job.frames,
             overwrite=job.overwrite,
+            encoding=job.encoding,
+            on_note=lambda note: None,  # they are in the outcome
             scratch=run.work.root,
         )
 
@@ -96,9 +100,9 @@ class Writing:
         with contextlib.closing(ahead(self._frames())) as frames:
             for frame in frames:
                 self._look()
-                writer.add(frame.image, frame.time)
+                writer.put(frame)
                 count += 1
-                self._meter.show(functools.partial(_same, frame.image))
+                self._meter.show(functools.partial(_shown, frame))
                 self._meter.add("write")
         return count
 
@@ -113,5 +117,6 @@ class Writing:
             raise Cancelled("stopped: the output was not written")
 
 
-def _same(image: np.ndarray) -> np.ndarray:
-    return image
+def _shown(frame: media.Frame) -> np.ndarray:
+    """A frame as a screen shows it: (h, w, 3) uint8."""
+    return media.to_uint8(frame.flat())

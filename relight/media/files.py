@@ -194,6 +194,7 @@ def write(
     overwrite: bool = False,
     encoding: Encoding = Encoding(),  # noqa: B008 - frozen
     audio: bool = True,
+    scratch: Path | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Iterator[Writer]:
     """Open `path` for frames; it appears, whole, when the block ends, or never.
@@ -207,6 +208,7 @@ def write(
     hold is encoded (sound: AAC, Opus in .webm), rewritten (subtitles), or left out, with a note.
     encoding: codec, quality, depth; what is left open is the format's first codec at the source's
     depth.
+    scratch: folder of the unfinished file; None: beside `path`.
     on_note: called at the end with each of `Writer.notes`; None: logged as warnings.
 
     Video is tagged BT.709; 4:2:0 where the codec offers nothing better. A size with an odd side is
@@ -223,7 +225,7 @@ def write(
     if not math.isfinite(start) or start < 0:
         raise InputError(f"start is {start} s: give a time of 0 s or later")
     on_note = on_note or (lambda note: log.warning("%s: %s", path, note))
-    place = places.place(path)
+    place = places.place(path, scratch)
     writer = None
     try:
         common = {"size": size, "fps": fps, "start": start, "encoding": encoding}

@@ -87,7 +87,7 @@ def _run(load, source, output, on_progress=None, **settings):
 
 
 def _images(path):
-    return np.stack([frame.image for frame in media.read(path)])
+    return np.stack([media.to_uint8(frame.image) for frame in media.read(path)])
 
 
 def _sound(path):
