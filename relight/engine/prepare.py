@@ -63,7 +63,6 @@ def is_moving(job: Job, info: VideoInfo) -> bool:
 def upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
     """How the result of a relighting job is enlarged."""
     same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")
-    settings = {
-        name: getattr(job, name) for name in (*same, "attention", "compile", *Delivery.model_fields)
-    }
+    same = (*same, "attention", "compile", *Delivery.model_fields)
+    settings = {name: getattr(job, name) for name in same}
     return UpscaleJob(model=upscaler, scale=job.upscale, **settings)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def pack(frames: Tensor, chunk: Chunk, deep: bool = False) -> dict[str, np.ndarray]:
     """(frames, 3, h, w) in [0, 1] -> PNG files by frame, as `Work.save` takes them.
 
-    deep: all in 16 bits. Frames that are shared with another chunk keep 16 bits: they are rounded once, after blending.
+    Frames that are shared with another chunk keep 16 bits, as they are rounded once, after
+    blending; `deep`: all do.
     """
     stored = {}
     for i, frame in enumerate(frames.clamp(0, 1).permute(0, 2, 3, 1).cpu().float().numpy()):
