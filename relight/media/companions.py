@@ -150,7 +150,7 @@ class Company:
                 self._out.add_attachment(
                     f"cover.{name[:3].replace('jpe', 'jpg')}", f"image/{name}", data
                 )
-            elif self._target.muxer in ("mp4", "mov"):
+            elif self._target.muxer == "mp4":  # FFmpeg writes none into QuickTime
                 to = self._out.add_stream_from_template(stream, opaque=True)
                 to.disposition = av.stream.Disposition.attached_pic
                 found.append((to, data))

@@ -52,3 +52,30 @@ def test_an_empty_folder_and_a_missing_output_are_named(tmp_path):
         pair_up([tmp_path], tmp_path / "out")
     with pytest.raises(InputError, match="-o out.mp4"):
         pair_up([Path("a.mp4")], None)
+
+
+def test_hidden_files_are_passed_over_and_others_are_named_once(tmp_path):
+    names = ("a.jpg", "._a.jpg", ".DS_Store", "notes.txt", "old.bmp", "scan.heic", "a.jpg.json")
+    source = _touch(tmp_path / "in", *names)
+    (source / "sub").mkdir()
+    notes = []
+    pairs = pair_up([source], tmp_path / "out", on_note=notes.append)
+    assert [target.name for _, target in pairs] == ["a.jpg", "old.bmp", "scan.png"]
+    assert notes == [f"{source}: not read: notes.txt, sub/"]
+
+
+def test_no_folder_is_named_like_a_clip(tmp_path):
+    source = _touch(tmp_path / "in", "1.png", "2.png")
+    with pytest.raises(InputError, match="--as-clip"):
+        pair_up([source], tmp_path / "b.mp4")
+    with pytest.raises(InputError, match="name of a file"):
+        pair_up([source / "1.png", source / "2.png"], tmp_path / "b.mp4")
+    assert not (tmp_path / "b.mp4").exists()
+    assert pair_up([source], tmp_path / "b.mp4", as_clip=True) == [(source, tmp_path / "b.mp4")]
+
+
+def test_numbered_pictures_take_the_name_of_their_folder(tmp_path):
+    target = tmp_path / "out"
+    target.mkdir()
+    for given in ("shots/%04d.png", "shots/*.png"):
+        assert pair_up([Path(given)], target) == [(Path(given), target / "shots.mp4")]

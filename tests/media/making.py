@@ -2,6 +2,8 @@
 
 import dataclasses
 import importlib.util
+import json
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -144,6 +146,15 @@ def packets(path, kind="audio"):
             [bytes(p) for p in container.demux(s) if p.size] if container.seek(0) is None else None
             for s in streams
         ]
+
+
+def probed(path, entries):
+    """What FFmpeg's own ffprobe says of a file, as JSON."""
+    command = ["ffprobe", "-v", "error", "-show_entries", entries, "-of", "json", str(path)]
+    try:
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    except FileNotFoundError:
+        pytest.skip("needs ffprobe (Debian's ffmpeg)")
 
 
 def one_line(error):

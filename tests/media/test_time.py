@@ -124,7 +124,9 @@ def test_joined_transport_streams_follow_each_other(here):
     Path("c.ts").write_bytes(Path("a.ts").read_bytes() + Path("b.ts").read_bytes())
     notes = []
     frames = list(read("c.ts", on_note=notes.append))
-    assert [number_of(f.image) for f in frames] == [*range(25), *range(30, 55)]
+    parts = [f for name in ("a.ts", "b.ts") for f in read(name)]
+    assert len(frames) == len(parts) == 50
+    assert all(np.array_equal(f.image, one.image) for f, one in zip(frames, parts, strict=True))
     assert "clock jumps" in notes[0] and len(notes) == 1
     gaps = [float(b.time - a.time) for a, b in pairwise(frames)]
     assert max(gaps) < 0.12 and min(gaps) > 0.03

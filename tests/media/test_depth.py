@@ -1,0 +1,267 @@
+"""Depth, transparency and wide colours: kept where the format has them, else named."""
+
+import io
+import struct
+import zlib
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from relight.errors import MediaError
+from relight.media import Encoding, Reading, probe, read, to_uint8, write
+from relight.media.colour import linear_to_srgb, srgb_to_linear, to_bt709
+from relight.media.png import Tags, _chunk, png
+from relight.media.tonemap import eetf, tone_mapped
+
+from .making import clip, copy, encode, one_line, probed
+
+
+def ramp(shape=(64, 96)):
+    """16 bits: three channels that differ, in steps far finer than 8 bits have."""
+    red = np.tile(np.linspace(2000, 6000, shape[1]), (shape[0], 1)).astype(np.uint16)
+    return np.dstack([red, red // 2, 65535 - red])
+
+
+@pytest.mark.parametrize("source", ["a.png", "a.tif", "a.jp2"])
+@pytest.mark.parametrize("target", ["b.png", "b.tif", "b.exr"])
+def test_sixteen_bits_in_and_out(here, source, target):
+    cv2.imwrite(source, ramp()[..., ::-1])
+    assert probe(source).depth == 16
+    assert np.array_equal(next(read(source)).image, ramp())
+    copy(source, target)
+    back = next(read(target)).image
+    if target == "b.exr":
+        assert back.dtype == np.float32 and np.abs(back * 65535 - ramp()).max() < 0.1
+        found = probed(target, "stream=codec_name,pix_fmt")["streams"]
+        assert found == [{"codec_name": "exr", "pix_fmt": "gbrpf32le"}]
+    else:
+        assert np.array_equal(back, ramp())
+
+
+def test_sixteen_bits_into_eight_are_named(here, caplog):
+    cv2.imwrite("a.png", ramp()[..., ::-1])
+    copy("a.png", "b.jpg")
+    assert "16-bit, written as 8-bit" in caplog.text
+    copy("a.png", "c.png", depth=8)
+    assert np.array_equal(next(read("c.png")).image, to_uint8(ramp()))
+
+
+def test_exr_keeps_highlights_and_straight_alpha(here):
+    image = np.full((8, 8, 3), 1.7, np.float32)
+    alpha = np.full((8, 8), 0.25, np.float32)
+    with write("a.exr", size=(8, 8), fps=25) as out:
+        out.add(image, Fraction(0), alpha=alpha)
+    info, frame = probe("a.exr"), next(read("a.exr"))
+    assert (info.depth, info.alpha) == (32, True)
+    assert np.allclose(frame.image, image, atol=1e-4) and np.allclose(frame.alpha, alpha)
+    with av.open("a.exr") as container:  # linear and premultiplied, as the format wants it
+        stored = next(container.decode(video=0)).to_ndarray()
+    assert stored[0, 0, 0] == pytest.approx(float(srgb_to_linear(np.float64(1.7))) / 4, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "form"),
+    [
+        ("b.mp4", {"codec": "h265"}, "yuv420p10le"),
+        ("b.mp4", {}, "yuv420p10le"),
+        ("b.mp4", {"codec": "av1"}, "yuv420p10le"),
+        ("b.mp4", {"depth": 8}, "yuv420p"),
+        ("b.mov", {"codec": "prores"}, "yuv422p10le"),
+        ("b.mkv", {"codec": "ffv1"}, "gbrp10le"),
+        ("b.webm", {}, "yuv420p"),
+    ],
+)
+def test_ten_bits_in_and_out(here, target, settings, form, caplog):
+    clip("a.mp4", 4, pix_fmt="yuv420p10le")
+    copy("a.mp4", target, **settings)
+    assert probed(target, "stream=pix_fmt")["streams"] == [{"pix_fmt": form}]
+    assert ("10-bit, written as 8-bit" in caplog.text) == (form == "yuv420p")
+    pairs = zip(read("a.mp4"), read(target), strict=True)
+    assert (
+        max(np.abs(to_uint8(a.image).astype(int) - to_uint8(b.image)).mean() for a, b in pairs) < 3
+    )
+
+
+def test_eight_bits_in_ten_out(here):
+    clip("a.mp4", 3)
+    copy("a.mp4", "b.mp4", codec="h265", depth=10)
+    assert probed("b.mp4", "stream=pix_fmt")["streams"] == [{"pix_fmt": "yuv420p10le"}]
+
+
+def cut_out(path, count=1):
+    """A red square on nothing; what is under nothing is black in the file."""
+    image = np.zeros((64, 96, 4), np.uint8)
+    image[20:40, 30:60] = (200, 30, 10, 255)
+    frames = [Image.fromarray(np.roll(image, 6 * k, 1)) for k in range(count)]
+    more = {"save_all": True, "append_images": frames[1:], "duration": 40} if count > 1 else {}
+    frames[0].save(path, **more)
+
+
+HOLDS = [
+    ("b.webm", {}),
+    ("b.mov", {"codec": "prores4444"}),
+    ("b.mkv", {"codec": "ffv1"}),
+    ("b.gif", {}),
+    ("b.webp", {}),
+    ("b.apng", {}),
+    ("f/%d.png", {}),
+    ("f/%d.tif", {"depth": 16}),
+    ("f/%d.exr", {}),
+]
+
+
+@pytest.mark.parametrize(("target", "settings"), HOLDS, ids=[name for name, _ in HOLDS])
+def test_transparency_stays(here, target, settings):
+    cut_out("a.png", 3)
+    copy("a.png", target, **settings)
+    frames = list(read(target))
+    assert probe(target).alpha and len(frames) == 3
+    for k, frame in enumerate(frames):
+        image = to_uint8(frame.image).astype(int)
+        alpha = to_uint8(frame.alpha)
+        assert alpha[2, 2] == 0 and alpha[30, 45 + 6 * k] == 255
+        assert np.abs(image[30, 45 + 6 * k] - (200, 30, 10)).max() <= 8
+        assert np.abs(image[30, 28 + 6 * k] - (200, 30, 10)).max() <= 16  # no black drawn over it
+
+
+@pytest.mark.parametrize("target", ["b.mp4", "b.mov", "b.jpg"])
+@pytest.mark.parametrize(("matte", "shown"), [("black", (0, 0, 0)), ("#00ff00", (0, 255, 0))])
+def test_transparency_is_laid_over_a_colour_where_it_has_to(here, target, matte, shown, caplog):
+    cut_out("a.png")
+    copy("a.png", target, matte=matte)
+    assert f"laid over {matte}" in caplog.text
+    found = next(read(target)).image[2, 2].astype(int)
+    assert np.abs(found - shown).max() <= 4
+
+
+def wide_profile(red=(0.51512, 0.24120, -0.00105)):
+    """A Display P3 profile (matrix and curve), as phones embed it."""
+
+    def xyz(values):
+        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(x * 65536)) for x in values)
+
+    numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    curve = b"para\0\0\0\0\0\x03\0\0" + b"".join(
+        struct.pack(">i", round(x * 65536)) for x in numbers
+    )
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", 11) + b"Display P3\0" + bytes(78),
+        b"wtpt": xyz((0.9642, 1, 0.8249)),
+        b"rXYZ": xyz(red),
+        b"gXYZ": xyz((0.29198, 0.69225, 0.04189)),
+        b"bXYZ": xyz((0.15710, 0.06657, 0.78407)),
+        **{name: curve for name in (b"rTRC", b"gTRC", b"bTRC")},
+        b"cprt": b"text\0\0\0\0none\0",
+    }
+    at, table, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        data += bytes(-len(data) % 4)
+        table += name + struct.pack(">II", at + len(body), len(data))
+        body += data
+    head = struct.pack(
+        ">I4sI4s4s4s", at + len(body), b"lcms", 0x02400000, b"mntr", b"RGB ", b"XYZ "
+    )
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return head + bytes(128 - len(head)) + table + body
+
+
+@pytest.mark.parametrize("kind", ["RGB", "P", "RGBA", "16 bit"])
+def test_wide_colours_are_converted_whatever_else_the_picture_has(here, kind):
+    profile = wide_profile()
+    base = Image.new("RGB", (16, 16), (200, 100, 50))
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    wanted = ImageCms.profileToProfile(base, source, ImageCms.createProfile("sRGB"))
+    if kind == "16 bit":
+        data = png(np.asarray(base).astype(np.uint16) * 257, None, False, Tags())
+        chunk = _chunk(b"iCCP", b"P3\0\0" + zlib.compress(profile))
+        (here / "a.png").write_bytes(data[:33] + chunk + data[33:])
+    else:
+        picture = base.convert(kind, palette=Image.Palette.ADAPTIVE)
+        if kind == "RGBA":
+            picture.putalpha(128)
+        picture.save("a.png", icc_profile=profile)
+    notes = []
+    found = to_uint8(next(read("a.png", on_note=notes.append)).image).astype(int)
+    assert np.abs(found - np.asarray(wanted)).max() <= 1
+    assert notes == ["colours converted from Display P3 to sRGB"]
+
+
+def test_grey_with_a_profile_stays_grey(here):
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save("a.png")
+    copy("a.png", "b.png")
+    with Image.open("b.png") as image:
+        assert image.mode == "L"
+    Image.new("RGB", (8, 8), (77, 77, 77)).save("c.png", icc_profile=wide_profile())
+    found = next(read("c.png", on_note=lambda note: None)).image
+    assert np.ptp(found.astype(int), axis=2).max() == 0
+
+
+@pytest.mark.parametrize(("primaries", "matrix"), [(9, 9), (12, 1)])
+def test_wide_video_is_converted(here, primaries, matrix):
+    tags = {"color_primaries": primaries, "color_trc": 1, "colorspace": matrix}
+    image = np.full((48, 64, 3), (180, 90, 60), np.uint8)
+    encode("a.mp4", [image] * 2, pix_fmt="yuv444p", tags=tags, options={"crf": "1"})
+    copy("a.mp4", "b.mkv", codec="ffv1")
+    with av.open("a.mp4") as container:  # what its numbers mean, by the definition
+        frame = next(container.decode(video=0))
+        space = "bt2020" if matrix == 9 else "itu709"
+        stored = frame.reformat(format="rgb48le", src_colorspace=space).to_ndarray()[24, 32] / 65535
+    linear = to_bt709(primaries) @ stored**2.4
+    wanted = linear.clip(0, 1) ** (1 / 2.4) * 255
+    assert np.abs(next(read("b.mkv")).image[24, 32] - wanted).max() <= 1.5
+    assert any("converted to BT.709" in note for note in probe("a.mp4").notes)
+
+
+def hdr(path, trc):
+    tags = {"color_primaries": 9, "color_trc": trc, "colorspace": 9}
+    levels = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
+    images = [np.dstack([levels] * 3)] * 3
+    encode(path, images, pix_fmt="yuv420p10le", codec="libx265", tags=tags,
+           options={"x265-params": "log-level=none", "crf": "2"})  # fmt: skip
+
+
+@pytest.mark.parametrize(("trc", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_mapped_on_request_only(here, trc, name):
+    hdr("a.mp4", trc)
+    assert probe("a.mp4").hdr == name
+    with pytest.raises(MediaError, match="--tonemap") as error:
+        next(read("a.mp4"))
+    one_line(error)
+    how = Reading(tonemap=True)
+    assert any("BT.2390" in note for note in probe("a.mp4", how).notes)
+    frame = next(read("a.mp4", how=how))
+    line = frame.image[24].astype(int)
+    assert frame.image.dtype == np.uint16
+    assert np.diff(line[:, 1]).min() >= -300 and line[-1].min() > 64000  # rises, to white
+    assert np.ptp(line, axis=1).max() < 1500  # grey stays grey
+    copy("a.mp4", "b.mp4", how=how, codec="h265")
+    found = probed("b.mp4", "stream=pix_fmt,color_transfer,color_primaries")["streams"][0]
+    assert found == {
+        "pix_fmt": "yuv420p10le",
+        "color_transfer": "bt709",
+        "color_primaries": "bt709",
+    }
+
+
+def test_the_curve_keeps_what_a_screen_can_show():
+    nits = np.array([0.0, 1, 10, 90, 203, 600, 1000, 4000])
+    mapped = eetf(nits, 1000.0)
+    assert np.allclose(mapped[:4], nits[:4], rtol=0.02)  # below the knee: as it is
+    assert np.all(np.diff(mapped) >= -1e-6) and mapped[-2] == pytest.approx(203, rel=1e-3)
+    white = np.full((1, 1, 3), round(0.5807 * 65535), np.uint16)  # PQ of 203 nits
+    found = tone_mapped(white, "PQ")[0, 0] / 65535
+    assert 0.75 < found.min() <= found.max() < 0.98
+
+
+def test_srgb_curve_is_its_own_inverse():
+    x = np.linspace(-0.5, 3, 1000)
+    assert np.allclose(linear_to_srgb(srgb_to_linear(x)), x, atol=1e-9)
+
+
+def test_encoding_is_frozen():
+    with pytest.raises(AttributeError):
+        Encoding().crf = 3
