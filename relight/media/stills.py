@@ -124,7 +124,7 @@ def _open(path: Path, kind: str) -> Iterator[Image.Image]:
         _register_heif(path)
     try:
         with warnings.catch_warnings():  # our own limit is lower than the one Pillow warns at
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # a damaged second picture in it, as well
             image = Image.open(path, formats=(kind,))
     except Image.DecompressionBombError:
         raise MediaError(
