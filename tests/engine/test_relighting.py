@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from relight import media
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import windows
 from relight.engine.relighting import Lit, Relighting, schedule_steps, transferred
@@ -100,7 +101,11 @@ def test_chunks_computed_in_reverse_order_are_the_same(model, tmp_path, transfer
 
 def test_a_window_that_fits_the_clip_is_the_model_itself(model, tmp_path):
     frames = list(clip(5, 8))
-    flow = _relighting(model, tmp_path, frames)
+    height, width = frames[0].image.shape[:2]
+    with media.write(tmp_path / "in.mkv", size=(width, height), fps=8) as out:
+        for frame in frames:
+            out.put(frame)
+    flow = _relighting(model, tmp_path, frames, input=tmp_path / "in.mkv")
     made = flow.compute(flow.chunks[0])
     alone = model.pipe(
         flow.framing.pad(np.stack([flow.framing.scale(f.image) for f in frames])),
