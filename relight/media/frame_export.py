@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from relight.errors import InputError, MediaError
-from relight.media import check_output, probe, read
+from relight.media import check_output, probe, read, to_uint8
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _PERCEPTUAL = b"\0"  # rendering intent in a PNG's sRGB chunk
@@ -40,7 +40,7 @@ def export_frame(
     frame = next(iter(read(clip, start=seconds, frames=1)))
     part = output.absolute().with_name(f".{output.stem}.{secrets.token_hex(3)}{output.suffix}")
     try:
-        _save(Image.fromarray(frame.image), part)
+        _save(Image.fromarray(to_uint8(frame.flat())), part)
         os.replace(part, output)
     except OSError as error:
         raise MediaError(f"{output} could not be written ({error.strerror or error})") from None
