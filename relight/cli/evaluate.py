@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from relight.cli.terminal import say
-from relight.engine.inputs import MEDIA
 from relight.errors import InputError, MediaError, RelightError
 from relight.media.formats import READ
 

@@ -18,7 +18,7 @@ FPS = 4
 def clip(tmp_path_factory):
     """Seven frames in four a second, each of one grey."""
     path = tmp_path_factory.mktemp("light") / "light.mp4"
-    with media.write(path, size=(32, 16), fps=FPS, crf=0) as out:
+    with media.write(path, size=(32, 16), fps=FPS, encoding=media.Encoding(crf=0)) as out:
         for i, level in enumerate(LEVELS):
             out.add(np.full((16, 32, 3), level, np.uint8), Fraction(i, FPS))
     return path
@@ -45,7 +45,7 @@ def test_times_may_come_in_any_order_and_the_last_frame_holds(clip):
 
 def test_a_long_jump_lands_on_the_right_frame(tmp_path):
     path = tmp_path / "sparse.mp4"  # frames further apart than what is read before a jump
-    with media.write(path, size=(16, 16), fps=1, crf=0) as out:
+    with media.write(path, size=(16, 16), fps=1, encoding=media.Encoding(crf=0)) as out:
         for time, level in ((0, 20), (1, 60), (9, 100), (10, 140), (30, 180)):
             out.add(np.full((16, 16, 3), level, np.uint8), Fraction(time))
     light = VideoLight(path)
