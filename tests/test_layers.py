@@ -22,6 +22,7 @@ LAYERS = (
 """Lowest first. A module imports only from lower layers, or from its own package."""
 NEIGHBOURS = {
     ("jobs", "lights"),  # a job checks its light
+    ("jobs", "media"),  # the one table of formats; delivery options
     ("lights", "media"),  # a video can be a light
     ("metrics", "lights"),  # one table of colours
     ("pipelines", "relighters"),  # a backbone's pipeline calls a relighter

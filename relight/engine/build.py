@@ -31,10 +31,10 @@ from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.lights import Light, MovingLight, NoLight, parse_light
 from relight.media import Frame, VideoInfo
 from relight.media.depth import like, to_uint8
+from relight.media.source_invariants import at_depth, finished
 from relight.methods.carried_light import SIDE
 from relight.methods.diffuse_high import RECIPES
 from relight.methods.progressive_light_fusion import Recipe
-from relight.methods.source_invariants import at_depth, finished
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
 from relight.models.loader import Found, Model, Upscaler, load_model, load_upscaler
 from relight.relighters.ic_light import image_to_image_steps

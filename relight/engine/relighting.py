@@ -30,10 +30,10 @@ from relight.jobs import RelightJob
 from relight.lights import Light
 from relight.media import Frame, to_uint8
 from relight.media.depth import like, to_float
+from relight.media.source_invariants import keep_bars
 from relight.methods.gain_and_glow import GainGlow, apply_light, apply_light_uint8
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.optical_flow import between
-from relight.methods.source_invariants import keep_bars
 from relight.models.loader import Model
 
 DRAWN = 0.06

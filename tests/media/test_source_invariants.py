@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relight.methods.source_invariants import (
+from relight.media.source_invariants import (
     at_depth,
     bars,
     finished,
