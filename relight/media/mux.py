@@ -188,6 +188,7 @@ class VideoWriter(Writer):
         self.depth, self.alpha = self._choice.depth, self._choice.alpha
         self._say_what_changes()
         self._held: av.Packet | None = None
+        self._natural_end = Fraction(0)  # of the packets as the encoder timed them
         self._company = None
         if source and companions and source.kind == "video":
             length = None if frames is None else frames / fps
@@ -277,6 +278,9 @@ class VideoWriter(Writer):
     def _mux(self, packets: list[av.Packet]) -> None:
         """All packets but the newest, which may turn out to be the last and get its length."""
         for packet in packets:
+            length = (packet.duration or 0) * packet.time_base or 1 / self.fps
+            until = packet.pts * packet.time_base + length
+            self._natural_end = max(self._natural_end, until)
             if self._held is not None:
                 self._out.mux(self._held)
             self._held = packet
@@ -286,7 +290,8 @@ class VideoWriter(Writer):
         last, self._held = self._held, None
         if last is not None:
             tick = last.time_base
-            last.duration = max(last.duration or 0, round(end / tick) - last.pts)
+            if end > self._natural_end + 1 / (2 * self.fps):  # held, or longer than others
+                last.duration = max(last.duration or 0, round(end / tick) - last.pts)
             self._out.mux(last)
         if self._company:
             self._company.finish(end)

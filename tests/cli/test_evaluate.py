@@ -31,7 +31,8 @@ def lit(clip):
 
 def save(path, clip, fps=24):
     height, width = clip.shape[1:3]
-    with media.write(path, size=(width, height), fps=fps, encoding=media.Encoding(crf=4)) as out:
+    fine = media.Encoding(crf=None if path.suffix == ".png" else 4)
+    with media.write(path, size=(width, height), fps=fps, encoding=fine) as out:
         for index, image in enumerate(clip):
             out.add(np.ascontiguousarray(image), index / fps)
     return path
