@@ -16,7 +16,7 @@ from relight.methods.gain_and_glow import (
     GainGlow,
 )
 
-LEG = 48
+LEG = 24
 """Frames in a chunk of a way along which light is carried."""
 
 

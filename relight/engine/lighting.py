@@ -109,4 +109,4 @@ class Lighting:
 
 def _remembering(load: Load) -> Load:
     """A `load` that keeps the last few chunks in memory."""
-    return functools.lru_cache(maxsize=6)(load)
+    return functools.lru_cache(maxsize=5)(load)
