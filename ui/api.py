@@ -54,7 +54,7 @@ def endpoints(studio: Studio) -> None:
 def _relighting(studio: Studio) -> dict[str, Any]:
     return {
         "clip": gr.Video(label="The clip, uploaded", sources=["upload"]),
-        "prompt": controls.control(RelightJob, "prompt"),
+        "prompt": controls.control(RelightJob, "prompt", value=None),  # to be given
         "light": gr.Radio(list(LIGHTS), value="left", label="Side of the light"),
         "light_image": gr.Image(label='Picture for light "image"', type="filepath"),
         **_common(studio, "relight", RelightJob, "prompt", "light"),

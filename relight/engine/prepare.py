@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relight.engine.references import read_stills
 from relight.engine.sizes import possible_size
-from relight.errors import InputError
+from relight.errors import InputError, ModelError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.base import Delivery
 from relight.lights import resolve as resolve_light
@@ -23,7 +23,7 @@ def refuse(job: Job, info: VideoInfo) -> None:
         InputError: a light, a size or a number of steps that can't be.
         ModelError: an unknown model, or one whose weights are missing.
     """
-    hub.check(job.model, CATALOGUE if isinstance(job, RelightJob) else UPSCALERS)
+    _refuse_model(job, info)
     upscaling = None
     if isinstance(job, RelightJob):
         length = None if info.duration is None else info.duration - job.start
@@ -42,6 +42,20 @@ def refuse(job: Job, info: VideoInfo) -> None:
     if upscaling is not None:
         window = max(entry.window or 1 for entry in UPSCALERS.values())
         possible_size(upscaling, (info.height, info.width), min(frame_count(job, info), window))
+
+
+def _refuse_model(job: Job, info: VideoInfo) -> None:
+    if isinstance(job, RelightJob):
+        hub.check(job.model, CATALOGUE)
+        return
+    entry = UPSCALERS.get(job.model)
+    if entry is not None and entry.clips is None and frame_count(job, info) > 1:
+        raise ModelError(
+            f"{job.model} upscales pictures only: use mini, sd15 or auto for a clip",
+            field="model",
+            value=job.model,
+        )
+    hub.check(job.model, UPSCALERS)
 
 
 def frame_count(job: Job, info: VideoInfo) -> int:
