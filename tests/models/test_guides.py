@@ -1,0 +1,111 @@
+"""The embedded guides beat bicubic on footage they never saw, and are those that were measured."""
+
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from relight import media
+from relight.errors import ModelError
+from relight.methods.back_projection import back_project, larger, smaller
+from relight.methods.compact_super_resolution import CompactSuperResolution, enlarge
+from relight.models.guides import FOLDER, GUIDE_SHA256, GUIDES, load_guide
+
+CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+
+
+MARGIN_DB = 0.3
+"""By which the guide is truer than back-projected bicubic at least; on held frames it is 1.3."""
+
+
+@pytest.fixture(scope="module")
+def guides():
+    return {name: load_guide(name) for name in GUIDES}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Two frames of the sample clip, halved by area so that they are sharp: (2, 3, 160, 256)."""
+    images = [frame.image for frame in media.read(CLIP)][:60:48]
+    frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+    height, width = (n // 2 for n in frames.shape[-2:])
+    frames = smaller(frames, (height, width))
+    top, left = (height - 160) // 2, (width - 256) // 2
+    return frames[..., top : top + 160, left : left + 256]
+
+
+def _decibels(a, b):
+    return -10 * (a - b).square().mean().log10().item()
+
+
+def _energy(x):
+    grey = x.mean(1)
+    return (grey.diff(dim=-1).square().mean() + grey.diff(dim=-2).square().mean()).item()
+
+
+def test_clean_is_truer_and_sharper_than_bicubic(guides, truth):
+    small = smaller(truth, (80, 128))
+    bicubic = back_project(larger(small, (160, 256)), small, 3)
+    ours = back_project(guides["clean"](small), small, 3)
+    assert _decibels(ours, truth) > _decibels(bicubic, truth) + MARGIN_DB
+    assert _energy(ours) > 1.2 * _energy(bicubic)
+    assert _decibels(smaller(ours, (80, 128)), small) > 60
+
+
+def test_grey_and_flat_survive_the_embedded_weights(guides):
+    ramp = torch.linspace(0, 1, 40).expand(1, 3, 30, 40)
+    flat = torch.tensor([0.9, 0.3, 0.05]).view(1, 3, 1, 1).expand(1, 3, 12, 12)
+    for network in guides.values():
+        grey = network(ramp)
+        assert (grey.amax(1) - grey.amin(1)).max() < 1e-6
+        assert (network(flat) - flat[..., :1, :1]).abs().max() < 1e-5
+
+
+def test_an_edge_gets_no_halo(guides):
+    """A soft step: what overshoots is less than 4 % of it, after two passes 8 %."""
+    step = torch.zeros(1, 3, 24, 24)
+    step[..., 12:] = 0.6
+    step[..., 11], step[..., 12] = 0.2, 0.4
+    step = step + 0.2
+    for times, most in ((2, 0.04), (4, 0.08)):
+        result = enlarge(guides["clean"], step, (24 * times, 24 * times))
+        assert result.max() < 0.8 + 0.6 * most and result.min() > 0.2 - 0.6 * most
+
+
+def test_the_guides_are_small_and_half_precision():
+    for path in GUIDES.values():
+        assert path.stat().st_size < 1.2e6
+        header = path.read_bytes()[8 : 8 + struct.unpack("<Q", path.read_bytes()[:8])[0]]
+        assert b'"F16"' in header and b'"F32"' not in header
+    assert (FOLDER / "MODEL_CARD.md").exists()
+
+
+def test_the_weights_are_those_the_card_was_measured_on():
+    found = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in GUIDES.items()}
+    assert found == GUIDE_SHA256
+
+
+def test_a_file_of_the_same_layout_loads(tmp_path):
+    made = CompactSuperResolution(width=8, blocks=3)
+    save_file(made.state_dict(), tmp_path / "own.safetensors")
+    loaded = load_guide(tmp_path / "own.safetensors")
+    image = torch.rand(1, 3, 7, 5)
+    assert torch.equal(loaded(image), made(image))
+    assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_what_is_no_guide_is_refused(tmp_path):
+    (tmp_path / "text.safetensors").write_text("hello")
+    save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
+    for source, words in {
+        "blurry": "unknown guide 'blurry': use clean,",
+        tmp_path / "missing.safetensors": "unknown guide",
+        tmp_path / "text.safetensors": "not a safetensors file",
+        tmp_path / "other.safetensors": "no compact super-resolution network",
+    }.items():
+        with pytest.raises(ModelError, match=words):
+            load_guide(source)
