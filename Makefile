@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # Whose examples in docstrings are run.
 EXAMPLES := $(addprefix relight/,engine jobs lights metrics methods masks diffusion types.py)
 
-.PHONY: demo ui test lint clean
+.PHONY: demo ui test test-slow lint clean
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m examples.demo
@@ -17,8 +17,11 @@ ui: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules $(EXAMPLES)
+
+test-slow: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check --fix .
