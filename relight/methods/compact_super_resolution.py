@@ -103,6 +103,10 @@ def gate_colour(detail: Tensor, image: Tensor) -> Tensor:
 
     The gate is c / (c + 1 code), where c is the largest difference between channels within 5x5
     pixels.
+
+    >>> grey = torch.full((1, 3, 4, 4), 0.5)
+    >>> tuple(gate_colour(torch.zeros(1, 3, 8, 8), grey).shape)
+    (1, 3, 8, 8)
     """
     colour = image.amax(1, keepdim=True) - image.amin(1, keepdim=True)  # (n, 1, h, w)
     colour = F.max_pool2d(colour, 5, stride=1, padding=2)
@@ -116,6 +120,10 @@ def enlarge(network: CompactSuperResolution, image: Tensor, size: tuple[int, int
 
     As many passes of two as reach `size`; the last one is brought to it, by area where it is larger
     than needed. A size that isn't larger than `image` needs no network.
+
+    >>> network = CompactSuperResolution()
+    >>> tuple(enlarge(network, torch.full((1, 3, 6, 8), 0.5), (15, 20)).shape)
+    (1, 3, 15, 20)
     """
     while image.shape[-2] < size[0] or image.shape[-1] < size[1]:
         image = network(image.clamp(0, 1))
