@@ -1,10 +1,9 @@
 """Train the guide network on the CPU; stops and goes on as it likes.
 
-    python -m examples.guide_network.train --data work/sharp.npz --out work/clean --minutes 100
-    python -m examples.guide_network.train --data work/sharp.npz --out work/restore \
-        --init work/clean/state.pt --damage 0.85 --minutes 35
+    python -m examples.guide_network.train --data work/sharp.npz --out work/plain --minutes 92
 
-`--resume` goes on from `OUT/state.pt`, which is written every three minutes.
+README.md has the commands of the shipped weights. `--resume` goes on from `OUT/state.pt`, which is
+written every three minutes.
 """
 
 from __future__ import annotations

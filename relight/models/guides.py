@@ -13,9 +13,15 @@ from relight.errors import ModelError
 from relight.methods.compact_super_resolution import CompactSuperResolution
 
 FOLDER = Path(__file__).parent / "guide"
-GUIDES = {"clean": FOLDER / "clean.safetensors"}
-"""The embedded ones. `clean` was trained on clean pictures, and keeps compression and noise."""
-GUIDE_SHA256 = {"clean": "50ece8d7a24b18dd4b77f93b38288064de30083f431b6b84033c1830b93eb5ec"}
+GUIDES = {"clean": FOLDER / "clean.safetensors", "restore": FOLDER / "restore.safetensors"}
+"""The embedded ones. `clean` keeps compression and noise, `restore` undoes them.
+
+Back-projection belongs after `clean` only: after `restore` it brings the damage back.
+"""
+GUIDE_SHA256 = {
+    "clean": "50ece8d7a24b18dd4b77f93b38288064de30083f431b6b84033c1830b93eb5ec",
+    "restore": "ad36a8b3e7f84b304e602577d52e428b9a63060a2155110846fd45e178307f73",
+}
 """Of the embedded weights: change these only together with the measurements in their card."""
 
 
