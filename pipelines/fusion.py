@@ -81,7 +81,7 @@ def light_fusion(
     recipe = recipe or Recipe()
     gamma = recipe.gamma if gamma is None else gamma
     if not 0 <= gamma <= 1:
-        raise InputError(f"gamma lies in [0, 1], not {gamma}")
+        raise InputError(f"gamma must be in [0, 1], not {gamma}")
     if not isinstance(prompt, str):
         raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
     if not relight_steps >= 1:

@@ -174,7 +174,7 @@ class LightAVideo(ABC):
 
 def _check_ranges(strength: float, steps: int, guidance_scale: float) -> None:
     if not 0 < strength <= 1:
-        raise InputError(f"strength lies in (0, 1], not {strength}")
+        raise InputError(f"strength must be in (0, 1], not {strength}")
     if not math.isfinite(guidance_scale):
         raise InputError(f"guidance_scale is a number, not {guidance_scale}")
     if not 1 <= steps < math.inf or int(steps * strength) < 1:

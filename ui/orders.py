@@ -76,7 +76,7 @@ class Order:
             if not given.get("light_image"):
                 raise InputError("no picture for the light yet: choose one, or take a side")
             image = Path(given["light_image"])
-            settings["light"] = "none"  # its place is known once it lies in the result's folder
+            settings["light"] = "none"  # its place is known once it is in the result's folder
         order = cls(
             kind=kind,
             clip=clip,

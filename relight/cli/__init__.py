@@ -6,7 +6,6 @@ results to stdout.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 import os
@@ -22,12 +21,13 @@ from cyclopts import App, CycloptsError, Parameter
 from relight import signals
 from relight.cli.evaluate import evaluate
 from relight.cli.frame import frame
+from relight.cli.models import models
+from relight.cli.options import DryRun, Json, Options, Output, UpscaleOptions, Verbose
 from relight.cli.terminal import Bar, report, say
 from relight.engine.failures import Outcome, explain, run_safely
 from relight.engine.inputs import pair_up
-from relight.errors import Cancelled, InputError
+from relight.errors import Cancelled
 from relight.jobs import Compute, Job, RelightJob, UpscaleJob
-from relight.jobs.base import Delivery
 from relight.jobs.files import JOB_FILES, overlaid, read_job
 
 if TYPE_CHECKING:
@@ -44,64 +44,12 @@ app = App(
 )
 
 
-def _options(job: type[RelightJob], without: set[str]) -> type:
-    """A dataclass with a job's fields, all optional: what was not given is left to the job file."""
-    fields = []
-    # A job's own fields first, then those of reading and writing files.
-    names = [name for name in job.model_fields if name not in without]
-    for name in sorted(names, key=lambda name: name in Delivery.model_fields):
-        field = job.model_fields[name]
-        default = field.get_default()
-        help = field.description
-        if not field.is_required() and default not in (None, False, []):
-            help += f" [default: {default}]"
-        aliases = ["--overwrite", "-y"] if name == "overwrite" else None
-        kind = Annotated[
-            field.annotation | None, Parameter(name=aliases, help=help, negative_iterable=())
-        ]
-        fields.append((name, kind, dataclasses.field(default=None)))
-    own = {"__module__": __name__}  # without it, cyclopts takes the class for a built-in
-    return dataclasses.make_dataclass("Options", fields, kw_only=True, namespace=own)
-
-
-Output = Annotated[
-    Path | None,
-    Parameter(name=["--output", "-o"], help="The file to write, or a folder for several inputs."),
-]
-Json = Annotated[
-    bool,
-    Parameter(
-        name="--json",
-        negative=(),
-        help="Print the result as JSON on stdout, one line an output.",
-    ),
-]
-Verbose = Annotated[
-    bool,
-    Parameter(
-        name=["--verbose", "-v"], negative=(), help="Tell what is done, and show tracebacks."
-    ),
-]
-DryRun = Annotated[
-    bool,
-    Parameter(
-        name="--dry-run",
-        negative=(),
-        help="Print what would be done, how long it may take and what it needs; do nothing.",
-    ),
-]
-
-
 class Shown(NamedTuple):
     """What a command line shows of its runs."""
 
     json: bool
     verbose: bool
     dry_run: bool
-
-
-Options = _options(RelightJob, without={"input", "output"})
-UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
 
 
 @app.command
@@ -146,46 +94,6 @@ def upscale(
     """
     jobs = _jobs(UpscaleJob, inputs, output, settings)
     return _run_all(jobs, _upscaling, Shown(json_result, verbose, dry_run))
-
-
-models = App(name="models", help="List the models, or get one.")
-app.command(models)
-
-
-@models.default
-def list_models() -> int:
-    """List the models: name, what it is, size, licence, and whether its weights are here."""
-    from relight.models.catalogue import CATALOGUE, UPSCALERS
-    from relight.models.hub import is_here
-
-    new = [entry for name, entry in UPSCALERS.items() if name not in CATALOGUE]
-    for entry in (*CATALOGUE.values(), *new):
-        here = "here" if is_here(entry) else "not here"
-        print(f"{entry.name:12} {entry.about}")  # noqa: T201
-        print(f"{'':12} {entry.size}, {here}; {entry.licence}")  # noqa: T201
-        for source in entry.sources:
-            print(f"{'':12} {source.repo}: {', '.join(source.parts)}")  # noqa: T201
-    return 0
-
-
-@models.command
-def download(name: str) -> int:
-    """Get the weights of a model into the hub's cache; run again, it fetches what is missing.
-
-    Parameters
-    ----------
-    name
-        A name from `relight models`.
-    """
-    from relight.models import hub
-    from relight.models.catalogue import CATALOGUE, UPSCALERS
-
-    known = UPSCALERS | CATALOGUE
-    if name not in known:
-        raise InputError(f"unknown model {name!r}: use one of {', '.join(known)}")
-    hub.download(known[name])
-    print(f"{name}: here")  # noqa: T201
-    return 0
 
 
 @app.command
@@ -336,6 +244,7 @@ def _once(module: str, function: str) -> Callable[..., Any]:
     return once
 
 
+app.command(models)
 app.command(evaluate, name="eval")
 app.command(frame)
 

@@ -18,7 +18,7 @@ from relight.engine.work import Work
 from relight.errors import ModelError, RelightError
 
 if TYPE_CHECKING:
-    from relight.engine.build import Workflow
+    from relight.engine.workflow import Workflow
 
 LOOK_S = 0.1
 """Seconds between two looks at the workers."""

@@ -24,7 +24,7 @@ from relight.lights import parse_light
 from relight.media import Frame, VideoInfo
 
 if TYPE_CHECKING:
-    from relight.engine.build import Models
+    from relight.engine.resolve import Models
     from relight.models.loader import Found
 
 LIGHT_BYTES, SMALL_BYTES, PICTURE_BYTES = 24, 3, 6
@@ -129,7 +129,7 @@ def plan(job: Job) -> Plan:
     """
     info = checked(job)
     refuse(job, info)
-    from relight.engine.build import Loaders, resolve
+    from relight.engine.resolve import Loaders, resolve
     from relight.models.loader import find_model, find_upscaler
 
     finding = Loaders(relighting=find_model, upscaling=find_upscaler)
@@ -181,7 +181,7 @@ def _stages(job: Job, models: Models, info: VideoInfo, frames: int) -> Iterator[
     if models.relighting is not None:
         yield _relighting(job, models.relighting, info, frames)
     if job.upscale is not None:
-        from relight.engine.build import resolve_upscale
+        from relight.engine.resolve import resolve_upscale
 
         second = upscale_job(job, models.upscaling.name)
         before = info.height, info.width

@@ -49,7 +49,8 @@ class Meter:
     The fraction never goes backwards, also when more work turns up than was planned.
 
     Attributes:
-        units: kind of work -> its units. report: is told. seconds: wall time by stage.
+        units: kind of work -> its units. report: called with the progress.
+        seconds: wall time by stage.
         preview: makes a picture of what there is so far. check: called before each report; raises
             to stop the run.
     """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from relight import media
 from relight.engine import manifest
-from relight.engine.build import Loaders, Workflow, workflows
+from relight.engine.build import workflows
+from relight.engine.resolve import Loaders
 from relight.engine.survey import Survey
 from relight.engine.work import Work
+from relight.engine.workflow import Workflow
 from relight.errors import MediaError
 from relight.jobs import KINDS
 

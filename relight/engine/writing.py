@@ -16,9 +16,9 @@ from relight.engine.output import Result, Sidecar
 from relight.errors import Cancelled
 
 if TYPE_CHECKING:
-    from relight.engine.build import Workflow
     from relight.engine.progress import Meter
-    from relight.engine.run import Run
+    from relight.engine.running import Run
+    from relight.engine.workflow import Workflow
 
 
 class Writing:

@@ -48,7 +48,7 @@ class UpscaleJob(Job):
         description="WIDTHxHEIGHT in pixels instead of a scale, e.g. 2048x1152; a picture of "
         "another shape is enlarged until it fits inside.",
     )
-    prompt: str = Field("", description="What is to be seen, if the model is to be told.")
+    prompt: str = Field("", description="What the picture shows, as a hint to the model.")
     negative_prompt: str = Field(
         "blurry, lowres, bad quality", description="What the model moves away from."
     )

@@ -85,7 +85,7 @@ class UpscaleRecipe:
         recipe = replace(self, **{name: v for name, v in asked.items() if v is not None})
         steps, run, guided = recipe.num_inference_steps, recipe.noising_steps, recipe.dwt_steps
         if not 1 <= run <= steps:
-            raise InputError(f"noising_steps lies in [1, {steps}], not {run}")
+            raise InputError(f"noising_steps must be in [1, {steps}], not {run}")
         if guided < 0:
             raise InputError(f"dwt_steps is at least 0, not {guided}")
         if recipe.sharpening_kernel % 2 == 0 or recipe.sharpening_sigma <= 0:
@@ -109,7 +109,7 @@ class UpscaleRecipe:
         (40.0, 300.0)
         """
         if not 0 <= identity <= 1:
-            raise InputError(f"identity lies in [0, 1], not {identity}")
+            raise InputError(f"identity must be in [0, 1], not {identity}")
         if self.structure == "wavelet":
             raise InputError('the published recipe has no identity dial: use recipe="best"')
         held = min(identity / IDENTITY, 1.0)

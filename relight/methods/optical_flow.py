@@ -28,7 +28,7 @@ def as_tensor(frame: Frame) -> torch.Tensor:
 
 
 def flow(a: Frame, b: Frame) -> torch.Tensor:
-    """Where each pixel of `a` lies in `b`: (2, h, w), in pixels of the given size, on the CPU."""
+    """Where each pixel of `a` is in `b`: (2, h, w), in pixels of the given size, on the CPU."""
     grey_a, grey_b = _grey(a), _grey(b)
     h, w = size_of(a)
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)

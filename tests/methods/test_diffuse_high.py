@@ -176,7 +176,7 @@ def test_what_is_none_is_the_recipes_own():
 @pytest.mark.parametrize(
     "asked, named",
     [
-        ({"noising_steps": 0}, r"noising_steps lies in \[1, 50\], not 0"),
+        ({"noising_steps": 0}, r"noising_steps must be in \[1, 50\], not 0"),
         ({"noising_steps": 51}, "not 51"),
         ({"num_inference_steps": 10}, r"\[1, 10\], not 15"),
         ({"dwt_steps": -1}, "dwt_steps is at least 0, not -1"),
@@ -195,7 +195,7 @@ def test_values_out_of_range_are_named_in_one_line(asked, named):
 
 @pytest.mark.parametrize("identity", [-0.01, 1.01, float("nan")])
 def test_the_dial_lies_between_0_and_1(identity):
-    with pytest.raises(InputError, match="identity lies in"):
+    with pytest.raises(InputError, match="identity must be in"):
         BEST.with_identity(identity)
 
 

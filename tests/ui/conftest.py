@@ -29,7 +29,7 @@ class Served:
     studio: Studio
 
     def results(self) -> list[Path]:
-        """Everything that lies in anybody's folder, but for previews."""
+        """Everything stored in anybody's folder, but for previews."""
         return [p for p in self.outputs.glob("*/*/*") if p.parent.parent.name != "scratch"]
 
 

@@ -232,11 +232,11 @@ def _check_ranges(
 ) -> None:
     # Written so that NaN fails them too.
     if not 0 <= gamma <= 1:
-        raise InputError(f"gamma lies in [0, 1], not {gamma}")
+        raise InputError(f"gamma must be in [0, 1], not {gamma}")
     if not 1 <= steps < math.inf:
         raise InputError(f"relighting needs at least 1 step, not {steps}")
     if not 0 < strength <= 1:
-        raise InputError(f"the relight strength lies in (0, 1], not {strength}")
+        raise InputError(f"the relight strength must be in (0, 1], not {strength}")
     if not math.isfinite(guidance_scale):
         raise InputError(f"guidance_scale is a number, not {guidance_scale}")
     if chunk_size is not None and not chunk_size >= 1:

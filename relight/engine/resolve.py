@@ -1,0 +1,141 @@
+"""The models of a job, and the job with every open setting decided."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relight.engine.prepare import upscale_job
+from relight.engine.sizes import Size, target_size
+from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.media import VideoInfo
+from relight.methods.diffuse_high import RECIPES
+from relight.methods.progressive_light_fusion import Recipe
+from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
+from relight.models.loader import Found, Model, Upscaler, load_model, load_upscaler
+
+REFERENCE = "none (the light of a reference)"
+"""What is said of the model where there is none."""
+WHOLE = 4
+"""Pictures up to so many times the model's own side are denoised as a whole, larger in tiles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """What a job has loaded; None for what it doesn't need."""
+
+    relighting: Model | None = None
+    upscaling: Upscaler | None = None
+
+    @property
+    def described(self) -> str:
+        """Names, and why they were taken."""
+        relighting, upscaling = self.relighting, self.upscaling
+        if relighting is None:
+            return REFERENCE if upscaling is None else f"{upscaling.name} ({upscaling.why})"
+        said = f"{relighting.name} ({relighting.why})"
+        return said if upscaling is None else f"{said}, {upscaling.name}"
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """What the weights were: component -> commit or hash."""
+        found: dict[str, str] = {}
+        for model in (self.relighting, self.upscaling):
+            found |= {} if model is None else model.weights
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaders:
+    """How models are loaded; an app passes ones that remember."""
+
+    relighting: Callable[..., Model] = load_model
+    upscaling: Callable[..., Upscaler] = load_upscaler
+
+    def load(self, job: Job, moving: bool) -> Models:
+        """The models of a job; `moving` for clips, else for single pictures."""
+        if isinstance(job, UpscaleJob):
+            return Models(upscaling=self.upscaling(job.model, job.compute, moving=moving))
+        model = None if job.reference else self.relighting(job.model, job.compute)
+        if job.upscale is None:
+            return Models(relighting=model)
+        second = upscale_job(job, "auto" if model is None else _upscaler_of(model))
+        upscaler = self.upscaling(second.model, second.compute, moving=moving)
+        return Models(relighting=model, upscaling=upscaler)
+
+
+def _upscaler_of(model: Model) -> str:
+    """What enlarges the result of a model: its own weights if they can."""
+    upscaler = model.entry.upscaler
+    if upscaler != "auto" and model.name not in CATALOGUE:
+        return model.name  # a folder of one's own
+    return upscaler
+
+
+def resolve(job: Job, models: Models, info: VideoInfo) -> Job:
+    """The job with every open setting decided, so that its sidecar repeats the run exactly."""
+    seed = secrets.randbelow(2**31) if job.seed is None else job.seed
+    job = job.model_copy(update={"seed": seed})
+    if isinstance(job, UpscaleJob):
+        return resolve_upscale(job, models.upscaling, (info.height, info.width))
+    if models.relighting is None:
+        return job.model_copy(update={"recipe": "fast", "transfer": "on"})
+    return _resolve_relight(job, models.relighting, info)
+
+
+def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJob:
+    default = model.entry.defaults
+    recipe = job.recipe
+    if recipe == "auto":  # the embedded model's own pixels are not shown: only its light counts
+        recipe = "fast" if model.entry.transfer and job.transfer != "off" else "best"
+    steps = default.keyframe_steps if recipe == "fast" else default.relight_steps
+    larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
+    decided: dict[str, Any] = {
+        "model": model.name if model.name in CATALOGUE else str(Path(model.name).absolute()),
+        "scene": job.prompt if job.scene is None else job.scene,
+        "strength": job.strength or default.strength,
+        "steps": job.steps or default.steps,
+        "recipe": recipe,
+        "relight_steps": job.relight_steps or steps,
+        "gamma": _recipe_of(model, recipe).gamma if job.gamma is None else job.gamma,
+        "side": job.side or round(model.side),
+        **_placed(model),
+    }
+    if recipe == "fast":
+        decided["transfer"] = "on"
+    elif job.transfer == "auto":
+        decided["transfer"] = "on" if model.entry.transfer or larger else "off"
+    return job.model_copy(update=decided)
+
+
+def _recipe_of(model: Model | Found[Entry], name: str) -> Recipe:
+    """The numbers of a recipe; those of `fast` that it has are `best`'s."""
+    return model.recipes["best" if name == "fast" else name]
+
+
+def resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> UpscaleJob:
+    """An upscaling job with every open setting decided, of frames of (height, width) `before`."""
+    recipe = RECIPES[job.recipe]
+    own = None if job.recipe == "paper" else upscaler.entry.steps
+    tile, side = job.tile, round(upscaler.side)
+    if tile is None and max(target_size(job, before)) > WHOLE * side:
+        tile = 2 * side
+    known = upscaler.name in UPSCALERS
+    decided = {
+        "model": upscaler.name if known else str(Path(upscaler.name).absolute()),
+        # Not the size it comes to: rounded, that would fit the picture's shape less well.
+        "scale": None if job.size else job.scale or 2.0,
+        "steps": job.steps or own or recipe.noising_steps,
+        "guidance": upscaler.entry.guidance if job.guidance is None else job.guidance,
+        "tile": tile or 0,
+        **_placed(upscaler),
+    }
+    return job.model_copy(update=decided)
+
+
+def _placed(model: Model | Upscaler) -> dict[str, str]:
+    compute = model.compute
+    return {"device": compute.device, "dtype": compute.dtype, "memory": compute.memory}

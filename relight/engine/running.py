@@ -1,0 +1,273 @@
+"""The steps of one run: take over what is there, load, survey, compute, apply and encode."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from relight import __version__, media
+from relight.diffusion.memory import peak_memory
+from relight.engine import estimates, manifest
+from relight.engine.ahead import ahead
+from relight.engine.executors import Processes, serial
+from relight.engine.manifest import Manifest
+from relight.engine.output import Result, sidecar_path
+from relight.engine.prepare import frame_count, is_moving
+from relight.engine.progress import Meter, OnProgress, Units, timed
+from relight.engine.survey import Survey, survey
+from relight.engine.work import Work
+from relight.engine.writing import Writing
+from relight.jobs import KINDS, Job, RelightJob, UpscaleJob
+
+if TYPE_CHECKING:
+    from relight.engine.chunks import Chunk
+    from relight.engine.resolve import Loaders, Models
+    from relight.engine.workflow import Workflow
+
+log = logging.getLogger(__name__)
+
+SHARES = {
+    "survey": 0.02,
+    "key": 0.4,
+    "carry": 0.3,
+    "form": 0.15,
+    "light": 0.83,
+    "upscale": 0.83,
+    "write": 0.15,
+}
+"""Parts of a run's time: the model takes nearly all of it where it is small, and more where it is
+large."""
+
+Load = Callable[..., Any]
+
+
+@dataclass(kw_only=True)
+class Run:
+    """The steps of one run, in order: take over, load, finish."""
+
+    job: Job
+    info: media.VideoInfo
+    work: Work
+    on_progress: OnProgress | None
+    begun: float
+    notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    noted_s: float = 0.0
+    manifest: Manifest = field(init=False)
+    models: Models = field(init=False)
+    size: tuple[int, int] = field(init=False)
+
+    def take_over(self) -> None:
+        """Keep what an earlier run has left, if nothing that matters has changed."""
+        kind = next(name for name, one in KINDS.items() if isinstance(self.job, one))
+        self.manifest = Manifest(
+            kind=kind,
+            version=__version__,
+            asked=self.job.settings(),
+            files=manifest.fingerprints(self.job),
+        )
+        earlier = manifest.read(self.work) if self.job.resume else None
+        if earlier is None:
+            self.work.clear()
+            return
+        if self._afresh(earlier):
+            return
+        if self.job.seed is None and "seed" in earlier.resolved:
+            self.job = self.job.model_copy(update={"seed": earlier.resolved["seed"]})
+
+    def _afresh(self, earlier: Manifest) -> bool:
+        """Whether the run must start afresh; it then says why, and the folder is emptied."""
+        changed = manifest.difference(earlier, self.manifest)
+        if changed is None:
+            return False
+        note = f"starting afresh: {changed} since the run that was interrupted"
+        log.info(note)
+        self.notes.append(note)
+        self.work.clear()
+        return True
+
+    def load(self, load: Load | None, load_upscaler: Load | None) -> None:
+        """Load the models and decide every open setting."""
+        with timed(self.seconds, "load"):
+            from relight.engine.resolve import resolve
+
+            self.models = _loaders(load, load_upscaler).load(
+                self.job, is_moving(self.job, self.info)
+            )
+        self.job = resolve(self.job, self.models, self.info)
+        self.manifest.resolved = self.job.settings()
+        self.manifest.weights = self.models.weights
+        earlier = manifest.read(self.work) if self.job.resume else None
+        if earlier is not None:
+            self._afresh(earlier)
+        self.manifest.save(self.work)
+        self._read_prompt()
+
+    def _read_prompt(self) -> None:
+        """Say which words of the prompt were read as others, and which the model doesn't know."""
+        from relight.engine.prompts import understood
+
+        if not isinstance(self.job, RelightJob) or self.models.relighting is None:
+            return
+        for note in understood(self.job.prompt, self.models.relighting.entry).notes:
+            log.info(note)
+            self.notes.append(f"prompt: {note}")
+
+    def finish(self) -> Result:
+        """Survey, compute, apply and encode."""
+        from relight.engine.build import workflows
+
+        meter = self._meter()
+        found = self._survey(meter)
+        flows = workflows(self.job, self.models, self.info, found, self.work)
+        self.size = flows[-1].size
+        self._plan(meter, found, flows)
+        writing = Writing(self, flows[-1], meter)
+        meter.check = writing.check
+        with writing:
+            self._compute(flows, meter)
+            meter.stage = "writing"
+            writing.wait(meter.tell)
+            meter.tell()
+        return writing.result
+
+    def _meter(self) -> Meter:
+        """Before the survey, all units but its own are guesses."""
+        names = ["survey", *_stages(self.job), "write"]
+        frames = frame_count(self.job, self.info)
+        return Meter(
+            units={name: Units(frames, SHARES[name] / frames) for name in names},
+            report=self.on_progress,
+            seconds=self.seconds,
+        )
+
+    def _survey(self, meter: Meter) -> Survey:
+        """When each frame is shown, from an earlier run or by looking at all of them."""
+        from relight.engine.build import seen_by
+
+        found = Survey.load(self.work)
+        if found is None:
+            job = self.job
+            fps, scale = seen_by(job, self.models, self.info)
+            frames = ahead(
+                media.read(
+                    job.input,
+                    start=job.start,
+                    frames=job.frames,
+                    how=job.reading,
+                    on_note=self.notes.append,
+                )
+            )
+            with timed(self.seconds, "survey"):
+                found = survey(
+                    frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
+                )
+        _set(meter, "survey", len(found.times), len(found.times))
+        return found
+
+    def _plan(self, meter: Meter, found: Survey, flows: tuple[Workflow, ...]) -> None:
+        """Write down what there is to do, and count what is done already."""
+        chunks = [chunk for flow in flows for chunk in flow.chunks]
+        there = [chunk for chunk in chunks if self.work.has(chunk.name)]
+        self.manifest.chunks = {
+            chunk.name: "done" if chunk in there else "waiting" for chunk in chunks
+        }
+        self.manifest.save(self.work)
+        for stage in _stages(self.job):
+            total = sum(c.passes for c in chunks if c.stage == stage)
+            _set(meter, stage, total, sum(c.passes for c in there if c.stage == stage))
+        _set(meter, "write", len(found.times), 0)
+        if there:
+            self.notes.append(f"resumed: {len(there)} of {len(chunks)} chunks were there")
+        meter.stage = "relighting" if isinstance(self.job, RelightJob) else "upscaling"
+
+    def _compute(self, flows: tuple[Workflow, ...], meter: Meter) -> None:
+        def done(chunk: Chunk) -> None:
+            self.manifest.chunks[chunk.name] = "done"
+            self.manifest.save(self.work)
+
+        waiting = [[c for c in flow.chunks if not self.work.has(c.name)] for flow in flows]
+        log.info("computing %d chunks with %s", sum(map(len, waiting)), self.models.described)
+        if not any(waiting):
+            return
+        if self.job.devices is None:
+            for flow, chunks in zip(flows, waiting, strict=True):
+                begun = time.perf_counter()
+                serial(flow, chunks, self.work, meter, done)
+                self._note_cost(chunks, time.perf_counter() - begun)
+            return
+        import torch
+
+        devices = [name.strip() for name in self.job.devices.split(",")]
+        with Processes(self.work.root, devices, torch.get_num_threads()) as workers:
+            for stage, chunks in enumerate(waiting):
+                workers.run(stage, chunks, meter, done)
+
+    def _note_cost(self, chunks: list[Chunk], seconds: float) -> None:
+        """Remember what a megapixel of these chunks took."""
+        cost = sum(chunk.cost for chunk in chunks)
+        if cost:
+            self.costs[chunks[0].stage] = seconds / cost
+            self.noted_s += seconds
+
+    def remember(self, result: Result) -> None:
+        """Keep what the run has cost, so that the next one's time can be estimated."""
+        width, height = self.size
+        models = {
+            "key": self.models.relighting,
+            "light": self.models.relighting,
+            "upscale": self.models.upscaling,
+        }
+        spent = result.seconds["total"] - self.seconds["load"] - self.noted_s
+        shared = {
+            "load": self.seconds["load"],
+            "rest": max(spent, 0.0) / (result.frames * width * height / 1e6),
+            "memory": float(peak_memory(self.job.device)),
+        }
+        for stage, model in models.items():
+            if model is not None and stage in self.costs:
+                own = {stage: self.costs[stage]}
+                estimates.record(model.name, model.compute.device, shared | own)
+
+    def outcome(self, frames: int) -> Result:
+        """What was made, for the sidecar and the caller."""
+        total = time.perf_counter() - self.begun
+        seconds = {name: round(value, 2) for name, value in self.seconds.items()}
+        settings = self.job.settings()
+        return Result(
+            path=self.job.output,
+            sidecar=sidecar_path(self.job.output),
+            frames=frames,
+            seconds=seconds | {"total": round(total, 2)},
+            settings={k: v for k, v in settings.items() if k not in manifest.MANNER},
+            model=self.models.described,
+            notes=tuple(dict.fromkeys([*self.info.notes, *self.notes])),
+            kind=self.manifest.kind,
+            weights=self.manifest.weights,
+        )
+
+
+def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:
+    from relight.engine.resolve import Loaders
+
+    given = {"relighting": load, "upscaling": load_upscaler}
+    return replace(Loaders(), **{name: one for name, one in given.items() if one is not None})
+
+
+def _stages(job: Job) -> list[str]:
+    """Those that a resolved job may have; one without chunks costs nothing."""
+    if isinstance(job, UpscaleJob):
+        return ["upscale"]
+    stages = ["key", "carry", "form"] if job.recipe == "fast" else ["light"]
+    return [*stages, "upscale"] if job.upscale else stages
+
+
+def _set(meter: Meter, name: str, total: float, done: float) -> None:
+    """The number of units, once it is known."""
+    units = meter.units[name]
+    units.cost = SHARES[name] / total if total else 0.0
+    units.total, units.done = total, done
