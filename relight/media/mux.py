@@ -19,6 +19,7 @@ from relight.media.depth import over, to_depth
 from relight.media.formats import format_of
 from relight.media.look import EXACT
 from relight.media.options import Encoding
+from relight.media.scheduling import ordinary_threads
 
 # One clock on which every usual one lands exactly: 1/24, 1/25, 1001/30000, 1001/24000 s,
 # milliseconds, QuickTime's 1/600 and MPEG's 1/90000.
@@ -239,7 +240,8 @@ class VideoWriter(Writer):
         if self._company:
             self._company.begin(self.origin, self.fps)
         try:
-            self._out.start_encoding()
+            with ordinary_threads():
+                self._out.start_encoding()
         except (av.error.FFmpegError, OSError) as error:
             raise encoders.open_failed(self._choice, error) from error
         if self._company:

@@ -232,3 +232,18 @@ def test_damaged_files_give_one_line(here):
 @pytest.mark.slow
 def test_many_damaged_files_give_one_line(here):
     _damaged(20_000, seed=1)
+
+
+def test_an_encoder_leaves_the_scheduling_of_its_process_alone(tmp_path):
+    # SVT-AV1, run as root, takes realtime priority for all its threads and its caller.
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("threads are listed by Linux only")
+    before = set(_policies())
+    with write(tmp_path / "a.mp4", size=(64, 48), fps=25, encoding=Encoding(codec="av1")) as out:
+        out.add(np.zeros((48, 64, 3), np.uint8), 0)
+        assert set(_policies()) == before
+    assert set(_policies()) == before
+
+
+def _policies():
+    return [os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()]

@@ -1,0 +1,39 @@
+"""Encoders don't take the machine from everybody else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_THREADS = Path("/proc/self/task")
+
+
+@contextmanager
+def ordinary_threads() -> Iterator[None]:
+    """Scheduling policies of this process are after the block what they were before.
+
+    SVT-AV1, where it may (as root, as in most containers), puts itself and the thread that opens
+    it under SCHED_FIFO at priority 99: until the process ends, nothing else gets those cores.
+    Linux only; elsewhere nothing is done.
+    """
+    before = _policies()
+    try:
+        yield
+    finally:
+        for thread, policy in _policies().items():
+            wanted = before.get(thread, os.SCHED_OTHER)
+            if policy != wanted:
+                with suppress(OSError):  # it has ended
+                    os.sched_setscheduler(thread, wanted, os.sched_param(0))
+
+
+def _policies() -> dict[int, int]:
+    """Thread -> its policy."""
+    found = {}
+    with suppress(OSError, AttributeError):
+        for task in _THREADS.iterdir():
+            with suppress(OSError):
+                found[int(task.name)] = os.sched_getscheduler(int(task.name))
+    return found
