@@ -6,15 +6,18 @@ plan can be made from `Native` alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relight.diffusion.parts import Parts, read_config
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
+
+    from relight.relighters.image_edit import Editor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,8 @@ class Backbone:
         fits: whether a folder holds a model of this family, by its layout and configurations.
         native: what the configurations of a folder say; its `side` is 0 where they say nothing.
         load: parts -> the pipeline, on the CPU.
+        editor: the adapter of a pipeline that edits pictures (`relight.relighters.image_edit`);
+            None: it makes videos, or upscales.
     """
 
     name: str
@@ -55,12 +60,22 @@ class Backbone:
     fits: Callable[[Path], bool]
     native: Callable[[Parts], Native]
     load: Callable[[Parts], DiffusionPipeline]
+    editor: Callable[[Any], Editor] | None = None
 
 
 def has_transformer(folder: Path, kind: str) -> bool:
     """Whether a folder's `transformer` is of a class, by name."""
     part = folder / "transformer"
     return part.is_dir() and read_config(part).get("_class_name") == kind
+
+
+def is_pipeline(folder: Path, kind: str) -> bool:
+    """Whether a folder was saved by a pipeline class, by its name."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(index, dict) and index.get("_class_name") == kind
 
 
 def unet_native(parts: Parts) -> Native:

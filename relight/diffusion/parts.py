@@ -115,9 +115,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def stable_diffusion(
-    parts: Parts, dtype: torch.dtype | None = None, prefix: str = ""
+    parts: Parts, dtype: torch.dtype | None = None, prefix: str = "", *, pictures: int = 1
 ) -> dict[str, Any]:
     """VAE, text encoder, tokenizer and UNet of a Stable Diffusion, by their names in a pipeline.
+
+    `pictures` is how many latents its UNet is shown at once: 2 where it also sees the picture that
+    it edits.
 
     Raises:
         ModelError: files that are damaged, or parts that don't fit each other.
@@ -133,7 +136,7 @@ def stable_diffusion(
         "unet": parts.weights(UNet2DConditionModel, unet, dtype),
     }
     config = made["unet"].config
-    channels = made["vae"].config.latent_channels
+    channels = made["vae"].config.latent_channels * pictures
     parts.must_match(unet, config.in_channels, vae, channels, "latent channels")
     if "text_encoder_2" not in parts:  # SDXL's reads both encoders, and checks it itself
         width = made["text_encoder"].config.hidden_size

@@ -38,6 +38,8 @@ from relight.relighters.ic_light import image_to_image_steps
 
 OVERLAP = 4
 """Frames two windows share: half a second of those a model sees at the default rate."""
+EDITED = 4
+"""Keyframes in a chunk of a model that edits them one by one."""
 PICTURES = 8
 """Frames in a chunk of a model that takes pictures one by one."""
 
@@ -131,7 +133,8 @@ def _lighting(
     )
     carry = Carry.plan(clip, keys)
     form = None
-    if job.shape > 0 and not isinstance(light, NoLight):
+    # An editor draws the form of things itself.
+    if job.shape > 0 and not isinstance(light, NoLight) and not model.entry.edits:
         form = Form(clip=clip, light=light, chunks=pieces(len(survey.seen), FORM, stage="form"))
     flows = (keys, carry) if form is None else (keys, carry, form)
     return *flows, Lighting(clip=clip, carry=carry, form=form)
@@ -141,11 +144,17 @@ def key_chunks(
     job: RelightJob, model: Model | Found[Entry], info: VideoInfo, count: int
 ) -> tuple[Chunk, ...]:
     """The groups in which a resolved job of recipe fast lights its `count` keyframes."""
-    _, passes = image_to_image_steps(job.relight_steps)
     framing = framing_of(job, model, info)
-    pixels = framing.padded_width * framing.padded_height
+    megapixels = framing.padded_width * framing.padded_height / 1e6
+    if model.entry.edits:  # one frame after another
+        chunks = pieces(count, EDITED, stage="key", passes=job.relight_steps)
+        return tuple(
+            replace(chunk, passes=chunk.passes * len(chunk), megapixels=megapixels)
+            for chunk in chunks
+        )
+    _, passes = image_to_image_steps(job.relight_steps)
     chunks = pieces(count, TOGETHER, stage="key", passes=passes)
-    return tuple(replace(chunk, megapixels=len(chunk) * pixels / 1e6) for chunk in chunks)
+    return tuple(replace(chunk, megapixels=len(chunk) * megapixels) for chunk in chunks)
 
 
 def framing_of(job: RelightJob, model: Model | Found[Entry], info: VideoInfo) -> Framing:

@@ -30,7 +30,6 @@ from relight.methods.light_transfer import fit_light
 from relight.methods.registration import register
 from relight.methods.surface_shading import nearness
 from relight.models.loader import Model
-from relight.relighters.ic_light import ICLight
 
 WHITE_LAMP = 0.9
 """Least channel of a lamp, the brightest at 1, that counts as white."""
@@ -63,6 +62,8 @@ class Keys:
         from that of the first chunk, so does that of the others, and it is taken off.
         """
         numbers = self.numbers[chunk.first : chunk.last]
+        if self.model.entry.edits:
+            return self._edited(numbers, on_step, show)
         anchored = chunk.index > 0
         if anchored:
             numbers = (self.numbers[0], *numbers)
@@ -82,6 +83,30 @@ class Keys:
             planes = planes[1:] + (first - planes[0]).mean((1, 2), keepdim=True)
         return {"light": planes.numpy()}
 
+    def _edited(
+        self, numbers: Sequence[int], on_step: Callable[[], None] | None, show: Show | None
+    ) -> dict[str, np.ndarray]:
+        """The same of a model that edits pictures: registered, and of its light nothing changed."""
+        images = np.stack([self.framing.scale(self.clip.small[n]) for n in numbers])
+        relit = self._relit(images, numbers, on_step)
+        if show is not None:
+            show(functools.partial(self._preview, numbers[-1], relit[-1]))
+        drawn = to_uint8(relit.permute(0, 2, 3, 1).numpy())
+        lights = []
+        for number, picture, moment in zip(numbers, drawn, self.clip.seconds(numbers), strict=True):
+            frame = self.clip.small[number]
+            try:
+                found = register(picture, [frame], 0)
+            except InputError:
+                raise InputError(
+                    f"{self.clip.job.model} drew another scene for the keyframe at {moment:.2f} s: "
+                    "take another seed, or words that name the light alone"
+                ) from None
+            laid, covered = found.warp(picture, frame.shape[0], frame.shape[1])
+            planes = reference_light(frame, laid, covered).planes
+            lights.append(resized(planes[None], light_size(frame.shape[:2]))[0])
+        return {"light": torch.stack(lights).numpy()}
+
     def light_of(self, number: int, load: Load) -> GainGlow:
         """The light of a keyframe, by its number among the small frames."""
         place = self.numbers.index(number)
@@ -95,10 +120,7 @@ class Keys:
         """(keyframes, 3, h, w) in [0, 1]."""
         clip, job, model = self.clip, self.clip.job, self.model
         pixels = torch.from_numpy(self.framing.pad(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        relighter = ICLight(
-            pipe=model.relighter, gamma=job.gamma, share_noise=True, chunk_size=model.chunk
-        )
-        session = relighter.prepare(
+        session = model.of_keyframes(job.gamma).prepare(
             understood(job.prompt, model.entry).text,
             size=(pixels.shape[-2], pixels.shape[-1]),
             light=self.light,

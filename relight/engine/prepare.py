@@ -10,7 +10,7 @@ from relight.jobs.base import Delivery
 from relight.lights import resolve as resolve_light
 from relight.media import VideoInfo
 from relight.models import hub
-from relight.models.catalogue import CATALOGUE, UPSCALERS
+from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
 
 LONGEST_SCHEDULE = 50
 """Steps of DiffuseHigh's published schedule: its recipe can't run more."""
@@ -46,6 +46,8 @@ def refuse(job: Job, info: VideoInfo) -> None:
 
 def _refuse_model(job: Job, info: VideoInfo) -> None:
     if isinstance(job, RelightJob):
+        if job.model in CATALOGUE:
+            refuse_recipe(job, CATALOGUE[job.model])
         hub.check(job.model, CATALOGUE)
         return
     entry = UPSCALERS.get(job.model)
@@ -56,6 +58,28 @@ def _refuse_model(job: Job, info: VideoInfo) -> None:
             value=job.model,
         )
     hub.check(job.model, UPSCALERS)
+
+
+def refuse_recipe(job: RelightJob, entry: Entry) -> None:
+    """Refuse what a model that edits pictures can't do.
+
+    Raises:
+        InputError: a recipe with a video model, or the model's own pixels.
+    """
+    if not entry.edits or job.reference:
+        return
+    if job.recipe not in ("auto", "fast"):
+        raise InputError(
+            f"{job.model} edits pictures, and recipe {job.recipe} needs a video model: take fast",
+            field="recipe",
+            value=job.recipe,
+        )
+    if job.transfer == "off":
+        raise InputError(
+            f"{job.model} edits pictures, of which only the light is taken: transfer can't be off",
+            field="transfer",
+            value=job.transfer,
+        )
 
 
 def frame_count(job: Job, info: VideoInfo) -> int:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relight.engine.prepare import upscale_job
+from relight.engine.prepare import refuse_recipe, upscale_job
 from relight.engine.sizes import Size, target_size
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.media import VideoInfo
 from relight.methods.diffuse_high import RECIPES
-from relight.methods.progressive_light_fusion import Recipe
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
 from relight.models.loader import Found, Model, Upscaler, load_model, load_upscaler
 
@@ -87,6 +86,7 @@ def resolve(job: Job, models: Models, info: VideoInfo) -> Job:
 
 
 def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJob:
+    refuse_recipe(job, model.entry)
     default = model.entry.defaults
     recipe = job.recipe
     if recipe == "auto":  # the embedded model's own pixels are not shown: only its light counts
@@ -100,7 +100,7 @@ def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJ
         "steps": job.steps or default.steps,
         "recipe": recipe,
         "relight_steps": job.relight_steps or steps,
-        "gamma": _recipe_of(model, recipe).gamma if job.gamma is None else job.gamma,
+        "gamma": _gamma(model, recipe) if job.gamma is None else job.gamma,
         "side": job.side or round(model.side),
         **_placed(model),
     }
@@ -111,9 +111,11 @@ def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJ
     return job.model_copy(update=decided)
 
 
-def _recipe_of(model: Model | Found[Entry], name: str) -> Recipe:
-    """The numbers of a recipe; those of `fast` that it has are `best`'s."""
-    return model.recipes["best" if name == "fast" else name]
+def _gamma(model: Model | Found[Entry], recipe: str) -> float:
+    """Share of Consistent Light Attention of a recipe; `fast` has that of `best`."""
+    if model.entry.edits:
+        return 0.0  # its frames are edited one by one
+    return model.recipes["best" if recipe == "fast" else recipe].gamma
 
 
 def resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> UpscaleJob:

@@ -55,7 +55,8 @@ class RelightJob(Job):
     )
     model: str = Field(
         "auto",
-        description="auto, mini (embedded), animatediff, wan, cogvideox, or a folder of your own.",
+        description="auto, mini (embedded), animatediff, wan, cogvideox; one that edits keyframes: "
+        "instruct-pix2pix, flux-kontext, qwen-edit, qwen-edit-plus; or a folder of your own.",
     )
     scene: str | None = Field(
         None, description="Prompt of the video model, without the light; default: the prompt."

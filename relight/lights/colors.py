@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,8 @@ OTHER_NAMES = {
     "rose": "pink",
 }
 """Other names of `TINTS`."""
+COLOURLESS, PALE = 0.12, 0.6
+"""Saturations (HSV of sRGB values) below which a lamp is white, and tinted white."""
 
 
 def tint_name(word: str) -> str | None:
@@ -143,6 +146,25 @@ def tint(word: str) -> tuple[float, float, float]:
     if name is None:
         raise InputError(f"unknown colour of a light {word!r}: use {', '.join(TINTS)}")
     return TINTS[name]
+
+
+def nearest_name(rgb: Sequence[float]) -> str | None:
+    """What people call a lamp of an sRGB colour (3,), from 0 to 1; None for white and for none.
+
+    >>> nearest_name((1, 0.1, 0)), nearest_name((0.5, 0.5, 0.5)), nearest_name((1, 0.72, 0.42))
+    ('red', None, 'warm white')
+    """
+    hue, saturation, _ = colorsys.rgb_to_hsv(*rgb)
+    if saturation < COLOURLESS:
+        return None
+    if saturation < PALE:
+        return "warm white" if hue < 0.2 or hue > 0.9 else "cold white"
+
+    def away(name: str) -> float:
+        difference = abs(colorsys.rgb_to_hsv(*TINTS[name])[0] - hue)
+        return min(difference, 1 - difference)
+
+    return min(TINTS, key=away)
 
 
 def _planckian(kelvin: float) -> tuple[float, float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from relight.diffusion.parts import OFFSETS, SD15_PARTS, SDXL_PARTS, VIDEO_PARTS
 from relight.pipelines.backbone import Native
@@ -90,6 +91,7 @@ class Entry(Weights):
         upscaler: which of `UPSCALERS` has the same weights.
         transfer: its pixels are not good enough to be shown, so its light is always transferred.
         vocabulary: file of the words that its captions were written in, if it knows no others.
+        edits: it edits pictures, and makes no video: its light is taken from keyframes.
     """
 
     backbone: str
@@ -99,6 +101,7 @@ class Entry(Weights):
     upscaler: str = "auto"
     transfer: bool = False
     vocabulary: Path | None = None
+    edits: bool = False
 
     @property
     def words(self) -> frozenset[str] | None:
@@ -148,6 +151,23 @@ _ADAPTER = Source(
 )
 _RELIGHTER = (replace(_BASE, into="relighter/"), replace(_OFFSETS, into="relighter/"))
 _PAPER = Defaults(strength=0.4, steps=25, relight_steps=15)
+_FLUX_LICENCE = "FLUX.1 [dev] Non-Commercial (gated)"
+_QWEN_PARTS = ("vae", "text_encoder", "tokenizer", "processor", "transformer", "scheduler")
+
+
+def _editor(name: str, about: str, backbone: str, *, steps: int, **given: Any) -> Entry:
+    """A model that edits pictures."""
+    return Entry(
+        name=name,
+        about=about,
+        backbone=backbone,
+        window=1,
+        defaults=Defaults(strength=1.0, steps=steps, relight_steps=steps, keyframe_steps=steps),
+        transfer=True,
+        edits=True,
+        **given,
+    )
+
 
 CATALOGUE = {
     entry.name: entry
@@ -213,6 +233,55 @@ CATALOGUE = {
                 ),
                 *_RELIGHTER,
             ),
+        ),
+        _editor(
+            "instruct-pix2pix",
+            "InstructPix2Pix, editing keyframes, 512 x 512",
+            "instruct_pix2pix",
+            steps=30,
+            licence="MIT, CreativeML OpenRAIL-M",
+            size="4.3 GB",
+            native=Native(side=512, multiple=64),
+            sources=(Source(repo="timbrooks/instruct-pix2pix", revision="main", parts=SD15_PARTS),),
+        ),
+        _editor(
+            "flux-kontext",
+            "FLUX.1 Kontext [dev], editing keyframes, 1024 x 1024",
+            "flux_kontext",
+            steps=28,
+            licence=_FLUX_LICENCE,
+            size="34 GB",
+            native=Native(side=1024, multiple=16),
+            half="bfloat16",
+            sources=(
+                Source(
+                    repo="black-forest-labs/FLUX.1-Kontext-dev",
+                    revision="main",
+                    parts=(*VIDEO_PARTS, "text_encoder_2", "tokenizer_2"),
+                ),
+            ),
+        ),
+        _editor(
+            "qwen-edit",
+            "Qwen-Image-Edit, editing keyframes, 1024 x 1024",
+            "qwen_image_edit",
+            steps=40,
+            licence="Apache-2.0",
+            size="58 GB",
+            native=Native(side=1024, multiple=16),
+            half="bfloat16",
+            sources=(Source(repo="Qwen/Qwen-Image-Edit", revision="main", parts=_QWEN_PARTS),),
+        ),
+        _editor(
+            "qwen-edit-plus",
+            "Qwen-Image-Edit 2509, editing keyframes by a map of the light, 1024 x 1024",
+            "qwen_image_edit_plus",
+            steps=40,
+            licence="Apache-2.0",
+            size="58 GB",
+            native=Native(side=1024, multiple=16),
+            half="bfloat16",
+            sources=(Source(repo="Qwen/Qwen-Image-Edit-2509", revision="main", parts=_QWEN_PARTS),),
         ),
     )
 }

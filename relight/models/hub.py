@@ -23,6 +23,7 @@ WHOLE_FILE_BYTES = 64 * 2**20
 _WITHOUT_WEIGHTS = {
     "tokenizer": (("tokenizer_config.json",), ("tokenizer.json", "vocab.json", "spiece.model")),
     "scheduler": (("scheduler_config.json",),),
+    "processor": (("preprocessor_config.json",),),
 }
 """Files that such a part needs: one of each group."""
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from relight.methods.progressive_light_fusion import Recipe
     from relight.pipelines.light_a_video import LightAVideo
+    from relight.relighters.base import Relighter
     from relight.relighters.ic_light import ICLightPipeline
+    from relight.relighters.image_edit import EditRelighter
 
 CHUNKS = {"lowest": 2, "low": 4, "high": None}
 """Frames per pass of the relighter, by `Compute.memory`."""
@@ -68,7 +70,7 @@ class Found(Generic[Kind]):
     @property
     def recipes(self) -> Mapping[str, Recipe]:
         """By name; of models that relight."""
-        return backbone(self.backbone).pipeline.recipes
+        return getattr(backbone(self.backbone).pipeline, "recipes", {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,8 @@ class Model:
 
     Attributes:
         weights: what was loaded, see `relight.models.hub.identify`. The rest: see `Found`.
+        pipe: makes the video; None where the model edits pictures.
+        relighter: IC-Light, or the model that edits pictures.
     """
 
     name: str
@@ -84,8 +88,8 @@ class Model:
     entry: Entry
     compute: Compute
     weights: Mapping[str, str]
-    pipe: LightAVideo
-    relighter: ICLightPipeline
+    pipe: LightAVideo | None
+    relighter: ICLightPipeline | EditRelighter
 
     @property
     def side(self) -> float:
@@ -99,13 +103,21 @@ class Model:
 
     @property
     def recipes(self) -> Mapping[str, Recipe]:
-        """By name."""
-        return self.pipe.recipes
+        """By name; none of a model that edits pictures."""
+        return {} if self.pipe is None else self.pipe.recipes
 
     @property
     def chunk(self) -> int | None:
         """Frames per pass of the relighter; None: all at once."""
         return CHUNKS[self.compute.memory]
+
+    def of_keyframes(self, gamma: float) -> Relighter:
+        """What relights keyframes: IC-Light with one noise and shared attention, or the editor."""
+        from relight.relighters.ic_light import ICLight, ICLightPipeline
+
+        if not isinstance(self.relighter, ICLightPipeline):
+            return self.relighter
+        return ICLight(pipe=self.relighter, gamma=gamma, share_noise=True, chunk_size=self.chunk)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +156,8 @@ def load_model(name: str = "auto", compute: Compute = Compute()) -> Model:  # no
             device or an attention backend that can't be used. Nothing is ever downloaded.
     """
     found = find_model(name, compute)
-    from relight.relighters.ic_light import load_ic_light
-
     parts = Parts(found.paths, DTYPES[found.compute.dtype])
-    relighter = load_ic_light(parts)
-    pipe = _assembled(found, parts)
-    set_up((pipe, relighter), found.compute)
+    pipe, relighter = _editing(found, parts) if found.entry.edits else _relighting(found, parts)
     return Model(
         name=found.name,
         why=found.why,
@@ -192,6 +200,23 @@ def load_upscaler(
     )
 
 
+def _relighting(found: Found[Entry], parts: Parts) -> tuple[LightAVideo, ICLightPipeline]:
+    from relight.relighters.ic_light import load_ic_light
+
+    relighter = load_ic_light(parts)
+    pipe = _assembled(found, parts)
+    set_up((pipe, relighter), found.compute)
+    return pipe, relighter
+
+
+def _editing(found: Found[Entry], parts: Parts) -> tuple[None, EditRelighter]:
+    from relight.relighters.image_edit import EditRelighter
+
+    pipe = _assembled(found, parts)
+    set_up((pipe,), found.compute)
+    return None, EditRelighter(backbone(found.backbone).editor(pipe))
+
+
 def find_model(name: str = "auto", compute: Compute = Compute()) -> Found[Entry]:  # noqa: B008
     """What `load_model` would load, and why.
 
@@ -204,7 +229,9 @@ def find_model(name: str = "auto", compute: Compute = Compute()) -> Found[Entry]
     if name in CATALOGUE:
         entry, folder = CATALOGUE[name], None
     else:
-        modules = [entry.backbone for entry in CATALOGUE.values()]
+        # An editor's folder names its pipeline; the others are known by their layout.
+        entries = sorted(CATALOGUE.values(), key=lambda entry: not entry.edits)
+        modules = [entry.backbone for entry in entries]
         folder, backbone = _recognised(name, modules, CATALOGUE)
         entry = CATALOGUE[backbone.name]
     paths = _paths(entry, entry.backbone, folder)
