@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from cyclopts import App, CycloptsError, Parameter
 
 from relight import signals
+from relight.cli.bench import bench
 from relight.cli.evaluate import evaluate
 from relight.cli.frame import frame
 from relight.cli.models import models
@@ -247,6 +248,7 @@ def _once(module: str, function: str) -> Callable[..., Any]:
 app.command(models)
 app.command(evaluate, name="eval")
 app.command(frame)
+app.command(bench)
 
 
 def main(arguments: list[str] | None = None) -> int:

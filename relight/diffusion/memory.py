@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROCESS_CGROUPS = Path("/proc/self/cgroup")
+CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def available_memory(device: str = "cpu") -> int:
@@ -39,6 +41,17 @@ def peak_memory(device: str = "cpu") -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def reset_peak_memory(device: str = "cpu") -> None:
+    """Let `peak_memory` count from now on; on a CPU on Linux only."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError):
+        CLEAR_REFS.write_text("5")  # man 5 proc: resets the peak of resident memory
 
 
 def _address_space() -> list[int]:

@@ -1,0 +1,296 @@
+"""`relight bench`: recipes, levers, published results and upscalers side by side."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from relight.cli.terminal import say
+from relight.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from relight.engine.bench.report import Column
+
+PROMPT = "warm orange light"
+SHOWN = 5
+"""Frames of each result in a sheet."""
+
+
+@dataclass
+class Bench:
+    """What a bench found: a table, and rows of pictures for a sheet.
+
+    Attributes:
+        name: of its files. rows: cost and scores. columns: of the table.
+        sheet: caption -> frames. more: Markdown below the table.
+    """
+
+    name: str
+    rows: list[dict[str, Any]]
+    columns: Sequence[Column]
+    sheet: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    more: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all benches are given; see `bench`."""
+
+    inputs: tuple[Path, ...]
+    output: Path
+    recipes: str
+    prompt: str
+    light: str
+    frames: int
+    model: str
+    device: str
+    seed: int
+    peers: tuple[str, ...]
+    factor: int
+    more: dict[str, Any]
+
+
+def bench(
+    inputs: list[Path] | None = None,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    recipes: str | None = None,
+    ablate: Annotated[bool, Parameter(negative=())] = False,
+    upscale: Annotated[bool, Parameter(negative=())] = False,
+    published: Path | None = None,
+    scale: Annotated[bool, Parameter(negative=())] = False,
+    peer: list[str] | None = None,
+    prompt: str = PROMPT,
+    light: str = "left",
+    frames: int = 16,
+    factor: int = 2,
+    model: str = "auto",
+    device: str = "auto",
+    seed: int = 1,
+    settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
+    overwrite: Annotated[bool, Parameter(name=["--overwrite", "-y"], negative=())] = False,
+) -> int:
+    """Compare recipes on your clips: relight bench a.mp4 b.mp4 -o bench
+
+    Writes a table (.md), the figures (.json) and a sheet of frames (.png) into the output folder.
+
+    Parameters
+    ----------
+    inputs
+        Clips; with --upscale also pictures.
+    output
+        Folder for the tables and results.
+    recipes
+        Some of fast, best, paper and frames (IC-Light on each frame by itself), with commas
+        between [default: all; with --ablate fast; with --published auto].
+    ablate
+        Instead, move each lever of the recipe alone.
+    upscale
+        Instead, make the inputs smaller and compare ways of enlarging them again.
+    published
+        Instead, score a folder of published results beside our own on the same sources.
+    scale
+        Instead, measure seconds and memory against length and size, with plots.
+    peer
+        Another upscaler to compare: 'name=command {in} {out}'; may be given several times.
+    prompt, light, frames, model, device, seed
+        As of relight run.
+    factor
+        How many times smaller the inputs are made with --upscale.
+    settings
+        NAME=VALUE, another setting of the jobs, e.g. --set side=256; may be given several times.
+    overwrite
+        Replace tables that exist.
+    """
+    given = Settings(
+        inputs=tuple(inputs or ()),
+        output=output,
+        recipes=recipes
+        or ("auto" if published else "fast" if ablate else "fast,best,paper,frames"),
+        prompt=prompt,
+        light=light,
+        frames=frames,
+        model=model,
+        device=device,
+        seed=seed,
+        peers=tuple(peer or ()),
+        factor=factor,
+        more=dict(_setting(text) for text in settings or ()),
+    )
+    asked = {"ablation": ablate, "upscale": upscale, "published": published, "scale": scale}
+    names = [name for name, value in asked.items() if value]
+    if len(names) > 1:
+        raise InputError("give one of --ablate, --upscale, --published and --scale")
+    name = names[0] if names else "recipes"
+    _check(given, name, overwrite)
+    made = _BENCHES[name](given) if name != "published" else _published(given, published)
+    _write(made, given)
+    return 0
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as YAML would read it."""
+    import yaml
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"--set {text!r}: write it as NAME=VALUE", field="set", value=text)
+    return name.strip().replace("-", "_"), yaml.safe_load(value)
+
+
+def _check(settings: Settings, name: str, overwrite: bool) -> None:
+    """Refuse what can be refused before any work."""
+    from relight import media
+
+    if name != "published" and not settings.inputs:
+        raise InputError("no clip was given: relight bench CLIP... -o DIR")
+    if settings.peers and name != "upscale":
+        raise InputError("a peer is compared with --upscale")
+    if settings.output.exists() and not settings.output.is_dir():
+        raise InputError(f"{settings.output} is a file: give a folder", path=settings.output)
+    table = settings.output / f"{name}.md"
+    if table.exists() and not overwrite:
+        raise InputError(f"{table} exists: give another folder, or --overwrite", path=table)
+    for path in settings.inputs:
+        media.probe(path)
+
+
+def _recipes(settings: Settings) -> Bench:
+    from relight.engine.bench.variants import recipes
+
+    return _relit("recipes", settings, recipes(settings.recipes))
+
+
+def _ablation(settings: Settings) -> Bench:
+    from relight.engine.bench.variants import levers
+
+    variants = [lever for name in settings.recipes.split(",") for lever in levers(name.strip())]
+    made = _relit("ablation", settings, variants)
+    made.more = "\n".join(f"- {variant.name}: {variant.about}" for variant in variants)
+    return made
+
+
+def _relit(name: str, settings: Settings, variants: list[Any]) -> Bench:
+    from relight.engine.bench import relit, report
+    from relight.engine.bench.sheet import spread
+
+    task = relit.Task(
+        clips=settings.inputs,
+        folder=settings.output,
+        prompt=settings.prompt,
+        light=settings.light,
+        seed=settings.seed,
+        frames=settings.frames,
+        model=settings.model,
+        device=settings.device,
+        more=settings.more,
+    )
+    rows = relit.compare(task, variants, say)
+    sheet = {}
+    for clip in task.clips:
+        sheet[f"{clip.stem}: source"] = spread(clip, SHOWN, task.frames)
+        for variant in variants:
+            sheet[f"{clip.stem}: {variant.name}"] = spread(task.job(clip, variant).output, SHOWN)
+    return Bench(name, [*rows, *relit.means(rows)], report.RELIT, sheet)
+
+
+def _upscale(settings: Settings) -> Bench:
+    from relight.engine.bench import enlarged, relit, report
+    from relight.engine.bench.peers import Peer
+
+    task = enlarged.Task(
+        sources=settings.inputs,
+        folder=settings.output,
+        factor=settings.factor,
+        frames=settings.frames,
+        model=settings.model,
+        device=settings.device,
+        seed=settings.seed,
+        more=settings.more,
+    )
+    ways = [*enlarged.WAYS, *(Peer.parse(text) for text in settings.peers)]
+    rows = enlarged.compare(task, ways, say)
+    sheet = enlarged.sheet(task, ways)
+    return Bench("upscale", [*rows, *relit.means(rows)], report.ENLARGED, sheet)
+
+
+def _published(settings: Settings, folder: Path | None) -> Bench:
+    from relight.engine.bench import published, report
+
+    if folder is None or not folder.is_dir():
+        raise InputError(f"there is no folder {folder}", path=folder)
+    names = tuple(name.strip() for name in settings.recipes.split(","))
+    found = published.score(folder, settings.output, model=settings.model, recipes=names, say=say)
+    sheet = {
+        f"{clip}: {caption}": frames
+        for clip, rows in found.sheets.items()
+        for caption, frames in rows.items()
+    }
+    return Bench("published", found.rows, report.RELIT, sheet)
+
+
+def _scale(settings: Settings) -> Bench:
+    from relight.engine.bench import scaling
+
+    job = {
+        "prompt": settings.prompt,
+        "light": settings.light,
+        "seed": settings.seed,
+        "model": settings.model,
+        "device": settings.device,
+        **settings.more,
+    }
+    found = scaling.measure(settings.inputs[0], settings.output, job, say)
+    return Bench("scale", found.rows, scaling.COLUMNS, more=found.text)
+
+
+_BENCHES: dict[str, Callable[[Settings], Bench]] = {
+    "recipes": _recipes,
+    "ablation": _ablation,
+    "upscale": _upscale,
+    "scale": _scale,
+}
+
+
+def _write(made: Bench, settings: Settings) -> None:
+    """The table, the figures, the sheet."""
+    from relight.engine.bench import report
+    from relight.engine.bench.sheet import contact_sheet
+
+    command = shlex.join(_command(made.name, settings))
+    text = report.table(made.rows, made.columns)
+    parts = [text, made.more, f"`{command}`: {report.said(report.machine())}"]
+    base = settings.output / made.name
+    report.save(base.with_suffix(".json"), report.as_json(made.rows, command))
+    report.save(base.with_suffix(".md"), "\n\n".join(part for part in parts if part) + "\n")
+    if made.sheet:
+        contact_sheet(made.sheet).save(base.with_suffix(".png"))
+    print(text)  # noqa: T201
+
+
+def _command(name: str, settings: Settings) -> list[str]:
+    """The command that makes a bench again, with the names of files only."""
+    words = ["relight", "bench", *(path.name for path in settings.inputs)]
+    words += {
+        "recipes": ["--recipes", settings.recipes],
+        "ablation": ["--ablate", "--recipes", settings.recipes],
+        "upscale": ["--upscale", "--factor", str(settings.factor)],
+        "published": ["--published", "DIR"],
+        "scale": ["--scale"],
+    }[name]
+    if name in ("recipes", "ablation", "scale"):
+        words += ["--prompt", settings.prompt, "--light", settings.light]
+    if name in ("recipes", "ablation", "upscale"):
+        words += ["--frames", str(settings.frames)]
+    words += [
+        word for name, value in settings.more.items() for word in ("--set", f"{name}={value}")
+    ]
+    return [*words, "--model", Path(settings.model).name, "-o", "DIR"]

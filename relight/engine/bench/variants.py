@@ -1,0 +1,149 @@
+"""What is compared: recipes, and recipes with one lever moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any
+
+from relight.errors import InputError
+from relight.models.loader import Model
+
+FRAMES = "frames"
+"""IC-Light on each frame by itself: what the published systems start from."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of relighting.
+
+    Attributes:
+        name: in the table. settings: of the job.
+        recipe: fields of the video model's recipe (`Recipe`) that differ.
+        swaps: ("module.name", value) put in its place while the variant runs: for what is no
+            setting, because nobody would want it otherwise.
+        about: what is switched off or changed.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    swaps: tuple[tuple[str, Any], ...] = ()
+    about: str = ""
+
+    @contextmanager
+    def applied(self, model: Model | None) -> Iterator[None]:
+        """The variant's recipe and swaps are in force inside the block."""
+        with ExitStack() as undo:
+            for path, value in self.swaps:
+                module, _, name = path.rpartition(".")
+                _put(undo, import_module(module), name, value)
+            if self.recipe and model is not None:
+                best = replace(model.pipe.recipes["best"], **self.recipe)
+                _put(undo, model.pipe, "recipes", {**model.pipe.recipes, "best": best})
+            yield
+
+
+RECIPES = ("fast", "best", "paper", FRAMES)
+
+
+def recipes(names: str) -> list[Variant]:
+    """Variants by the names of recipes, with commas between.
+
+    >>> [variant.settings["recipe"] for variant in recipes("fast, paper")]
+    ['fast', 'paper']
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in RECIPES]
+    if unknown or not wanted:
+        raise InputError(
+            f"recipes is {names!r}: give some of {', '.join(RECIPES)}, with commas between",
+            field="recipes",
+            value=names,
+        )
+    return [Variant(name, {"recipe": name}) for name in wanted]
+
+
+def levers(recipe: str) -> list[Variant]:
+    """A recipe as it is, and with each lever of its own moved alone.
+
+    Raises:
+        InputError: only `fast` and `best` have levers; `paper` is exact.
+    """
+    if recipe not in _LEVERS:
+        raise InputError(f"{recipe} has no levers to take away: give fast or best", field="recipes")
+    found = [Variant(recipe, {"recipe": recipe}, about="as it is")]
+    for lever in _LEVERS[recipe]:
+        found.append(replace(lever, settings={"recipe": recipe, **lever.settings}))
+    return found
+
+
+def _put(undo: ExitStack, holder: Any, name: str, value: Any) -> None:
+    """Set an attribute until `undo` is left."""
+    own = vars(holder)
+    if name in own:
+        undo.callback(setattr, holder, name, own[name])
+    else:
+        undo.callback(delattr, holder, name)
+    setattr(holder, name, value)
+
+
+def _own_noise(**fields: Any) -> Any:
+    from relight.relighters.ic_light import ICLight
+
+    return ICLight(**(fields | {"share_noise": False}))
+
+
+def _middle_only(thumbs: Any, seconds: float) -> list[int]:
+    return [len(thumbs) // 2]
+
+
+def _unchanged(light: Any, *_: Any, **__: Any) -> Any:
+    return light
+
+
+def _no_exposure(*_: Any, **__: Any) -> float:
+    return 1.0
+
+
+_KEYS = "relight.engine.keys."
+_SHARED: tuple[Variant, ...] = (
+    Variant("gamma 0", {"gamma": 0.0}, about="no attention shared by the frames"),
+    Variant("half the steps", {"relight_steps": 7}, about="7 steps a relight instead of 15"),
+    Variant("intensity .5", {"intensity": 0.5}, about="half the light, in stops"),
+)
+_LEVERS: dict[str, tuple[Variant, ...]] = {
+    "fast": (
+        Variant(
+            "own noise",
+            swaps=((_KEYS + "ICLight", _own_noise),),
+            about="a noise for each keyframe in the stochastic steps",
+        ),
+        Variant(
+            "one keyframe",
+            swaps=(("relight.engine.build.keyframes", _middle_only),),
+            about="the light of the middle frame for all",
+        ),
+        Variant("no form", {"shape": 0.0}, about="no shading by the subject's surface"),
+        Variant(
+            "no lamp colour",
+            swaps=((_KEYS + "lamp_colour", _unchanged),),
+            about="the light's colour as the model draws it",
+        ),
+        Variant(
+            "no exposure",
+            swaps=(("relight.engine.lighting.exposure", _no_exposure),),
+            about="brightness as it comes, not held to the source's",
+        ),
+        *_SHARED,
+    ),
+    "best": (
+        Variant("own noise", recipe={"share_noise": False}, about="a noise for each frame"),
+        Variant("whole re-encoding", recipe={"difference": False}, about="x0' = E(edited)"),
+        Variant("own pixels", {"transfer": "off"}, about="the model's own pixels, no transfer"),
+        Variant("every frame", {"light_fps": 240.0}, about="the model sees each frame"),
+        *_SHARED,
+    ),
+}

@@ -1,0 +1,174 @@
+"""`relight bench` end to end on tiny models, and its parts on known answers."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from relight.cli import main
+from relight.engine.bench import enlarged, growth, relit, variants
+from relight.engine.bench.cluster import Cluster, simulated
+from relight.engine.bench.cost import denoisers, measured
+from relight.engine.resolve import Models
+from relight.models.loader import load_model
+from relight.pipelines.light_a_video import LightAVideo
+from tests.cli.test_evaluate import save, scene
+from tests.conftest import CPU
+
+TINY = ["--set", "side=32", "--set", "steps=2", "--set", "relight_steps=2"]
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return save(tmp_path / "pan.mp4", scene(6))
+
+
+def bench(*words):
+    return main(["bench", *map(str, words)])
+
+
+def read(out, name):
+    return json.loads((out / f"{name}.json").read_text())["rows"]
+
+
+def test_recipes_side_by_side(tmp_path, clip, tiny_model, capsys):
+    out = tmp_path / "out"
+    assert bench(clip, "-o", out, "--model", tiny_model, "--frames", 6, *TINY) == 0
+    rows = {row["variant"]: row for row in read(out, "recipes") if row["clip"] == "pan"}
+    assert list(rows) == ["fast", "best", "paper", "frames"]
+    for row in rows.values():
+        assert row["frames"] == 6 and row["cpu_seconds"] > 0 and row["peak_mb"] > 0
+        assert row["megapixels"] > 0 and row["change"] is not None
+    assert rows["fast"]["passes"] < rows["paper"]["passes"]
+    assert rows["fast"]["megapixels"] < rows["paper"]["megapixels"]
+    made = {path.name for path in out.iterdir()}
+    assert {"recipes.md", "recipes.json", "recipes.png", "pan_fast.mp4"} <= made
+    assert str(tmp_path) not in (out / "recipes.md").read_text()
+    assert str(tiny_model.parent) not in (out / "recipes.md").read_text()
+    assert "| fast | pan |" in capsys.readouterr().out
+    assert bench(clip, "-o", out) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_each_lever_moves_alone_and_is_put_back(tmp_path, clip, tiny_model):
+    out = tmp_path / "out"
+    words = ["--ablate", "--recipes", "fast", "--model", tiny_model, "--frames", 4, *TINY]
+    assert bench(clip, "-o", out, *words) == 0
+    rows = read(out, "ablation")
+    names = [row["variant"] for row in rows if row["clip"] == "pan"]
+    assert names == [lever.name for lever in variants.levers("fast")] and len(set(names)) > 5
+    assert "no form: no shading" in (out / "ablation.md").read_text()
+
+
+@pytest.mark.parametrize("recipe", ["fast", "best"])
+def test_levers_leave_nothing_behind(tiny_model, recipe):
+    model = load_model(str(tiny_model), CPU)
+    before = dict(vars(model.pipe))
+    for lever in variants.levers(recipe):
+        with lever.applied(model):
+            if lever.recipe:
+                changed = model.pipe.recipes["best"]
+                assert all(getattr(changed, key) == value for key, value in lever.recipe.items())
+        assert vars(model.pipe) == before and isinstance(model.pipe, LightAVideo)
+        for path, value in lever.swaps:
+            module, _, name = path.rpartition(".")
+            assert getattr(sys.modules[module], name) is not value
+
+
+def test_passes_and_pixels_are_counted(tiny_model):
+    model = load_model(str(tiny_model), CPU)
+    counted = denoisers(Models(relighting=model))
+    assert len(counted) == 2  # the video model's and the relighter's
+    unet, scale = model.relighter.unet, model.relighter.vae_scale_factor
+    import torch
+
+    latents = torch.zeros(2, unet.config.in_channels, 4, 6)
+    text = torch.zeros(2, 77, unet.config.cross_attention_dim)
+    with measured(counted) as cost, torch.inference_mode():
+        unet(latents, 1, encoder_hidden_states=text)
+    assert cost.passes == 1 and np.isclose(cost.megapixels, 2 * 4 * 6 * scale**2 / 1e6)
+    with torch.inference_mode():
+        unet(latents, 1, encoder_hidden_states=text)
+    assert cost.passes == 1
+
+
+def test_upscalers_side_by_side_with_a_peer(tmp_path, capsys):
+    from PIL import Image
+
+    picture, out = tmp_path / "p.png", tmp_path / "out"
+    Image.fromarray(scene(1, size=(64, 96))[0]).save(picture)
+    nearest = (
+        "import sys; from PIL import Image; i = Image.open(sys.argv[1]); "
+        "i.resize((i.width * 2, i.height * 2), 0).save(sys.argv[2])"
+    )
+    peer = f"nearest={sys.executable} -c '{nearest}' {{in}} {{out}}"
+    task = enlarged.Task(sources=(picture,), folder=out)
+    ways = [*enlarged.WAYS[:2], enlarged.Peer.parse(peer)]
+    rows = {row["variant"]: row for row in enlarged.compare(task, ways)}
+    assert rows["bicubic, back-projected"]["psnr"] > rows["bicubic"]["psnr"] > 30
+    assert rows["bicubic, back-projected"]["psnr"] > rows["nearest"]["psnr"]
+    assert rows["bicubic, back-projected"]["down"] > rows["bicubic"]["down"]
+    (sheet,) = enlarged.sheet(task, ways).values()
+    assert [image.shape for image in sheet] == [(64, 96, 3)] * 4
+
+
+def test_a_clip_goes_to_a_peer_frame_by_frame(tmp_path):
+    source = save(tmp_path / "c.mp4", scene(3, size=(32, 48)))
+    peer = (
+        f"same={sys.executable} -c 'import shutil, sys; shutil.copy(*sys.argv[1:])' {{in}} {{out}}"
+    )
+    task = enlarged.Task(sources=(source,), folder=tmp_path / "out", frames=3)
+    (row,) = enlarged.compare(task, [enlarged.Peer.parse(peer)])
+    assert row["clip"] == "c" and row["flicker"] > 0
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".mkv", ".mkv"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no clip"),
+        (["CLIP", "--recipes", "quick"], "recipes is 'quick'"),
+        (["CLIP", "--ablate", "--recipes", "paper"], "no levers"),
+        (["CLIP", "--ablate", "--upscale"], "give one of"),
+        (["CLIP", "--upscale", "--peer", "x=cp {in}"], "'name=command {in} {out}'"),
+        (["CLIP", "--peer", "x=cp {in} {out}"], "--upscale"),
+        (["CLIP", "--set", "side"], "NAME=VALUE"),
+        (["CLIP", "--set", "sides=3"], "sides"),
+        (["missing.mp4"], "missing.mp4"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, clip, capsys, words, said):
+    words = [clip if word == "CLIP" else word for word in words]
+    assert bench(*words, "-o", tmp_path / "out") in (1, 2)
+    line = capsys.readouterr().err.strip()
+    assert said in line and len(line.splitlines()) == 1
+    assert not list((tmp_path / "out").glob("*.md"))
+
+
+def test_a_peer_that_fails_says_why(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    for command, said in (("false", "made no"), ("no-such-tool", "No such file")):
+        peer = enlarged.Peer.parse(f"x={command} {{in}} {{out}}")
+        with pytest.raises(Exception, match=said):
+            peer.run(tmp_path / "a.png", tmp_path / "b.png")
+
+
+def test_growth_is_measured_in_a_process_of_its_own(tmp_path, clip, tiny_model):
+    job = {"prompt": "a light", "model": str(tiny_model), "side": 32, "relight_steps": 2, "seed": 1}
+    found = growth.measure(clip, tmp_path, 8, (64, 48), recipe="fast", **job)
+    assert found["frames"] == 8 and found["seconds"] > 0 and found["peak_mb"] > 100
+    assert [path.name for path in tmp_path.iterdir() if path != clip] == []
+
+
+def test_more_workers_are_never_slower():
+    chunks = [30.0] * 200
+    times = [simulated(chunks, Cluster(workers=n, failures=0.01)) for n in (1, 4, 16, 64)]
+    assert times == sorted(times, reverse=True) and times[0] > 200 * 30 * 0.9
+
+
+def test_the_mean_leaves_out_nothing():
+    rows = [
+        {"variant": "a", "clip": name, "lean": value} for name, value in (("x", 1.0), ("y", 3.0))
+    ]
+    assert list(relit.means(rows)) == [{"variant": "a", "clip": "2 clips", "lean": 2.0}]
