@@ -53,9 +53,11 @@ def denoisers(models: Models) -> list[Denoiser]:
     """The UNets and transformers that a run with these models calls, each once."""
     pipes = [models.upscaling.pipe] if models.upscaling else []
     if models.relighting:
-        pipes += [models.relighting.pipe, models.relighting.relighter]
+        relighter = models.relighting.relighter
+        editor = getattr(relighter, "editor", None)
+        pipes += [models.relighting.pipe, relighter if editor is None else editor.pipe]
     found = {}
-    for pipe in pipes:
+    for pipe in filter(None, pipes):
         scale = getattr(pipe, "vae_scale_factor", None) or pipe.vae_scale_factor_spatial
         for name in ("unet", "transformer"):
             module = getattr(pipe, name, None)

@@ -19,10 +19,11 @@ from relight.engine.prepare import is_moving
 from relight.engine.resolve import Loaders, Models, resolve
 from relight.engine.run import run_relight
 from relight.engine.scoring import evaluate
+from relight.errors import InputError
 from relight.jobs import RelightJob
 from relight.media import to_uint8
 from relight.models.loader import load_model, load_upscaler
-from relight.relighters.ic_light import ICLight
+from relight.relighters.ic_light import ICLight, ICLightPipeline
 
 Row = dict[str, Any]
 Say = Callable[[str], object]
@@ -139,6 +140,10 @@ def frame_by_frame(job: RelightJob, models: Models) -> None:
     """IC-Light on each frame with a noise of its own; the model's own pixels, enlarged."""
     info = media.probe(job.input)
     model = models.relighting
+    if not isinstance(model.relighter, ICLightPipeline):
+        raise InputError(
+            f"{FRAMES} is IC-Light's: {model.name} has another relighter", field="model"
+        )
     job = resolve(job, models, info)
     framing = framing_of(job, model, info)
     size = framing.padded_height, framing.padded_width

@@ -40,7 +40,7 @@ class Variant:
             for path, value in self.swaps:
                 module, _, name = path.rpartition(".")
                 _put(undo, import_module(module), name, value)
-            if self.recipe and model is not None:
+            if self.recipe and model is not None and model.pipe is not None:
                 best = replace(model.pipe.recipes["best"], **self.recipe)
                 _put(undo, model.pipe, "recipes", {**model.pipe.recipes, "best": best})
             yield
@@ -91,7 +91,7 @@ def _put(undo: ExitStack, holder: Any, name: str, value: Any) -> None:
 
 
 def _own_noise(**fields: Any) -> Any:
-    from relight.relighters.ic_light import ICLight
+    from relight.relighters.ic_light.relighter import ICLight  # the one that is not swapped
 
     return ICLight(**(fields | {"share_noise": False}))
 
@@ -118,7 +118,7 @@ _LEVERS: dict[str, tuple[Variant, ...]] = {
     "fast": (
         Variant(
             "own noise",
-            swaps=((_KEYS + "ICLight", _own_noise),),
+            swaps=(("relight.relighters.ic_light.ICLight", _own_noise),),
             about="a noise for each keyframe in the stochastic steps",
         ),
         Variant(
