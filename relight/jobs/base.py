@@ -127,8 +127,8 @@ class Delivery(BaseModel):
     )
     codec: Literal[*CODECS] | None = Field(
         None,
-        description="Video codec; default: h264, which plays everywhere, and vp9 in .webm. "
-        "prores4444, ffv1 and vp9 keep transparency.",
+        description="Video codec; default: h264, which plays everywhere, and vp9 in .webm; for "
+        "a transparent source prores4444 in .mov and vp9 in .mkv, which keep that.",
     )
     crf: int | None = Field(
         None,
@@ -153,9 +153,10 @@ class Delivery(BaseModel):
         description="Keep the source's tags, also the place where it was taken; no: none of them; "
         "default: all but the place.",
     )
-    matte: str = Field(
-        "black",
-        description="Colour behind transparency where the output can't hold it: a name, #rrggbb.",
+    matte: str | None = Field(
+        None,
+        description="Colour behind transparency where the output can't hold it: a name, #rrggbb; "
+        "default: black.",
     )
 
     @property

@@ -16,6 +16,7 @@ import av
 from relight.media.clip import VideoInfo
 from relight.media.clock import Clock
 from relight.media.formats import format_of
+from relight.media.labels import label
 from relight.media.opening import ART, open_media
 from relight.media.options import Encoding
 from relight.media.tracks import track
@@ -64,13 +65,15 @@ class Company:
         """Add what travels along to an output that has its video stream, before its header."""
         self._out, self._video = out, video
         out.metadata.update(self._tags)
+        self._name_lost_tags()
         found = [*self._in.streams.audio, *self._in.streams.subtitles]
+        pictures = next(s for s in self._in.streams.video if not s.disposition & ART)
+        label(video, pictures, self._target, self._on_note)
         lines = {s.index: track(s, out, self._target, self._suffix, self._on_note) for s in found}
         self._lines = {index: line for index, line in lines.items() if line}
         self._attach()
         self._art = self._add_art()
         self._other_streams()
-        pictures = next(s for s in self._in.streams.video if not s.disposition & ART)
         for stream in self._in.streams:
             heard = stream.index in self._lines or (self._clock and stream == pictures)
             if not heard:
@@ -102,6 +105,17 @@ class Company:
             self._on_note("the place where it was taken is left out; --keep-metadata keeps it")
             tags = {key: value for key, value in tags.items() if key not in places}
         return tags
+
+    def _name_lost_tags(self) -> None:
+        known = self._target.tags
+        if known is None or self.flags:  # any tag, or those of cameras, which hold any too
+            return
+        lost = sorted(key for key in self._tags if _plain(key) not in known)
+        if lost:
+            self._on_note(
+                f"tags ({', '.join(lost)}) do not fit into {self._suffix}, left out; "
+                ".mkv keeps them"
+            )
 
     def _set_chapters(self) -> None:
         kept = []
@@ -168,9 +182,16 @@ class Company:
         more = [s for s in self._in.streams.video if not s.disposition & ART][1:]
         if more:
             self._on_note(f"the first video stream is taken; {len(more)} more left out")
-        data = [s for s in self._in.streams.data if "timecode" not in s.metadata]
+        # MP4 and QuickTime store a time code, and the titles of chapters, as tracks of data.
+        chapters = "mp4" in self._in.format.name and bool(self._in.chapters())
+        data = [
+            s
+            for s in self._in.streams.data
+            if "timecode" not in s.metadata and not (chapters and s.name == "bin_data")
+        ]
         if data:
-            self._on_note(f"{len(data)} data streams (a camera's measurements) left out")
+            what = "a data stream" if len(data) == 1 else f"{len(data)} data streams"
+            self._on_note(f"{what} (measurements of a camera, mostly) left out")
 
     # -- packets ----------------------------------------------------------------------------------
 
@@ -226,6 +247,11 @@ class Company:
 
     def close(self) -> None:
         self._in.close()
+
+
+def _plain(tag: str) -> str:
+    """The name of a tag without its language, in lower case: "location-eng" is "location"."""
+    return re.sub(r"-[a-z]{3}$", "", tag.lower())
 
 
 def later_timecode(code: str, by: Fraction, fps: Fraction) -> str | None:

@@ -42,20 +42,18 @@ def check(path: str | os.PathLike, encoding: Encoding) -> None:
     target = format_of(path)
     if target is None or target.kind != "video":
         return
-    codec = encoding.codec_for(path)
+    name = encoding.codec_name(path)
+    codec = CODECS[name]
     try:
         known = av.Codec(codec.encoder, "w")
     except av.codec.codec.UnknownCodecError:
         raise InputError(
-            f"codec {encoding.codec_name(path)}: this build of PyAV has no {codec.encoder}; "
+            f"codec {name}: this build of PyAV has no {codec.encoder}; "
             f"use one of {', '.join(available(path))}"
         ) from None
     formats = [form.name for form in known.video_formats or ()]
     if encoding.pix_fmt is not None and encoding.pix_fmt not in formats:
-        raise InputError(
-            f"pix-fmt {encoding.pix_fmt} is not one of {encoding.codec_name(path)}'s: "
-            f"{', '.join(formats)}"
-        )
+        raise InputError(f"pix-fmt {encoding.pix_fmt} is not one of {name}'s: {', '.join(formats)}")
 
 
 def available(path: str | os.PathLike) -> tuple[str, ...]:
@@ -75,12 +73,14 @@ def choice(
     path: Path, source: VideoInfo | None, size: tuple[int, int], encoding: Encoding
 ) -> Choice:
     """What frames of (width, height), read from `source`, are encoded with."""
-    name, codec = encoding.codec_name(path), encoding.codec_for(path)
+    clear, bits = (source.alpha, source.depth) if source else (False, 8)
+    name = encoding.codec_name(path, alpha=clear, depth=bits)
+    codec = CODECS[name]
     if encoding.pix_fmt is not None:
         parts = av.VideoFormat(encoding.pix_fmt, 16, 16).components
         depth, alpha = max(8, *(part.bits for part in parts)), any(p.is_alpha for p in parts)
         return Choice(codec, name, encoding.pix_fmt, depth, alpha, _options(codec, encoding))
-    alpha = bool(source and source.alpha and codec.alpha)
+    alpha = bool(clear and codec.alpha and format_of(path).alpha)
     forms = codec.alpha if alpha else codec.pixels
     if not alpha and (size[0] % 2 or size[1] % 2) and codec.odd is not None:
         forms = codec.odd
@@ -89,7 +89,7 @@ def choice(
                 f"{path}: {size[0]}x{size[1]} has an odd side, which {name} can't hold; "
                 "use --codec h264, or an even size"
             )
-    depth = encoding.depth_for(source.depth if source else 8, tuple(forms))
+    depth = encoding.depth_for(bits, tuple(forms))
     return Choice(codec, name, forms[depth], depth, alpha, _options(codec, encoding))
 
 

@@ -147,6 +147,7 @@ class Format:
         alpha: holds transparency. animation: holds many pictures with their times.
         sound, subtitles: codecs that are copied into it; None: any; empty: none.
         chapters, attachments, timecode: holds them. metadata: of which kinds.
+        tags: names of the tags that a video container holds, as FFmpeg writes it; None: any.
         side: pixels a side at most.
     """
 
@@ -165,6 +166,7 @@ class Format:
     attachments: bool = False
     timecode: bool = False
     metadata: tuple[str, ...] = ()
+    tags: frozenset[str] | None = None
     side: int = 65535
 
 
@@ -174,6 +176,12 @@ _MOV_SOUND = frozenset(
     {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"}
     | {"pcm_s32le", "pcm_f32le"}
 )
+_MP4_TAGS = """
+    title artist album_artist composer album date comment genre copyright grouping lyrics
+    description synopsis show episode_id network keywords track disc episode_sort season_number
+    media_type hd_video gapless_playback compilation location creation_time
+"""
+_MOV_TAGS = "title artist album date comment genre copyright make model location creation_time"
 _TAGS = ("EXIF", "XMP", "DPI", "ICC")
 
 FORMATS: tuple[Format, ...] = (
@@ -189,6 +197,7 @@ FORMATS: tuple[Format, ...] = (
         chapters=True,
         timecode=True,
         metadata=("tags",),
+        tags=frozenset(_MP4_TAGS.split()),
     ),
     Format(
         name="QuickTime",
@@ -203,6 +212,7 @@ FORMATS: tuple[Format, ...] = (
         chapters=True,
         timecode=True,
         metadata=("tags",),
+        tags=frozenset(_MOV_TAGS.split()),
     ),
     Format(
         name="Matroska",
@@ -236,13 +246,15 @@ FORMATS: tuple[Format, ...] = (
     Format(name="AVI", extensions=(".avi",), kind="video", written=False, muxer="avi"),
     Format(
         name="MPEG transport stream",
-        extensions=(".ts", ".m2ts", ".mts"),
+        extensions=(".ts", ".m2ts", ".mts", ".m2t"),
         kind="video",
         written=False,
         muxer="mpegts",
     ),
-    Format(name="MPEG", extensions=(".mpg", ".mpeg"), kind="video", written=False, muxer="mpeg"),
-    Format(name="3GP", extensions=(".3gp",), kind="video", written=False, muxer="3gp"),
+    Format(
+        name="MPEG", extensions=(".mpg", ".mpeg", ".vob"), kind="video", written=False, muxer="mpeg"
+    ),
+    Format(name="3GP", extensions=(".3gp", ".3g2"), kind="video", written=False, muxer="3gp"),
     Format(
         name="GIF",
         extensions=(".gif",),
@@ -263,7 +275,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="JPEG",
-        extensions=(".jpg", ".jpeg"),
+        extensions=(".jpg", ".jpeg", ".jpe", ".jfif"),
         kind="picture",
         muxer="JPEG",
         metadata=(*_TAGS, "IPTC"),
@@ -298,10 +310,10 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="OpenEXR", extensions=(".exr",), kind="picture", muxer="exr", depths=(32,), alpha=True
     ),
-    Format(name="BMP", extensions=(".bmp",), kind="picture", muxer="BMP"),
+    Format(name="BMP", extensions=(".bmp",), kind="picture", muxer="BMP", metadata=("DPI",)),
     Format(
         name="JPEG 2000",
-        extensions=(".jp2", ".j2k"),
+        extensions=(".jp2", ".j2k", ".jpx", ".jpf", ".j2c"),
         kind="picture",
         written=False,
         muxer="JPEG2000",
@@ -310,7 +322,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="HEIF",
-        extensions=(".heic", ".heif"),
+        extensions=(".heic", ".heif", ".hif"),
         kind="picture",
         written=False,
         muxer="HEIF",

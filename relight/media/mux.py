@@ -16,7 +16,7 @@ from relight.media import encoders
 from relight.media.clip import PIXEL_LIMIT, Frame, VideoInfo
 from relight.media.companions import Company
 from relight.media.depth import over, to_depth
-from relight.media.formats import format_of
+from relight.media.formats import CODECS, format_of
 from relight.media.look import EXACT
 from relight.media.options import Encoding
 from relight.media.scheduling import ordinary_threads
@@ -91,7 +91,7 @@ class Writer(ABC):
         """
         self._check(image, time)
         if alpha is not None and not self.alpha:
-            self._note("transparency is laid over " + self.encoding.matte)
+            self._note(f"transparency is laid over {self.encoding.matte or 'black'}")
             image, alpha = over(image, alpha, self.encoding.matte_rgb), None
         try:
             if not self.count:
@@ -214,8 +214,15 @@ class VideoWriter(Writer):
         source, choice = self.source, self._choice
         if source is None:
             return
+        usual = self.encoding.codec_name(self.path)
+        if choice.name != usual:
+            self._note(f"transparent, so written as {choice.name}; --codec {usual} "
+                       "or --matte lays it over a colour")  # fmt: skip
         if source.depth > choice.depth:
-            self._note(f"{source.depth}-bit, written as {choice.depth}-bit ({choice.name})")
+            deep = [name for name in format_of(self.path).codecs
+                    if CODECS[name].linked and max(CODECS[name].pixels) > choice.depth]  # fmt: skip
+            hint = f"; --codec {deep[0]} keeps more" if deep and not choice.alpha else ""
+            self._note(f"{source.depth}-bit, written as {choice.depth}-bit ({choice.name}){hint}")
         elif source.depth > 8 and choice.depth > 8 and choice.name == "h264":
             self._note("10-bit H.264: browsers and QuickTime need --depth 8 or --codec h265")
         if source.kind == "animation" and source.plays != 1:

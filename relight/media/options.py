@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from relight.errors import InputError
-from relight.media.formats import CODECS, Codec, Format, format_of
+from relight.media.formats import CODECS, Format, format_of
 
 Conversion = Literal["exact", "ffmpeg"]
 DEFAULT_FPS = Fraction(25)  # where a file does not say, and for stills
@@ -48,7 +48,8 @@ class Encoding:
         preset: the encoder's own name of a speed.
         depth: bits a channel; None: the source's where the format has it, else the next below.
         keep_metadata: None: all but the place where it was taken; True: that too; False: none.
-        matte: colour put behind transparency where the output can't hold it: a name, "#rrggbb".
+        matte: colour put behind transparency where the output can't hold it: a name, "#rrggbb";
+            None: black.
     """
 
     codec: str | None = None
@@ -57,14 +58,36 @@ class Encoding:
     preset: str | None = None
     depth: int | None = None
     keep_metadata: bool | None = None
-    matte: str = "black"
+    matte: str | None = None
 
-    def codec_name(self, path: str | os.PathLike) -> str:
-        """The codec that `path` is written with: the one asked for, or its format's first."""
-        return self.codec or format_of(path).codecs[0]
+    def codec_name(self, path: str | os.PathLike, *, alpha: bool = False, depth: int = 8) -> str:
+        """The codec that `path` is written with: the one asked for, or its format's first.
 
-    def codec_for(self, path: str | os.PathLike) -> Codec:
-        return CODECS[self.codec_name(path)]
+        Where that can't hold the depth asked for, or the source's transparency (unless a colour
+        is chosen for it, or a setting on the usual codec's scale), it is the first that can.
+
+        Args:
+            alpha, depth: of the source.
+
+        >>> Encoding().codec_name("a.mov"), Encoding().codec_name("a.mov", alpha=True)
+        ('h264', 'prores4444')
+        >>> Encoding(depth=10).codec_name("a.webm")
+        'av1'
+        """
+        if self.codec is not None:
+            return self.codec
+        usual, *others = (name for name in format_of(path).codecs if CODECS[name].linked)
+        if (self.crf, self.preset, self.pix_fmt) != (None, None, None):
+            return usual
+        if alpha and format_of(path).alpha and self.matte is None:
+            clear = {name: CODECS[name].alpha for name in others if CODECS[name].alpha}
+            wanted = self.depth or depth
+            enough = [name for name, depths in clear.items() if max(depths) >= wanted]
+            if not CODECS[usual].alpha and clear:
+                return enough[0] if enough else max(clear, key=lambda name: max(clear[name]))
+        if self.depth not in (None, *CODECS[usual].pixels):
+            return next((name for name in others if self.depth in CODECS[name].pixels), usual)
+        return usual
 
     def check(self, path: str | os.PathLike) -> None:
         """Raise InputError where this can't be done in a file of that name."""
@@ -88,7 +111,7 @@ class Encoding:
     def _check_video(self, suffix: str, target: Format) -> None:
         if self.codec is not None and self.codec not in CODECS:
             raise InputError(f"unknown codec {self.codec!r}: use one of {', '.join(CODECS)}")
-        name = self.codec or target.codecs[0]
+        name = self.codec_name("a" + suffix)
         if name not in target.codecs:
             known = ", ".join(target.codecs)
             raise InputError(f"codec {name} does not fit into {suffix}: use one of {known}")
@@ -120,7 +143,7 @@ class Encoding:
         from PIL import ImageColor  # a module of its own, and a small one
 
         try:
-            return ImageColor.getrgb(self.matte)[:3]
+            return ImageColor.getrgb(self.matte or "black")[:3]
         except ValueError:
             raise InputError(
                 f"matte is {self.matte!r}: give a colour, e.g. black, white or #00b140"

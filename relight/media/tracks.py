@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Callable
 from fractions import Fraction
 
 import av
 
 from relight.media.formats import Format
-
-OnNote = Callable[[str], None]
+from relight.media.labels import OnNote, label
 
 _AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}
 _AAC_LAYOUTS = {"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"}
@@ -42,41 +40,41 @@ def track(
     legal = target.sound if stream.type == "audio" else target.subtitles
     if context and (legal is None or codec in legal):
         try:
-            return Copied(stream, out, suffix)
+            return Copied(stream, out, target, on_note)
         except ValueError:  # the container cannot hold it
             pass
     if context and stream.type == "audio":
         name = "Opus" if suffix == ".webm" else "AAC"
         on_note(f"{codec} sound does not fit into {suffix}, encoded as {name}; .mkv keeps it")
-        return Encoded(stream, out, name)
+        return Encoded(stream, out, target, on_note, name)
     if context and codec in _TEXT:
         new = "subrip" if legal is None else next(iter(legal))
         on_note(f"{codec} subtitles are written as {new} in {suffix}, without their styles")
-        return Rewritten(stream, out, codec, new)
+        return Rewritten(stream, out, target, on_note, codec, new)
     on_note(f"{codec} {stream.type} does not fit into {suffix}, left out")
     return None
-
-
-def _said(stream: av.stream.Stream) -> dict[str, str]:
-    """What a stream's tags say to people; the rest describes the old file."""
-    return {k: v for k, v in stream.metadata.items() if k.lower() in ("language", "title")}
 
 
 class Copied:
     """Packets that pass through as they are, only their clock is shifted."""
 
     def __init__(
-        self, stream: av.stream.Stream, out: av.container.OutputContainer, suffix: str
+        self,
+        stream: av.stream.Stream,
+        out: av.container.OutputContainer,
+        target: Format,
+        on_note: OnNote,
     ) -> None:
         self._to = out.add_stream_from_template(stream)
-        self._to.metadata.update(_said(stream))
-        self._to.disposition = stream.disposition
+        label(self._to, stream, target, on_note)
         self.is_text = stream.type == "subtitle"
         # MP4 and MOV hide what lies before time 0 by an edit list. Matroska has none: there an
         # early packet would push the pictures off their 0.
-        self._hides_early = suffix in (".mp4", ".mov")
+        self._hides_early = target.muxer in ("mp4", "mov")
         self._due: Fraction | None = None  # seconds: stamps must rise in the container
-        self._same_kind = suffix in (".mkv", ".webm") and "matroska" in stream.container.format.name
+        self._same_kind = target.muxer in ("matroska", "webm") and (
+            "matroska" in stream.container.format.name
+        )
 
     def take(self, packet: av.Packet, begin: Fraction, end: Fraction) -> list[av.Packet]:
         """The packet, restamped to begin at `begin` seconds of the output; none when outside.
@@ -122,7 +120,12 @@ class Encoded:
     is_text = False
 
     def __init__(
-        self, stream: av.AudioStream, out: av.container.OutputContainer, name: str
+        self,
+        stream: av.AudioStream,
+        out: av.container.OutputContainer,
+        target: Format,
+        on_note: OnNote,
+        name: str,
     ) -> None:
         context = stream.codec_context
         if name == "Opus":
@@ -133,7 +136,7 @@ class Encoded:
             codec = "aac"
         self._to = out.add_stream(codec, rate=rate, layout=layout)
         self._to.codec_context.bit_rate = 96_000 * self._to.codec_context.layout.nb_channels
-        self._to.metadata.update(_said(stream))
+        label(self._to, stream, target, on_note)
         self._due = -(1 << 60)  # the next packet's stamp at least
         sample, length = ("flt", 960) if name == "Opus" else ("fltp", 1024)
         self._resampler = av.AudioResampler(sample, layout, rate, frame_size=length)
@@ -186,15 +189,20 @@ class Rewritten:
     is_text = True
 
     def __init__(
-        self, stream: av.stream.Stream, out: av.container.OutputContainer, codec: str, new: str
+        self,
+        stream: av.stream.Stream,
+        out: av.container.OutputContainer,
+        target: Format,
+        on_note: OnNote,
+        codec: str,
+        new: str,
     ) -> None:
         self._codec, self._new = codec, new
         self._held: av.Packet | None = None
         self._to = out.add_stream(new)
         self._to.codec_context.subtitle_header = _STYLES
         self._to.codec_context.time_base = Fraction(1, 1000)
-        self._to.metadata.update(_said(stream))
-        self._to.disposition = stream.disposition
+        label(self._to, stream, target, on_note)
 
     def take(self, packet: av.Packet, begin: Fraction, end: Fraction) -> list[av.Packet]:
         """The cue as a new packet, shortened to `end`; none when it is over before 0."""

@@ -42,6 +42,8 @@ def film(here):
     command += ["-map", "0", "-map", "0:a", "-map", "1", "-map_chapters", "2", "-c", "copy"]
     command += ["-map_metadata", "2", "-metadata:s:a:1", "language=jpn"]
     command += ["-metadata:s:a:1", "title=Comments", "-metadata:s:v", "timecode=01:00:00:00"]
+    command += ["-metadata:s:a:0", "language=deu", "-metadata:s:v", "title=Main"]
+    command += ["-metadata", "DATE_RECORDED=2020-02-03", "-disposition:a:1", "comment"]
     command += ["-metadata", "location=+52.5+013.4/", "-metadata", "comment=mine"]
     command += ["-attach", "f.ttf", "-metadata:s:t:0", "mimetype=font/ttf"]
     command += ["-attach", "cover.jpg", "-metadata:s:t:1", "mimetype=image/jpeg", "in.mkv"]
@@ -87,6 +89,51 @@ def test_a_film_with_everything(film, target, caplog):
     assert "location" not in tags and "place where it was taken is left out" in notes
     codes = [s.get("tags", {}) for s in streams(target, "video")]
     assert "01:00:00:00" in [v for tag in codes for k, v in tag.items() if k.lower() == "timecode"]
+
+
+def track_titles(path):
+    """What each track says about itself, where players look for it."""
+    found = []
+    for one in probed(path, "stream=codec_type:stream_tags")["streams"]:
+        tags = one.get("tags", {})
+        found.append(tags.get("title") or tags.get("handler_name"))
+    return found
+
+
+@pytest.mark.parametrize("through", ["b.mkv", "b.mp4", "b.mov", "b.webm"])
+def test_tracks_keep_language_title_and_purpose(film, through, caplog):
+    copy("in.mkv", through)
+    assert "Main" in track_titles(through) and "Comments" in track_titles(through)
+    german = {"b.mov": "ger"}.get(through, "deu")
+    assert [s["tags"]["language"] for s in streams(through, "audio")] == [german, "jpn"]
+    entries = "stream=codec_type:stream_disposition=comment"
+    comments = [s["disposition"]["comment"] for s in probed(through, entries)["streams"]]
+    assert sum(comments) == (through in ("b.mkv", "b.mp4"))  # the others have no such mark
+    assert ("DATE_RECORDED" in caplog.text) == (through in ("b.mp4", "b.mov"))
+    caplog.clear()
+    copy(through, "c.mkv")
+    assert "Main" in track_titles("c.mkv") and "Comments" in track_titles("c.mkv")
+    assert "data stream" not in caplog.text  # chapters' titles are no measurements
+
+
+def test_a_language_without_a_number_is_named(here, caplog):
+    clapper("a.mkv")
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        "a.mkv",
+        "-c",
+        "copy",
+        "-metadata:s:a",
+        "language=tlh",
+    ]
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("needs ffmpeg (Debian's)")
+    subprocess.run([*command, "b.mkv"], check=True)
+    copy("b.mkv", "c.mov")
+    assert "language tlh" in caplog.text
 
 
 def test_metadata_can_be_kept_whole_or_dropped(film):

@@ -103,7 +103,9 @@ def cut_out(path, count=1):
 
 HOLDS = [
     ("b.webm", {}),
-    ("b.mov", {"codec": "prores4444"}),
+    ("b.mov", {}),
+    ("b.mkv", {}),
+    ("b.mkv", {"depth": 10}),
     ("b.mkv", {"codec": "ffv1"}),
     ("b.gif", {}),
     ("b.webp", {}),
@@ -114,7 +116,7 @@ HOLDS = [
 ]
 
 
-@pytest.mark.parametrize(("target", "settings"), HOLDS, ids=[name for name, _ in HOLDS])
+@pytest.mark.parametrize(("target", "settings"), HOLDS, ids=[f"{n} {s}" for n, s in HOLDS])
 def test_transparency_stays(here, target, settings):
     cut_out("a.png", 3)
     copy("a.png", target, **settings)
@@ -128,12 +130,18 @@ def test_transparency_stays(here, target, settings):
         assert np.abs(image[30, 28 + 6 * k] - (200, 30, 10)).max() <= 16  # no black drawn over it
 
 
+def test_a_codec_that_keeps_transparency_is_said(here, caplog):
+    cut_out("a.png", 2)
+    copy("a.png", "b.mov")
+    assert "transparent, so written as prores4444; --codec h264" in caplog.text
+
+
 @pytest.mark.parametrize("target", ["b.mp4", "b.mov", "b.jpg"])
-@pytest.mark.parametrize(("matte", "shown"), [("black", (0, 0, 0)), ("#00ff00", (0, 255, 0))])
+@pytest.mark.parametrize(("matte", "shown"), [(None, (0, 0, 0)), ("#00ff00", (0, 255, 0))])
 def test_transparency_is_laid_over_a_colour_where_it_has_to(here, target, matte, shown, caplog):
     cut_out("a.png")
-    copy("a.png", target, matte=matte)
-    assert f"laid over {matte}" in caplog.text
+    copy("a.png", target, matte=matte, codec="h264" if target == "b.mov" and not matte else None)
+    assert f"laid over {matte or 'black'}" in caplog.text
     found = next(read(target)).image[2, 2].astype(int)
     assert np.abs(found - shown).max() <= 4
 
