@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+_SEE_THROUGH, _DISPOSAL, _CLEAR = 0x01, 0x1C, 2 << 2  # flags of a GIF frame's description
+
 
 @dataclass
 class Timeline:
@@ -20,12 +22,14 @@ class Timeline:
         durations: seconds, one a frame; a picture that is not animated has one at most.
         plays: how often it is played, 0 for ever; None: the file does not say (once).
         skip: pictures before the first frame that are no part of the animation.
+        clear: some of a GIF's frames may show what is behind them.
     """
 
     durations: list[Fraction] = field(default_factory=list)
     plays: int | None = None
     skip: int = 0
-    delay_at: int | None = None  # in a GIF file: where its last delay is stored
+    clear: bool = False
+    controls: list[int] = field(default_factory=list)  # where a GIF file describes its frames
 
     def counts(self) -> Counter[Fraction]:
         """How many frames have each duration; quick for hundreds of thousands of frames.
@@ -60,34 +64,51 @@ def shown(number: int, of: int) -> Fraction:
 
 
 def _gif(file: BinaryIO) -> Timeline:
-    found, delay = Timeline(), 0
-    file.seek(10)
-    flags = _byte(file)
-    file.seek(13 + _table(flags))
+    found, delay, flags = Timeline(), 0, 0
+    file.seek(6)
+    screen = file.read(7).ljust(7, b"\0")
+    file.seek(13 + _table(screen[4]))
+    cleared = True  # nothing is drawn before the first frame
     while (mark := file.read(1)) and mark != b";":
         if mark == b"!":
             at = file.tell()
             label, data = file.read(1), b"".join(_sub_blocks(file, keep=True))
             if label == b"\xf9" and len(data) >= 4:
-                delay = struct.unpack_from("<H", data, 1)[0]
-                found.delay_at = at + 3  # after the label, the block's size and its flags
+                flags, delay = struct.unpack_from("<BH", data)
+                found.controls.append(at + 2)  # after the label and the block's size
             elif label == b"\xff" and data.startswith(b"NETSCAPE2.0\x01") and len(data) >= 14:
                 repeats = struct.unpack_from("<H", data, 12)[0]
                 found.plays = repeats + 1 if repeats else 0
         elif mark == b",":
-            flags = file.read(9)[-1:]
-            file.seek(_table(flags[0] if flags else 0) + 1, 1)
+            place = file.read(9).ljust(9, b"\0")
+            whole = place[:8] == bytes(4) + screen[:4]
+            found.clear |= cleared and (bool(flags & _SEE_THROUGH) or not whole)
+            cleared = flags & _DISPOSAL == _CLEAR
+            file.seek(_table(place[8]) + 1, 1)
             for _ in _sub_blocks(file, keep=False):
                 pass
             found.durations.append(shown(delay, 100))
-            delay = 0
+            delay = flags = 0
     return found
 
 
-def last_delay_at(file: BinaryIO) -> int | None:
-    """Where in a GIF file the delay of its last frame is stored, two bytes of 1/100 s."""
-    found = _gif(file)
-    return found.delay_at
+def finish_gif(file: BinaryIO, last: Fraction, clears: bool) -> None:
+    """Complete a GIF file of whole frames as FFmpeg writes it.
+
+    last: seconds of the last frame, which FFmpeg gives the length of the one before it.
+    clears: frames may be transparent where the ones before them are not, so each is cleared away.
+    """
+    controls = _gif(file).controls
+    for at in controls if clears else ():
+        file.seek(at)
+        flags, delay, index = struct.unpack("<BHB", file.read(4))
+        if not flags & _SEE_THROUGH:  # 255 is left free by its palette, and not used here
+            index = 255
+        file.seek(at)
+        file.write(struct.pack("<BHB", flags & ~_DISPOSAL | _CLEAR | _SEE_THROUGH, delay, index))
+    if controls:
+        file.seek(controls[-1] + 1)
+        file.write(struct.pack("<H", min(max(round(last * 100), 1), 65535)))
 
 
 def _byte(file: BinaryIO) -> int:

@@ -271,14 +271,14 @@ FORMATS: tuple[Format, ...] = (
         depths=(8, 16),
         alpha=True,
         animation=True,
-        metadata=_TAGS,
+        metadata=(*_TAGS, "texts"),
     ),
     Format(
         name="JPEG",
         extensions=(".jpg", ".jpeg", ".jpe", ".jfif"),
         kind="picture",
         muxer="JPEG",
-        metadata=(*_TAGS, "IPTC"),
+        metadata=(*_TAGS, "IPTC", "texts"),
     ),
     Format(
         name="WebP",

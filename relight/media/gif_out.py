@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
-from relight.media.animation import last_delay_at
+from relight.media.animation import finish_gif
 from relight.media.clip import VideoInfo
 from relight.media.mux import Writer
 from relight.media.options import Encoding
@@ -103,12 +102,8 @@ class GifWriter(Writer):
         self._drain()
         self._out.mux(self._video.encode(None))
         self._out.close()
-        # FFmpeg gives the last frame the length of the one before it.
-        last = min(max(round(end * 100) - self._pts, 1), 65535)
         with self._part.open("r+b") as file:
-            if at := last_delay_at(file):
-                file.seek(at)
-                file.write(struct.pack("<H", last))
+            finish_gif(file, end - Fraction(self._pts, 100), clears=self.alpha)
 
     def close(self) -> None:
         self._out.close()

@@ -61,6 +61,8 @@ def _pillow_tags(target: Format, tags: Tags) -> dict[str, object]:
         given["icc_profile"] = tags.srgb
     if "DPI" in target.metadata and tags.dpi:
         given["dpi"] = tags.dpi
+    if "texts" in target.metadata and tags.texts:
+        given["comment"] = "\n".join(tags.texts.values())
     if "IPTC" in target.metadata and tags.iptc:
         given["extra"] = _photoshop(tags.iptc)
     return given

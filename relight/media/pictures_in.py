@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from relight.errors import MediaError
+from relight.media.cicp import Cicp
 from relight.media.clip import PIXEL_LIMIT, check_size
 from relight.media.colour import MatrixProfile, linear_to_srgb
 from relight.media.depth import bled
@@ -31,15 +32,30 @@ class Pixels:
     notes: list[str] = field(default_factory=list)
 
 
-def pixels(image: Image.Image, deep: bool, path: Path, upright: bool) -> Pixels:
-    """The current frame of an open picture, turned by its EXIF orientation if `upright`."""
-    found = _deep(image, path) if deep else _plain(image)
+def pixels(image: Image.Image, deep: bool, path: Path, upright: bool, coded: Cicp | None) -> Pixels:
+    """The current frame of an open picture, turned by its EXIF orientation if `upright`.
+
+    deep: at more than 8 bits. coded: the code points of its colours, which a profile outranks,
+    except in PNG.
+    """
+    if coded and image.format == "PNG":
+        image.info.pop("icc_profile", None)
+    profile = image.info.get("icc_profile") or b""
+    found = converted(_deep(path), profile) if deep else _plain(image, profile)
     orientation = 1
     if upright and image.format != "TIFF":  # Pillow turns TIFF by itself
         orientation = image.getexif().get(ORIENTATION, 1)
-    found.image = _turned(found.image, orientation)
+    return finished(found, None if profile else coded, orientation)
+
+
+def finished(found: Pixels, coded: Cicp | None = None, orientation: int = 1) -> Pixels:
+    """Pixels by their code points in sRGB, upright, and without an alpha that hides nothing."""
+    if coded and coded.note:
+        found.image = coded.to_srgb(found.image)
+        found.notes.append(coded.note)
+    found.image = turned(found.image, orientation)
     if found.alpha is not None:
-        found.alpha = _turned(found.alpha, orientation)
+        found.alpha = turned(found.alpha, orientation)
         if found.alpha.min() == _top(found.alpha):
             found.alpha = None  # nothing in it is transparent
         else:
@@ -51,7 +67,7 @@ def _top(array: np.ndarray) -> float:
     return {1: 255, 2: 65535}.get(array.dtype.itemsize, 1.0)
 
 
-def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
+def turned(array: np.ndarray, orientation: int) -> np.ndarray:
     """An array set upright as its EXIF orientation (1 to 8) says."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
@@ -62,9 +78,9 @@ def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
-def _plain(image: Image.Image) -> Pixels:
+def _plain(image: Image.Image, profile: bytes) -> Pixels:
     """8 bits a channel, by Pillow and Little CMS."""
-    profile, alpha = image.info.get("icc_profile"), None
+    alpha = None
     if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = np.array(image.getchannel("A"))
@@ -116,7 +132,7 @@ def _name(profile: ImageCms.ImageCmsProfile) -> str:
     return " ".join((profile.profile.profile_description or "its own profile").split())[:60]
 
 
-def _deep(image: Image.Image, path: Path) -> Pixels:
+def _deep(path: Path) -> Pixels:
     """More than 8 bits a channel, by OpenCV, which keeps them."""
     try:
         array = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -130,18 +146,27 @@ def _deep(image: Image.Image, path: Path) -> Pixels:
     channels = array.shape[2]
     alpha = np.ascontiguousarray(array[..., -1]) if channels in (2, 4) else None
     colour = array[..., :3][..., ::-1] if channels >= 3 else np.repeat(array[..., :1], 3, 2)
-    found = Pixels(np.ascontiguousarray(colour), alpha)
-    profile = image.info.get("icc_profile")
-    if profile and found.image.dtype != np.float32 and not _is_srgb(profile):
-        try:
-            matrix = MatrixProfile(profile)
-        except ValueError:
-            found.notes.append("its colour profile can't be used at 16 bits: taken as sRGB")
-        else:
-            found.image = matrix.to_srgb(found.image)
-            name = _name(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-            found.notes.append(f"colours converted from {name} to sRGB")
+    return Pixels(np.ascontiguousarray(colour), alpha)
+
+
+def converted(found: Pixels, profile: bytes) -> Pixels:
+    """Deep pixels from their ICC profile ("": none) to sRGB."""
+    if not profile or found.image.dtype == np.float32 or _is_srgb(profile):
+        return found
+    try:
+        matrix = MatrixProfile(profile)
+        name = _name(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except (ValueError, OSError, ImageCms.PyCMSError):
+        found.notes.append("its colour profile can't be used at 16 bits: taken as sRGB")
+        return found
+    found.image = matrix.to_srgb(found.image)
+    found.notes.append(f"colours converted from {name} to sRGB")
     return found
+
+
+def parted(rgba: np.ndarray) -> Pixels:
+    """(H, W, 4) -> its colours and its alpha, which is None where nothing is transparent."""
+    return finished(Pixels(np.ascontiguousarray(rgba[..., :3]), rgba[..., 3].copy()))
 
 
 def read_exr(path: Path) -> Pixels:
@@ -165,7 +190,4 @@ def read_exr(path: Path) -> Pixels:
     linear = array[..., :3]
     if alpha is not None:  # OpenEXR's colours are premultiplied
         linear = linear / np.where(alpha > 1e-6, alpha, 1)[..., None]
-    found = Pixels(linear_to_srgb(linear).astype(np.float32), alpha)
-    if alpha is not None:
-        found.image = bled(found.image, alpha)
-    return found
+    return finished(Pixels(linear_to_srgb(linear).astype(np.float32), alpha))

@@ -58,10 +58,12 @@ class PictureWriter(Writer):
     def _take_tags(self, path: Path) -> None:
         self._tags = tags_of(path, self.size, self.encoding)
         lost = [
-            name
+            {"texts": "comments"}.get(name, name)
             for name, there in self._tags.held().items()
             if there and name not in self._target.metadata
         ]
+        if self._target.muxer == "JPEG" and set(self._tags.texts) - {"Comment"}:
+            self._note("the PNG's texts are written as one JPEG comment, without their names")
         if "EXIF" in lost and self._target.muxer == "TIFF":
             lost.remove("EXIF")
             self._note("of the EXIF tags, TIFF keeps description, camera, date, artist and rights")

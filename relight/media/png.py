@@ -63,6 +63,9 @@ def _tag_chunks(tags: Tags) -> Iterator[bytes]:
         yield _chunk(b"eXIf", tags.exif)
     if tags.xmp:
         yield _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + tags.xmp)
+    for name, text in tags.texts.items():
+        key = name.encode("latin-1", errors="replace")[:79]
+        yield _chunk(b"iTXt", key + b"\0\0\0\0\0" + text.encode())
 
 
 class Apng:

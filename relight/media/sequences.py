@@ -52,9 +52,14 @@ def _natural(file: Path) -> list[str | int]:
 
 
 def probe(path: Path, how: Reading) -> VideoInfo:
-    """Describe a sequence by its first picture. Raises as `stills.probe` does."""
+    """Describe a sequence: the size of its first picture, the depth of its deepest.
+
+    Raises as `stills.probe` does.
+    """
     files = files_of(path)
-    first = _probed(files[0])
+    first = _probed(files[0], how)
+    # One of the others may be deeper, or the first that is transparent. OpenEXR is all there is.
+    each = [first] if first.depth == 32 else [first, *(_probed(file, how) for file in files[1:])]
     rate = Fraction(how.fps).limit_denominator(1001) if how.fps else DEFAULT_FPS
     notes = [note for note in first.notes if note != "a single image"]
     if not how.fps:
@@ -69,15 +74,18 @@ def probe(path: Path, how: Reading) -> VideoInfo:
         frames=len(files),
         notes=tuple(notes),
         kind="sequence",
+        depth=max(info.depth for info in each),
+        alpha=any(info.alpha for info in each),
+        grey=all(info.grey for info in each),
         reading=how,
     )
 
 
-def _probed(file: Path) -> VideoInfo:
+def _probed(file: Path, how: Reading = Reading()) -> VideoInfo:  # noqa: B008 - frozen
     kind = stills.kind_of(file)
     if kind is None:
         raise MediaError(f"{file}: not a picture; a sequence is made of pictures")
-    return stills.probe(file, kind, Reading())
+    return stills.probe(file, kind, replace(how, fps=None, as_clip=False))
 
 
 def _missing(path: Path, files: list[Path]) -> str:
@@ -93,13 +101,13 @@ def _missing(path: Path, files: list[Path]) -> str:
 def read(path: Path, how: Reading, on_note: Callable[[str], None]) -> Iterator[Frame]:
     """Yield the pictures as frames, one in memory at a time; other sizes get bars."""
     rate = Fraction(how.fps).limit_denominator(1001) if how.fps else DEFAULT_FPS
-    info, noted = probe(path, how), False
+    info, noted = _probed(files_of(path)[0], how), False
     size = (info.width, info.height)
     for index, file in enumerate(files_of(path)):
         kind = stills.kind_of(file)
         if kind is None:
             raise MediaError(f"{file}: not a picture; a sequence is made of pictures")
-        frame = next(stills.read(file, kind, Reading()))
+        frame = next(stills.read(file, kind, how))
         image, alpha = frame.image, frame.alpha
         if image.shape[1::-1] != size:
             if not noted:

@@ -7,16 +7,19 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 
 from PIL import Image
 
 from relight.errors import MediaError
 from relight.media.animation import Timeline, shown, timeline
+from relight.media.cicp import Cicp, cicp_of
 from relight.media.clip import DEFAULT_FPS, PIXEL_LIMIT, Frame, VideoInfo, check_size
+from relight.media.gif_in import read_gif
+from relight.media.heif_in import read_deep, register
 from relight.media.options import Reading
-from relight.media.pictures_in import ORIENTATION, pixels, read_exr
+from relight.media.pictures_in import ORIENTATION, Pixels, converted, finished, pixels, read_exr
+from relight.media.tiff_in import Layout, layout_of, read_tiff
 
 _MAGIC = {  # how files of each kind begin; Pillow's names
     "PNG": (b"\x89PNG",),
@@ -28,8 +31,7 @@ _MAGIC = {  # how files of each kind begin; Pillow's names
     "EXR": (b"\x76\x2f\x31\x01",),
 }
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_HEIF_PLUGINS = ("pi_heif", "pillow_heif")  # the first is the extra's; either will do
-_TRANSFERS = {16: "PQ", 18: "HLG"}
+_VIDEO_BRANDS = {b"mp42", b"isom", b"mp41", b"qt  ", b"iso2", b"iso5", b"avc1"}
 
 
 def kind_of(path: Path) -> str | None:
@@ -55,6 +57,9 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
     """Describe a picture file. Raises MediaError when it is too large or damaged."""
     if kind == "EXR":
         return _probe_exr(path, how)
+    if kind == "TIFF" and (layout := layout_of(path)) and layout.is_ours:
+        return _probe_tiff(path, layout, how)
+    coded = cicp_of(path, kind)
     with _open(path, kind) as image:
         times = _timeline(path, kind, image)
         count = max(len(times.durations), 1)
@@ -74,12 +79,12 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
             frames=count,
             has_audio=False,
             audio=(),
-            notes=_notes(path, kind, image, times, deep),
+            notes=_notes(path, kind, image, times, coded, how),
             kind="animation" if animated else "picture",
             depth=deep,
-            alpha=image.has_transparency_data,
+            alpha=times.clear if kind == "GIF" and animated else image.has_transparency_data,
             grey=image.mode.startswith(("1", "L", "I")) and image.mode != "LAB",
-            hdr=_hdr(path, kind),
+            hdr=coded.hdr if coded else None,
             plays=(1 if times.plays is None else times.plays) if animated else None,
             reading=how,
         )
@@ -89,39 +94,53 @@ def read(
     path: Path, kind: str, how: Reading, on_note: Callable[[str], None] = lambda note: None
 ) -> Iterator[Frame]:
     """Yield the frames of a picture file, one in memory at a time."""
-    if kind == "EXR":
-        found = read_exr(path)
-        yield Frame(found.image, Fraction(0), found.alpha)
-        return
-    noted: set[str] = set()
-
-    def frame(index: int, time: Fraction, duration: Fraction | None) -> Frame:
-        if times.durations:
-            image.seek(index + times.skip)
-        found = pixels(image, deep, path, upright=not times.durations)
+    coded, noted = cicp_of(path, kind), set()
+    if coded and coded.hdr and not how.tonemap:
+        raise MediaError(
+            f"{path}: HDR ({coded.hdr}) pictures are read only on request, as their light has to "
+            "be mapped to SDR: add --tonemap, or convert it first"
+        )
+    time = Fraction(0)
+    for found, duration in _decoded(path, kind, coded):
         for note in found.notes:
             if note not in noted:
                 on_note(note)
             noted.add(note)
-        return Frame(found.image, time, found.alpha, duration)
+        yield Frame(found.image, time, found.alpha, duration)
+        time += duration or 0
 
+
+def _decoded(path: Path, kind: str, coded: Cicp | None) -> Iterator[tuple[Pixels, Fraction | None]]:
+    """The pictures of a file, each with how long it is shown, if the file says."""
+    if kind == "EXR":
+        yield read_exr(path), None
+        return
+    if kind == "TIFF" and (layout := layout_of(path)) and layout.is_ours:
+        check_size(path, layout.width, layout.height)
+        yield finished(converted(read_tiff(path, layout), layout.profile)), None
+        return
     with _open(path, kind) as image:
-        if hdr := _hdr(path, kind):
-            raise MediaError(f"{path}: HDR ({hdr}) pictures are not read; convert it to SDR first")
         times = _timeline(path, kind, image)
         check_size(path, image.width, image.height, max(len(times.durations), 1))
         deep = _depth(path, image, times) > 8
-        time = Fraction(0)
-        for index, duration in enumerate(times.durations or [None]):
-            yield frame(index, time, duration)
-            time += duration or 0
+        if kind == "HEIF" and deep:
+            profile = image.info.get("icc_profile") or b""
+            found = converted(read_deep(path), profile)
+            yield finished(found, None if profile else coded), None
+        elif kind == "GIF" and times.durations:
+            yield from zip(read_gif(path), times.durations, strict=False)
+        else:
+            for index, duration in enumerate(times.durations or [None]):
+                if duration is not None:
+                    image.seek(index + times.skip)
+                yield pixels(image, deep, path, duration is None, coded), duration
 
 
 @contextmanager
 def _open(path: Path, kind: str) -> Iterator[Image.Image]:
     """Open with Pillow, its many kinds of complaint becoming one line of MediaError."""
     if kind == "HEIF":
-        _register_heif(path)
+        register(path)
     try:
         with warnings.catch_warnings():  # our own limit is lower than the one Pillow warns at
             warnings.simplefilter("ignore")  # a damaged second picture in it, as well
@@ -133,18 +152,6 @@ def _open(path: Path, kind: str) -> Iterator[Image.Image]:
     with image:
         check_size(path, image.width, image.height)
         yield image
-
-
-def _register_heif(path: Path) -> None:
-    for name in _HEIF_PLUGINS:
-        try:
-            import_module(name).register_heif_opener()
-            return
-        except ImportError:
-            continue
-    raise MediaError(
-        f"{path}: HEIF pictures need libheif: pip install 'relight[heif]', or convert it to JPEG"
-    )
 
 
 def _timeline(path: Path, kind: str, image: Image.Image) -> Timeline:
@@ -167,10 +174,9 @@ def _depth(path: Path, image: Image.Image, times: Timeline) -> int:
         with path.open("rb") as file:
             return 16 if file.read(25)[24:] == b"\x10" else 8
     if image.format == "TIFF":
-        bits = image.tag_v2.get(258, (8,))
-        if image.mode == "F":
-            return 32
-        return 16 if max(bits) == 16 and image.mode not in ("CMYK", "LAB") else 8
+        return 8  # others are read by `tiff_in`
+    if image.format == "HEIF":
+        return 16 if image.info.get("bit_depth", 8) > 8 else 8
     if image.format == "JPEG2000":
         with path.open("rb") as file:
             head = file.read(4096)
@@ -179,21 +185,13 @@ def _depth(path: Path, image: Image.Image, times: Timeline) -> int:
     return 16 if image.mode.startswith("I") else 8
 
 
-def _hdr(path: Path, kind: str) -> str | None:
-    """The transfer curve that an AVIF, HEIF or PNG file is tagged with, if it is HDR."""
-    if kind not in ("AVIF", "HEIF", "PNG"):
-        return None
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-    if kind == "PNG":
-        at = head.find(b"cICP")
-        return _TRANSFERS.get(head[at + 5]) if 0 <= at < len(head) - 8 else None
-    at = head.find(b"colrnclx")
-    return _TRANSFERS.get(int.from_bytes(head[at + 10 : at + 12], "big")) if at >= 0 else None
-
-
 def _notes(
-    path: Path, kind: str, image: Image.Image, times: Timeline, depth: int
+    path: Path,
+    kind: str,
+    image: Image.Image,
+    times: Timeline,
+    coded: Cicp | None,
+    how: Reading,
 ) -> tuple[str, ...]:
     notes = []
     if len(times.durations) < 2:
@@ -203,13 +201,29 @@ def _notes(
         if (others := _others(image)) > 0:
             what = "picture (a preview or a gain map)" if others == 1 else "pictures or pages"
             notes.append(f"the first is taken; its file holds {others} more {what}")
+        if kind in ("JPEG", "HEIF") and _holds_video(path):
+            notes.append("its moving part (a motion photo) is left out")
     elif len(times.counts()) > 1:
         notes.append("variable frame rate: its time stamps are kept")
-    if hdr := _hdr(path, kind):
-        notes.append(f"HDR ({hdr}): not read, convert it to SDR first")
-    if kind in ("AVIF", "HEIF") and _high_bits(path):
+    if coded and coded.hdr and not how.tonemap:
+        notes.append(f"HDR ({coded.hdr}): read only with --tonemap")
+    if kind == "AVIF" and _high_bits(path):
         notes.append("more than 8 bits, read as 8-bit")
     return tuple(notes)
+
+
+def _holds_video(path: Path) -> bool:
+    """Is a video stored behind the picture? It ends the file, so its beginning is found late."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+        if b"MotionPhoto" in head or b"MicroVideo" in head or b"MotionPhoto_Data" in head:
+            return True
+        if not head.startswith(b"\xff\xd8"):
+            return False
+        data = head + file.read()
+    end = data.rfind(b"\xff\xd9")
+    boxes = data.find(b"ftyp", 0 if end < 0 else data.find(b"\xff\xd9"))
+    return boxes > 0 and data[boxes + 4 : boxes + 8] in _VIDEO_BRANDS
 
 
 def _others(image: Image.Image) -> int:
@@ -225,11 +239,41 @@ def _others(image: Image.Image) -> int:
 
 
 def _high_bits(path: Path) -> bool:
-    """Does an AVIF or HEIF file declare more than 8 bits a channel (its `pixi` box)?"""
+    """Does an AVIF file declare more than 8 bits a channel (its `pixi` box)?"""
     with path.open("rb") as file:
         head = file.read(1 << 16)
     at = head.find(b"pixi")
     return 0 <= at < len(head) - 10 and head[at + 9] > 8
+
+
+def _probe_tiff(path: Path, layout: Layout, how: Reading) -> VideoInfo:
+    check_size(path, layout.width, layout.height)
+    if layout.number == "i":
+        raise MediaError(
+            f"{path}: a TIFF of signed numbers, which don't say what is black; save it unsigned"
+        )
+    notes = ["a single image"]
+    if layout.number == "f":
+        notes.append("floating point: taken as sRGB from 0 to 1")
+    if layout.pages > 1:
+        notes.append("the first is taken; its file holds more pages")
+    turned = layout.orientation >= 5
+    return VideoInfo(
+        path=path,
+        width=layout.height if turned else layout.width,
+        height=layout.width if turned else layout.height,
+        fps=DEFAULT_FPS,
+        duration=float(1 / DEFAULT_FPS),
+        frames=1,
+        has_audio=False,
+        audio=(),
+        notes=tuple(notes),
+        kind="picture",
+        depth=layout.depth,
+        alpha=layout.alpha is not None,
+        grey=layout.colours == 1,
+        reading=how,
+    )
 
 
 def _probe_exr(path: Path, how: Reading) -> VideoInfo:

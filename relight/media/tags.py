@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
+from relight.media.heif_in import register
 from relight.media.options import Encoding
+from relight.media.stills import kind_of
+from relight.media.tiff_in import tags_of_tiff
 
 _ORIENTATION, _GPS, _PIXELS, _EXIF = 0x0112, 0x8825, (0xA002, 0xA003), 0x8769
 _OF_THE_FILE = {  # TIFF tags of how the old file stored its pixels
@@ -16,9 +21,14 @@ _OF_THE_FILE = {  # TIFF tags of how the old file stored its pixels
     *(0x0140, 0x0142, 0x0143, 0x0144, 0x0145, 0x0152, 0x0153, 0x02BC, 0x83BB, 0x8649, 0x8773),
     *(0x00FE, 0x010A, 0x014A, 0x015B, 0x0212, 0x0213, 0x0214),
 }
+_PLACES = rb"exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:(?:Location|CountryCode)"
 _XMP_PLACE = re.compile(
-    rb"""\s+exif:GPS\w+=("[^"]*"|'[^']*')|<exif:GPS(\w+)[^>]*>.*?</exif:GPS\2>""", re.DOTALL
+    rb"""\s+(?:%b)=("[^"]*"|'[^']*')|<(?P<tag>%b)[^>]*>.*?</(?P=tag)>""" % (_PLACES, _PLACES),
+    re.DOTALL,
 )
+_IPTC_PLACES = {90, 92, 95, 100, 101}  # city, part of it, state, code and name of the country
+# What Pillow shows among the texts of a PNG file and is kept in other ways, or is of the old file.
+_NO_TEXTS = {"XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type iptc"}
 _XMP_TURN = re.compile(rb"""(tiff:Orientation(?:=["']|>))[1-8]""")
 
 
@@ -29,6 +39,7 @@ class Tags:
     Attributes:
         exif: an EXIF block without the header "Exif"; xmp: a packet; iptc: the IIM records.
         dpi: (across, down). srgb: a profile to embed, where the source had one.
+        texts: comments by their names.
         placed: the place where it was taken was left out.
     """
 
@@ -37,6 +48,7 @@ class Tags:
     iptc: bytes = b""
     dpi: tuple[float, float] | None = None
     srgb: bytes = b""
+    texts: dict[str, str] = field(default_factory=dict)
     placed: bool = False
 
     def held(self) -> dict[str, bool]:
@@ -46,6 +58,7 @@ class Tags:
             "XMP": bool(self.xmp),
             "IPTC": bool(self.iptc),
             "DPI": self.dpi is not None,
+            "texts": bool(self.texts),
         }
 
 
@@ -53,24 +66,86 @@ def tags_of(path: Path, size: tuple[int, int], encoding: Encoding) -> Tags:
     """The tags of a picture file, for a result of (width, height) that stands upright."""
     if encoding.keep_metadata is False:
         return Tags()
-    with Image.open(path) as image:
-        info, place = image.info, encoding.keep_metadata is True
-        exif, placed = _exif(image, size, place)
-        xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-        if image.format == "TIFF":
-            xmp = image.tag_v2.get(700, xmp)
-        xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-        if not place:
-            xmp, found = _XMP_PLACE.subn(b"", xmp)
-            placed = placed or found > 0
-        return Tags(
-            exif=exif,
-            xmp=_XMP_TURN.sub(rb"\g<1>1", xmp),
-            iptc=_iptc(image),
-            dpi=_dpi(info.get("dpi")),
-            srgb=_profile() if info.get("icc_profile") else b"",
-            placed=placed,
-        )
+    place = encoding.keep_metadata is True
+    if kind_of(path) == "HEIF":
+        register(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of tags that are damaged: they are left out
+            with Image.open(path) as image:
+                return _of_image(image, size, place)
+    except UnidentifiedImageError:  # a TIFF of a kind that Pillow doesn't know
+        return _of_tiff(tags_of_tiff(path))
+
+
+def _of_image(image: Image.Image, size: tuple[int, int], place: bool) -> Tags:
+    info = image.info
+    exif, placed = _exif(image, size, place)
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    if image.format == "TIFF":
+        xmp = image.tag_v2.get(700, xmp)
+    xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    iptc = _iptc(image)
+    if not place:
+        xmp, found = _XMP_PLACE.subn(b"", xmp)
+        iptc, named = _without_places(iptc)
+        placed = placed or found > 0 or named
+    return Tags(
+        exif=exif,
+        xmp=_XMP_TURN.sub(rb"\g<1>1", xmp),
+        iptc=iptc,
+        dpi=_dpi(info.get("dpi")),
+        srgb=_profile() if info.get("icc_profile") else b"",
+        texts=_texts(image),
+        placed=placed,
+    )
+
+
+def _of_tiff(found: dict[int, object]) -> Tags:
+    exif = Image.Exif()
+    for tag in (0x010E, 0x010F, 0x0110, 0x0132, 0x013B, 0x8298):
+        if isinstance(text := found.get(tag), str):
+            exif[tag] = text
+    xmp, iptc, unit = found.get(700), found.get(33723), found.get(296, 2)
+    dpi = None
+    try:
+        across, down = (Fraction(*found[tag]) for tag in (282, 283))
+        dpi = _dpi([float(x) * (2.54 if unit == 3 else 1) for x in (across, down)])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        pass
+    return Tags(
+        exif=exif.tobytes().removeprefix(b"Exif\0\0") if exif else b"",
+        xmp=xmp if isinstance(xmp, bytes) else b"",
+        iptc=iptc if isinstance(iptc, bytes) else b"",
+        dpi=dpi,
+        srgb=_profile() if 34675 in found else b"",
+    )
+
+
+def _texts(image: Image.Image) -> dict[str, str]:
+    """The comment of a JPEG or GIF file, and the texts of a PNG one: its author, a prompt."""
+    found = {}
+    if image.format == "PNG":
+        image.load()  # some are stored behind the pixels
+        found = {k: v for k, v in image.text.items() if k not in _NO_TEXTS}
+    elif isinstance(comment := image.info.get("comment"), bytes):
+        found = {"Comment": comment.decode("utf-8", errors="replace").rstrip("\0")}
+    return {key: str(text) for key, text in found.items()}
+
+
+def _without_places(iptc: bytes) -> tuple[bytes, bool]:
+    """(IPTC records but those that name a place, were there any?)"""
+    at, kept = 0, b""
+    while iptc[at : at + 1] == b"\x1c" and at + 5 <= len(iptc):
+        length = int.from_bytes(iptc[at + 3 : at + 5], "big")
+        if length & 0x8000:  # a record of more than 32 KB: left as it is
+            break
+        end = at + 5 + length
+        if iptc[at + 1] != 2 or iptc[at + 2] not in _IPTC_PLACES:
+            kept += iptc[at:end]
+        at = end
+    kept += iptc[at:]
+    return kept, len(kept) < len(iptc)
 
 
 def _exif(image: Image.Image, size: tuple[int, int], place: bool) -> tuple[bytes, bool]:

@@ -63,15 +63,20 @@ def eetf(nits: np.ndarray, peak: float, target: float = SDR_NITS) -> np.ndarray:
     return pq_to_nits(np.where(e < knee, e, shoulder) * top)
 
 
-def tone_mapped(image: np.ndarray, kind: str, peak: float = USUAL_PEAK_NITS) -> np.ndarray:
-    """(H, W, 3) uint16 BT.2020, "PQ" or "HLG" encoded -> uint16 SDR BT.709 (BT.1886)."""
+def tone_mapped(
+    image: np.ndarray, kind: str, peak: float = USUAL_PEAK_NITS, primaries: int = 9
+) -> np.ndarray:
+    """(H, W, 3) uint16, "PQ" or "HLG" encoded -> uint16 SDR BT.709 (BT.1886).
+
+    primaries: a number of `colour.PRIMARIES`; 9 is BT.2020.
+    """
     codes = np.linspace(0, 1, 65536)
     table = (pq_to_nits if kind == "PQ" else hlg_to_scene)(codes).astype(np.float32)
     levels = np.linspace(0, 1, 4096) ** 4 * max(peak, SDR_NITS)  # dense near black
     ratio = (eetf(levels, peak) / np.maximum(levels, 1e-6) / SDR_NITS).astype(np.float32)
     ratio[0] = ratio[1]
     encoded = to_uint16((np.linspace(0, 1, 65536) ** (1 / 1.2)).astype(np.float32))
-    matrix = to_bt709(9).astype(np.float32)
+    matrix = to_bt709(primaries).astype(np.float32)
     result = np.empty_like(image)
     rows = max((1 << 20) // image.shape[1], 1)
     for first in range(0, image.shape[0], rows):

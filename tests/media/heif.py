@@ -18,13 +18,15 @@ def _full(name, version, flags, *parts):
 
 
 def _hevc(image):
-    """(hvcC, the frame's bytes) of an intra-coded picture."""
+    """(hvcC, the frame's bytes) of an intra-coded picture; uint16: at 10 bits."""
+    deep = image.dtype == np.uint16
+    form, stored = ("rgb48le", "yuv420p10le") if deep else ("rgb24", "yuv420p")
     with av.open("part.mp4", "w") as out:
         options = {"x265-params": "log-level=none", "crf": "4"}
         stream = out.add_stream("libx265", rate=25, options=options)
         stream.height, stream.width = image.shape[:2]
-        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, 25)
-        frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(format="yuv420p")
+        stream.pix_fmt, stream.codec_context.time_base = stored, Fraction(1, 25)
+        frame = av.VideoFrame.from_ndarray(image, form).reformat(format=stored)
         frame.pts = 0
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -35,8 +37,21 @@ def _hevc(image):
     return found
 
 
-def heic(path, image, columns=1, rows=1):
-    """Write (H, W, 3) as a HEIC file, as one picture or as a grid of tiles, as phones do."""
+def nclx(primaries, transfer, matrix):
+    """The box with the code points of the colours."""
+    return _box(b"colr", b"nclx", struct.pack(">HHHB", primaries, transfer, matrix, 0))
+
+
+def turned(quarters):
+    """The box that turns the picture counter-clockwise."""
+    return _box(b"irot", bytes([quarters]))
+
+
+def heic(path, image, columns=1, rows=1, more=()):
+    """Write (H, W, 3) as a HEIC file, as one picture or as a grid of tiles, as phones do.
+
+    more: boxes that describe the whole picture.
+    """
     height, width = image.shape[0] // rows, image.shape[1] // columns
     tiles = [
         _hevc(np.ascontiguousarray(image[y * height :, x * width :][:height, :width]))
@@ -53,9 +68,12 @@ def heic(path, image, columns=1, rows=1):
         _box(b"hvcC", tiles[0][0]),
         _full(b"ispe", 0, 0, struct.pack(">II", width, height)),
         _full(b"ispe", 0, 0, struct.pack(">II", *image.shape[1::-1])),
+        *more,
     ]
-    links = [struct.pack(">HBBB", i + 1, 2, 0x81, 2) for i in range(count)]
-    links += [struct.pack(">HBB", count + 1, 1, 3)] * grid
+    own = [3 + 1 + i for i in range(len(more))]
+    described = [[0x81, 2]] * count + [[3]] * grid
+    described[-1] = described[-1] + own
+    links = [struct.pack(">HB", i + 1, len(d)) + bytes(d) for i, d in enumerate(described)]
     parts = [
         _full(b"hdlr", 0, 0, struct.pack(">I4s12xx", 0, b"pict")),
         _full(b"pitm", 0, 0, struct.pack(">H", len(kinds))),

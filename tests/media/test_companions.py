@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from relight.media import probe
 
@@ -212,3 +213,39 @@ def test_the_place_is_kept_on_request_and_everything_goes_on_request(here):
     copy("a.jpg", "c.jpg", keep_metadata=False)
     with Image.open("c.jpg") as image:
         assert not image.getexif() and "xmp" not in image.info
+
+
+def test_comments_and_texts_are_kept_or_named(here, caplog):
+    texts = PngInfo()
+    texts.add_text("Author", "me")
+    texts.add_itxt("parameters", "a cät, steps: 20")
+    image = Image.new("RGB", (16, 16), (9, 99, 9))
+    image.save("a.png", pnginfo=texts)
+    image.save("a.jpg", comment="shot by me")
+    for source, target, wanted in (
+        ("a.png", "b.png", {"Author": "me", "parameters": "a cät, steps: 20"}),
+        ("a.png", "b.jpg", b"me\na c\xc3\xa4t, steps: 20"),
+        ("a.jpg", "c.jpg", b"shot by me"),
+        ("a.jpg", "c.png", {"Comment": "shot by me"}),
+    ):
+        copy(source, target)
+        with Image.open(target) as found:
+            got = found.text if target.endswith("png") else found.info["comment"]
+        assert got == wanted, target
+    caplog.clear()
+    copy("a.jpg", "d.webp")
+    assert "comments left out" in caplog.text
+
+
+def test_places_go_from_every_kind_of_tag(here):
+    """IPTC's city and XMP's location are places as much as GPS is."""
+    city = b"\x1c\x02\x5a\x00\x06Berlin"
+    block = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC + city)) + IPTC + city + b"\0"
+    extra = b"\xff\xed" + struct.pack(">H", len(block) + 16) + b"Photoshop 3.0\0" + block
+    xmp = XMP.replace(b'dc:creator="me"', b'dc:creator="me" photoshop:City="Berlin"')
+    Image.new("RGB", (16, 16)).save("a.jpg", extra=extra, xmp=xmp)
+    assert Path("a.jpg").read_bytes().count(b"Berlin") == 2
+    copy("a.jpg", "b.jpg")
+    assert b"Berlin" not in Path("b.jpg").read_bytes() and IPTC in Path("b.jpg").read_bytes()
+    copy("a.jpg", "c.jpg", keep_metadata=True)
+    assert Path("c.jpg").read_bytes().count(b"Berlin") == 2

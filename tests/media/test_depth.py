@@ -4,19 +4,22 @@ import io
 import struct
 import zlib
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from relight.errors import MediaError
-from relight.media import Encoding, Reading, probe, read, to_uint8, write
+from relight.media import Encoding, Reading, probe, read, to_float, to_uint8, write
 from relight.media.colour import linear_to_srgb, srgb_to_linear, to_bt709
 from relight.media.png import Tags, _chunk, png
 from relight.media.tonemap import eetf, tone_mapped
 
+from .heif import heic, nclx
 from .making import clip, copy, encode, one_line, probed
 
 
@@ -253,6 +256,129 @@ def test_hdr_is_mapped_on_request_only(here, trc, name):
         "color_transfer": "bt709",
         "color_primaries": "bt709",
     }
+
+
+def coded_picture(path, primaries, transfer, image):
+    """A PNG with cICP, a HEIC of 10 bits or an AVIF of 8 with the same code points."""
+    if path.endswith("png"):
+        data = png(image, None, False, Tags(srgb=b"a profile that cICP outranks"))
+        chunk = _chunk(b"cICP", bytes([primaries, transfer, 0, 1]))
+        Path(path).write_bytes(data[:33] + chunk + data[33:])
+    elif path.endswith("heic"):
+        pytest.importorskip("pi_heif")
+        heic(path, image, more=[nclx(primaries, transfer, 6)])
+    else:
+        Image.fromarray(to_uint8(image)).save(path, quality=100, subsampling="4:4:4")
+        data = Path(path).read_bytes()
+        at = data.index(b"colrnclx") + 8
+        points = struct.pack(">HH", primaries, transfer)
+        Path(path).write_bytes(data[:at] + points + data[at + 4 :])
+
+
+@pytest.mark.parametrize(("trc", "name"), [(16, "PQ"), (18, "HLG")])
+@pytest.mark.parametrize("path", ["a.png", "a.heic", "a.avif"])
+def test_hdr_pictures_are_mapped_on_request_only(here, path, trc, name):
+    levels = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
+    coded_picture(path, 9, trc, np.dstack([levels] * 3))
+    info = probe(path)
+    assert info.hdr == name and any("--tonemap" in note for note in info.notes)
+    with pytest.raises(MediaError, match=f"HDR .{name}. .*--tonemap") as error:
+        next(read(path))
+    one_line(error)
+    how, notes = Reading(tonemap=True), []
+    frame = next(read(path, how=how, on_note=notes.append))
+    assert any("BT.2390" in note for note in notes)
+    line = to_uint8(frame.image)[24].astype(int)
+    assert np.diff(line[:, 1]).min() >= -3 and line[-1].min() > 250  # rises, to white
+    assert np.ptp(line, axis=1).max() <= 8
+    copy(path, "b.png", how=how)
+    assert probe("b.png").hdr is None
+
+
+@pytest.mark.parametrize("path", ["a.png", "a.heic", "a.avif"])
+@pytest.mark.parametrize("primaries", [9, 12])
+def test_wide_pictures_without_a_profile_are_converted(here, path, primaries):
+    image = np.full((64, 64, 3), (180 * 257, 90 * 257, 60 * 257), np.uint16)
+    coded_picture(path, primaries, 13, image)
+    notes = []
+    found = to_uint8(next(read(path, on_note=notes.append)).image)[32, 32].astype(int)
+    linear = to_bt709(primaries) @ srgb_to_linear(np.array([180, 90, 60]) / 255)
+    wanted = linear_to_srgb(linear.clip(0, 1)) * 255
+    assert np.abs(found - wanted).max() <= 4 and any("converted from" in note for note in notes)
+
+
+def layouts():
+    """Names and arguments of TIFF files that Pillow does not read, or reads as something else."""
+    rng = np.random.default_rng(0)
+    rgb = (rng.random((24, 32, 3)) * 65535).astype(np.uint16)
+    grey, alpha = rgb[..., 0], rgb[..., 1] | 0x8000
+    fine = rgb / 65535
+    one, half = "minisblack", (fine * 2**-1).astype(np.float16)
+    clear = {"extrasamples": ["unassalpha"]}
+    return {
+        "planes": (
+            rgb.transpose(2, 0, 1),
+            {"photometric": "rgb", "planarconfig": "separate"},
+            fine,
+        ),
+        "big": (rgb, {"photometric": "rgb", "bigtiff": True, "byteorder": ">"}, fine),
+        "float": (fine.astype(np.float32), {"photometric": "rgb"}, fine),
+        "half": (half, {"photometric": "rgb"}, half),
+        "32 bit": (rgb.astype(np.uint32) * 65537, {"photometric": "rgb"}, fine),
+        "white is zero": (grey, {"photometric": "miniswhite"}, 1 - fine[..., :1]),
+        "grey and alpha": (np.dstack([grey, alpha]), {"photometric": one, **clear}, fine[..., :1]),
+        "premultiplied": (
+            np.dstack([rgb * (alpha / 65535)[..., None], alpha]).round().astype(np.uint16),
+            {"photometric": "rgb", "extrasamples": ["assocalpha"]},
+            fine,
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", layouts())
+def test_tiff_of_any_layout(here, name):
+    array, settings, wanted = layouts()[name]
+    said = {"resolution": (300, 300), "description": "mine", "metadata": None}
+    tifffile.imwrite("a.tif", array, **settings, **said)
+    info, frame = probe("a.tif"), next(read("a.tif"))
+    assert (info.width, info.height) == (32, 24) and info.depth in (16, 32)
+    assert info.alpha == ("alpha" in name or name == "premultiplied") == (frame.alpha is not None)
+    assert np.abs(to_float(frame.image) - wanted).max() < 1e-3
+    copy("a.tif", "b.tif")
+    with Image.open("b.tif") as image:
+        assert image.info["dpi"] == (300, 300) and image.tag_v2[270] == "mine"
+    assert np.abs(to_float(next(read("b.tif")).image) - wanted).max() < 1e-3
+
+
+def test_signed_tiff_is_refused_by_name(here):
+    tifffile.imwrite("a.tif", np.full((8, 8), -3, np.int16))
+    with pytest.raises(MediaError, match="signed") as error:
+        probe("a.tif")
+    one_line(error)
+
+
+@pytest.mark.parametrize("target", ["b.gif", "b.webp", "b.apng", "b.webm", "f/%d.png"])
+def test_transparency_that_comes_later_is_kept(here, target):
+    """The first frame is opaque; what it shows must not stay behind what follows."""
+    frames = [np.full((32, 32, 4), 255, np.uint8) for _ in range(4)]
+    for k, frame in enumerate(frames):
+        frame[..., :3] = (200, 30, 10) if k % 2 else (10, 30, 200)
+    frames[1][:, :16, 3] = frames[2][:, 16:, 3] = 0
+    first, *rest = map(Image.fromarray, frames)
+    first.save("a.png", save_all=True, append_images=rest, duration=100)
+    copy("a.png", target)
+    assert probe(target).alpha
+    found = [f.alpha if f.alpha is not None else np.full((32, 32), 255) for f in read(target)]
+    corners = [[bool(to_uint8(a)[16, x] > 127) for x in (4, 28)] for a in found]
+    assert corners == [[True, True], [False, True], [True, False], [True, True]]
+
+
+def test_a_sequence_is_as_deep_as_its_deepest_picture(here):
+    Path("f").mkdir()
+    cv2.imwrite("f/1.png", np.full((16, 16, 3), 9, np.uint8))
+    cv2.imwrite("f/2.png", np.full((16, 16, 4), 20000, np.uint16))
+    info = probe("f/%d.png")
+    assert (info.depth, info.alpha) == (16, True)
 
 
 def test_the_curve_keeps_what_a_screen_can_show():

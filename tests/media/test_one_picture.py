@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from relight.errors import MediaError
-from relight.media import probe, read, stills
+from relight.media import heif_in, probe, read
 
-from .heif import heic
+from .heif import heic, turned
 from .making import clip, copy, encode, number_of, one_line
 
 
@@ -63,10 +63,40 @@ def test_heic_without_its_library_is_refused_by_name(here, monkeypatch):
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    monkeypatch.setattr(stills, "import_module", missing)
+    monkeypatch.setattr(heif_in, "import_module", missing)
     with pytest.raises(MediaError, match=r"relight\[heif\]") as error:
         probe("a.mp4")
     one_line(error)
+
+
+def test_a_heic_of_ten_bits_is_read_at_sixteen(here):
+    pytest.importorskip("pi_heif")
+    ramp = np.repeat(np.tile(np.linspace(0, 1, 512), (64, 1))[..., None], 3, 2)
+    heic("a.heic", (ramp * 65535).astype(np.uint16))
+    info, frame = probe("a.heic"), next(read("a.heic"))
+    assert info.depth == 16 and frame.image.dtype == np.uint16
+    line = frame.image[32, :, 1]
+    assert len(np.unique(line)) > 400 and line[0] < 400 and line[-1] > 65000
+    copy("a.heic", "b.png")
+    assert probe("b.png").depth == 16
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 1)])
+def test_a_turned_heic_stands_upright(here, columns, rows):
+    pytest.importorskip("pi_heif")
+    image = picture(64 * rows, 64 * columns)
+    heic("a.heic", image, columns, rows, [turned(3)])
+    info, frame = probe("a.heic"), next(read("a.heic"))
+    assert (info.width, info.height) == frame.image.shape[1::-1] == image.shape[:2]
+    assert np.abs(frame.image.astype(int) - np.rot90(image, 3)).mean() < 4
+
+
+def test_a_motion_photo_says_that_its_video_goes(here):
+    clip("v.mp4", 3)
+    Image.fromarray(picture()).save("a.jpg")
+    Path("b.jpg").write_bytes(Path("a.jpg").read_bytes() + Path("v.mp4").read_bytes())
+    assert any("motion photo" in note for note in probe("b.jpg").notes)
+    assert not any("motion photo" in note for note in probe("a.jpg").notes)
 
 
 def test_avif_is_read_whole(here):
