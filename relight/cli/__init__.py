@@ -158,7 +158,13 @@ def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: ob
             stored["output"] = output
         return [kind.make(**stored)]
     as_clip = bool(given.get("as_clip"))
-    pairs = pair_up(inputs, output, as_clip=as_clip, on_note=lambda note: say(f"note: {note}"))
+    pairs = pair_up(
+        inputs,
+        output,
+        as_clip=as_clip,
+        fps=given.get("fps"),
+        on_note=lambda note: say(f"note: {note}"),
+    )
     if not given.get("overwrite") and len(pairs) > 1:
         pairs = _not_done(pairs)
     return [kind.make(input=source, output=target, **given) for source, target in pairs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def pair_up(
     output: Path | None,
     *,
     as_clip: bool = False,
+    fps: float | None = None,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> list[tuple[Path, Path]]:
     """(input, output) for each clip among `inputs`: files, or folders of files (not deeper).
@@ -28,6 +30,7 @@ def pair_up(
 
     Args:
         as_clip: a folder is one input, a clip made of its pictures.
+        fps: with a rate, several pictures are one clip too: f/*.png is, as the shell expands it.
         on_note: called with a line for people.
 
     Raises:
@@ -36,12 +39,14 @@ def pair_up(
     """
     if output is None:
         raise InputError("no output: add -o out.mp4, or -o DIR/ for several inputs")
+    if len(inputs) > 1 and (as_clip or fps):
+        inputs = _one_clip(inputs)
     files = [file for given in inputs for file in _files(given, as_clip, on_note)]
     folders = [given for given in inputs if given.is_dir() and not as_clip]
     into_folder = str(output).endswith("/") or output.is_dir() or len(files) > 1 or bool(folders)
     if not into_folder:
         return [(files[0], output)]
-    _check_folder(output, files, folders)
+    _check_folder(output, files, bool(folders))
     pairs = [(file, output / _name(file)) for file in files]
     taken: dict[Path, Path] = {}
     for file, target in pairs:
@@ -55,12 +60,38 @@ def pair_up(
     return pairs
 
 
-def _check_folder(output: Path, files: list[Path], folders: list[Path]) -> None:
+def _one_clip(inputs: list[Path]) -> list[Path]:
+    """Pictures of one folder as the pattern that a shell has expanded to them; others stay."""
+    folders, endings = {file.parent for file in inputs}, {file.suffix for file in inputs}
+    if len(folders) > 1 or len(endings) > 1 or not all(map(_is_picture, inputs)):
+        return inputs
+    (folder,), (ending,) = folders, endings
+    names = [file.name for file in inputs]
+    head = os.path.commonprefix(names).removesuffix(ending)  # noqa: RUF071 - characters are meant
+    pattern = f"{glob.escape(head)}*{ending}"
+    there = {file for file in folder.glob(pattern) if not file.name.startswith(".")}
+    if there != set(inputs):
+        raise InputError(
+            f"{len(inputs)} pictures are not all of {folder / pattern}: for a clip of some, give "
+            "them a folder of their own"
+        )
+    return [folder / pattern]
+
+
+def _is_picture(file: Path) -> bool:
+    known = format_of(file)
+    return known is not None and known.kind == "picture" and file.is_file()
+
+
+def _check_folder(output: Path, files: list[Path], from_folders: bool) -> None:
     """Refuse a file's name for a folder of outputs: no folder is ever called b.mp4."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{len(files)} inputs need a folder as output, and {output} is a file")
     if not output.is_dir() and output.suffix.lower() in WRITTEN:
-        hint = ", or --as-clip to make one clip of its pictures" if folders else ""
+        hint = ""
+        if from_folders or all(map(_is_picture, files)):
+            option = "--as-clip" if from_folders else "--fps"
+            hint = f", or {option} to make one clip of its pictures"
         raise InputError(
             f"{output} is the name of a file, and {len(files)} inputs need a folder: "
             f"give one (-o {output.stem}/){hint}"

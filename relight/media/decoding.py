@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import av
+from av.sidedata.sidedata import Type as SideData
 
 from relight.errors import MediaError
 from relight.media.clock import Clock
@@ -19,6 +20,11 @@ from relight.media.options import Conversion
 OnNote = Callable[[str], None]
 
 _DAMAGE_LIMIT = 0.05  # share of the packets
+_LEFT_OUT = {  # what frames carry beside their pixels, and no encoder here takes over
+    SideData.A53_CC: "closed captions inside the pictures (CEA-608, CEA-708) are left out",
+    SideData.STEREO3D: "the tag of a stereo (3D) picture is left out: it is taken as it is stored",
+    SideData.SPHERICAL: "the tag of a 360 degree picture is left out",
+}
 
 
 @dataclass
@@ -43,6 +49,7 @@ class Source:
     sound_end: Fraction = Fraction(0)
     tally: _Tally = field(default_factory=_Tally)
     sizes: set[tuple[int, int]] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.decoder = decoder_of(self.stream)
@@ -69,6 +76,7 @@ class Source:
             self.picture_end = max(self.picture_end, end)
             for picture in self.decoded(packet):
                 self.tally.frames += 1
+                self._name_left_out(picture)
                 yield picture
             if self.tally.frames:
                 self._check()
@@ -76,6 +84,12 @@ class Source:
                 self.tally.damaged = (
                     0  # a broadcast joined midway begins with what can't be decoded
                 )
+
+    def _name_left_out(self, picture: av.VideoFrame) -> None:
+        for kind, note in _LEFT_OUT.items():
+            if note not in self.told and picture.side_data.get(kind) is not None:
+                self.told.add(note)
+                self.on_note(note)
 
     def decoded(self, packet: av.Packet) -> list[av.VideoFrame]:
         """The frames that come out for one packet; an undecodable one gives none, is counted."""

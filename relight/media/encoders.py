@@ -105,6 +105,11 @@ def _options(codec: Codec, encoding: Encoding) -> dict[str, str]:
     return options
 
 
+def quiet() -> None:
+    """Keep SVT-AV1 from writing its settings to the terminal; it knows no other way to be asked."""
+    os.environ.setdefault("SVT_LOG", "1")  # errors only
+
+
 def open_failed(choice: Choice, error: Exception) -> InputError:
     """An encoder that is built in and doesn't start: mostly hardware that is not there."""
     reason = getattr(error, "strerror", None) or error

@@ -231,6 +231,8 @@ class VideoWriter(Writer):
 
     def _add_video(self, kind: str) -> av.VideoStream:
         choice = self._choice
+        if choice.codec.encoder == "libsvtav1":
+            encoders.quiet()
         stream = self._out.add_stream(choice.codec.encoder, rate=self.fps, options=choice.options)
         stream.width, stream.height = self.size
         stream.pix_fmt = choice.pix_fmt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,8 +135,11 @@ def _name(profile: ImageCms.ImageCmsProfile) -> str:
 
 def _deep(path: Path) -> Pixels:
     """More than 8 bits a channel, by OpenCV, which keeps them."""
+    data = path.read_bytes()
+    if data.startswith(b"\x89PNG") and not _is_whole_png(data):
+        raise MediaError(f"{path}: a damaged image, it is cut short; get it again")
     try:
-        array = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise MediaError(f"{path}: a damaged image ({error.err}); get it again") from None
     if array is None:
@@ -147,6 +151,17 @@ def _deep(path: Path) -> Pixels:
     alpha = np.ascontiguousarray(array[..., -1]) if channels in (2, 4) else None
     colour = array[..., :3][..., ::-1] if channels >= 3 else np.repeat(array[..., :1], 3, 2)
     return Pixels(np.ascontiguousarray(colour), alpha)
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Do all chunks end within the file? OpenCV would make room for what a broken size says."""
+    at = 8
+    while at + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        at += size + 12
+        if name == b"IEND":
+            break
+    return at <= len(data)
 
 
 def converted(found: Pixels, profile: bytes) -> Pixels:

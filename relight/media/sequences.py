@@ -38,7 +38,7 @@ def files_of(path: Path) -> list[Path]:
     elif is_sequence(path):
         found = numbered_files(path)
     else:
-        found = [Path(name) for name in glob.glob(str(path))]
+        found = list(path.parent.glob(path.name))
     shown = [file for file in found if not file.name.startswith(".") and file.is_file()]
     if not shown:
         raise InputError(f"{path}: there are no pictures of that name")

@@ -79,3 +79,17 @@ def test_numbered_pictures_take_the_name_of_their_folder(tmp_path):
     target.mkdir()
     for given in ("shots/%04d.png", "shots/*.png"):
         assert pair_up([Path(given)], target) == [(Path(given), target / "shots.mp4")]
+
+
+def test_pictures_with_a_rate_are_one_clip(tmp_path):
+    """`f/*.png` comes expanded by the shell."""
+    names = [tmp_path / f"shot_{k:02}.png" for k in (1, 2, 10)]
+    for name in (*names, tmp_path / "._shot_01.png", tmp_path / "cover.png"):
+        name.write_bytes(b"x")
+    target = tmp_path / "b.mp4"
+    assert pair_up(names, target, fps=12) == [(tmp_path / "shot_*.png", target)]
+    assert len(pair_up(names, tmp_path / "out")) == 3
+    with pytest.raises(InputError, match="--fps to make one clip"):
+        pair_up(names, target)
+    with pytest.raises(InputError, match="not all of"):
+        pair_up(names[::2], target, fps=12)

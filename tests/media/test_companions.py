@@ -1,5 +1,6 @@
 """What a file holds beside its pictures is kept, or named."""
 
+import re
 import shutil
 import struct
 import subprocess
@@ -10,9 +11,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from relight.media import probe
+from relight.media import probe, read
 
-from .making import clapper, copy, probed
+from .making import clapper, clip, copy, encode, numbered, probed
 
 LISTING = """;FFMETADATA1
 title=A film
@@ -249,3 +250,30 @@ def test_places_go_from_every_kind_of_tag(here):
     assert b"Berlin" not in Path("b.jpg").read_bytes() and IPTC in Path("b.jpg").read_bytes()
     copy("a.jpg", "c.jpg", keep_metadata=True)
     assert Path("c.jpg").read_bytes().count(b"Berlin") == 2
+
+
+def captioned(path):
+    """An H.264 stream whose frames carry closed captions (ATSC A/53, in an SEI message)."""
+    encode("plain.h264", [numbered(k) for k in range(5)], container_format="h264")
+    cues = b"\xb5\x00\x31GA94\x03\x41\xff" + b"\xfc\x94\x20" + b"\xff"
+    message = b"\0\0\0\1\x06\x04" + bytes([len(cues)]) + cues + b"\x80"
+    data = Path("plain.h264").read_bytes()
+    parts = re.split(rb"(?=(?<!\0)\0\0\0?\x01[\x65\x41\x01])", data)
+    Path("captions.h264").write_bytes(message.join(parts))
+    command = ["ffmpeg", "-v", "error", "-r", "25", "-i", "captions.h264", "-c", "copy", path]
+    subprocess.run(command, check=True)
+
+
+def test_what_frames_carry_is_named(here):
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("needs ffmpeg (Debian's)")
+    captioned("a.mp4")
+    notes = []
+    list(read("a.mp4", on_note=notes.append))
+    assert sum("closed captions" in note for note in notes) == 1
+    clip("b.mp4", 3)
+    command = ["ffmpeg", "-v", "error", "-i", "b.mp4", "-c", "copy"]
+    subprocess.run([*command, "-metadata:s:v", "stereo_mode=left_right", "b.mkv"], check=True)
+    notes.clear()
+    list(read("b.mkv", on_note=notes.append))
+    assert any("stereo" in note for note in notes)

@@ -136,6 +136,27 @@ def test_joined_transport_streams_follow_each_other(here):
     assert times == pytest.approx([float(f.time) for f in frames], abs=1e-3)
 
 
+def test_short_joined_parts_follow_each_other_too(here):
+    """Also those shorter than half a second, of another size and rate, without sound."""
+    sizes = {"a.ts": ((64, 48), 25), "b.ts": ((48, 64), 25), "c.ts": ((64, 48), 50)}
+    for name, (size, fps) in sizes.items():
+        clip(name, 5, size=size, fps=fps)
+    Path("m.ts").write_bytes(b"".join(Path(name).read_bytes() for name in sizes))
+    notes = []
+    times = [float(f.time) for f in read("m.ts", on_note=notes.append)]
+    wanted = [k / 25 for k in range(11)] + [0.42, 0.44, 0.46, 0.48]
+    assert np.allclose(times, wanted, atol=2e-3)
+    assert sum("clock jumps" in note for note in notes) == 2
+
+
+def test_a_gap_of_some_seconds_stays_one(here):
+    clip("a.ts", 5)
+    clip("b.ts", 5, times=[Fraction(3) + Fraction(i, 25) for i in range(5)])
+    Path("m.ts").write_bytes(Path("a.ts").read_bytes() + Path("b.ts").read_bytes())
+    gaps = np.diff([float(f.time) for f in read("m.ts")])
+    assert np.allclose(np.delete(gaps, 4), 0.04, atol=2e-3) and 2.7 < gaps[4] < 2.9
+
+
 def test_an_error_of_writing_names_its_cause(here, monkeypatch):
     import av
 
