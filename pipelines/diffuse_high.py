@@ -13,9 +13,10 @@ from torch import Tensor
 
 from relight.diffusion.pictures import Pictures, as_pixels
 from relight.errors import InputError
+from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import UpscaleRecipe
 from relight.pipelines.guided_stages import GuidedStages, chosen
-from relight.types import Size
+from relight.types import Enlarge, Size
 
 
 class DiffuseHigh(GuidedStages):
@@ -45,6 +46,7 @@ class DiffuseHigh(GuidedStages):
         generator: torch.Generator | None = None,
         recipe: str | UpscaleRecipe = "paper",
         identity: float | None = None,
+        enlarge: Enlarge = larger,
         tile: int | None = None,
         pad: bool = False,
         output_type: str = "pil",
@@ -71,6 +73,8 @@ class DiffuseHigh(GuidedStages):
             generator: seeds everything.
             recipe: "paper", "best" or an `UpscaleRecipe`: gives every value above that is None.
             identity: 0 "reimagine the details" to 1 "keep my picture"; None: as the recipe says.
+            enlarge: makes what a stage starts from and is held to, e.g. a network of
+                `relight.models.guides.load_guide`; default: bicubic, as published.
             tile: side in pixels of the tiles in which UNet and VAE work, for small memory; None:
                 the UNet takes whole pictures, the VAE tiles of those above 1536 x 1536.
             pad: take any size: what the model can't take is filled up, and cut off again.
@@ -107,10 +111,10 @@ class DiffuseHigh(GuidedStages):
         if pixels is None:
             pixels = self._generated(sizes[0], recipe, call)
         call = {name: _for_each(name, value, len(pixels)) for name, value in call.items()}
-        pixels, latents = self.staged(pixels, sizes, recipe, stage_noise, tile, call)
+        pixels, latents = self.staged(pixels, sizes, recipe, stage_noise, tile, call, enlarge)
         self.maybe_free_model_hooks()
         if output_type == "latent":
-            images = latents
+            images = self.encoded(pixels) if latents is None else latents
         else:
             images = self.image_processor.postprocess(pixels * 2 - 1, output_type=output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)

@@ -18,10 +18,11 @@ from torch import Tensor
 from relight.diffusion.codecs import FrameCodec, VideoCodec
 from relight.diffusion.x0 import edit_x0
 from relight.errors import InputError
+from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import RECIPES, UpscaleRecipe, base_size
 from relight.methods.tiled_denoising import tiled_denoising
 from relight.patching import patched
-from relight.types import Edit, Size
+from relight.types import Edit, Enlarge, Size
 
 VAE_TILING = 1536 * 1536
 """Pixels above which the VAE works in tiles: below, whole pictures are exact and fit."""
@@ -98,26 +99,36 @@ class GuidedStages(ABC):
         noise: Sequence[Tensor] | None,
         tile: int | None,
         call: Mapping[str, Any],
-    ) -> tuple[Tensor, Tensor]:
+        enlarge: Enlarge = larger,
+    ) -> tuple[Tensor, Tensor | None]:
         """All stages: (n, 3, h, w) in [0, 1] -> the same at the last size, and its latents.
 
+        A recipe that denoises nothing makes no latents.
+
         A size that is no multiple is filled up at the right and the bottom, and cut again.
+
+        Args:
+            enlarge: makes what a stage starts from; recipes without it are held to a bicubic one.
         """
-        codec = self.codec()
+        codec, latents = self.codec(), None
         latent_tile = self._latent_tile(tile), self._depth()
         for stage, size in enumerate(sizes):
             scale = ((size[0] * size[1]) / (pixels.shape[-2] * pixels.shape[-1])) ** 0.5
+            enlarged = recipe.guide(pixels, size, enlarge)
+            if not recipe.noising_steps:
+                pixels = recipe.finish(enlarged, pixels.to(enlarged))
+                continue
             steps, strength = recipe.schedule(scale, _alphas(self.scheduler))
             multiple = self.size_multiple()
             before = _filled_up(pixels, multiple)
-            guide = _filled_up(recipe.guide(pixels, size), multiple)
+            guide = _filled_up(enlarged, multiple)
             large = size[0] * size[1] > VAE_TILING
             with tiled_vae(self.vae, large, tile), tiled_denoising(self.unet, *latent_tile):
                 start = codec.encode(guide * 2 - 1)
                 edit = recipe.edit(guide, start, before, scale, codec.decode, codec.encode)
                 edit = self.in_time(edit, start, pixels, recipe)
                 begin = _Start(start, None if noise is None else noise[stage])
-                with self._stage(begin), edit_x0(self.scheduler, edit):
+                with self._stage(begin, recipe), edit_x0(self.scheduler, edit):
                     latents = self.denoised(
                         guide.clamp(0, 1),
                         strength=strength,
@@ -127,13 +138,22 @@ class GuidedStages(ABC):
                         **call,
                     )
                 drawn = codec.decode(latents) / 2 + 0.5
+                if recipe.difference:
+                    drawn += guide.to(drawn) - (codec.decode(start) / 2 + 0.5)
             pixels = recipe.finish(drawn[..., : size[0], : size[1]], pixels.to(drawn))
         return pixels, latents
 
+    def encoded(self, pixels: Tensor) -> Tensor:
+        """Latents of a result (n, 3, h, w) in [0, 1] that no model has drawn."""
+        return self.codec().encode(_filled_up(pixels, self.size_multiple()) * 2 - 1)
+
     @contextmanager
-    def _stage(self, start: _Start) -> Iterator[None]:
+    def _stage(self, start: _Start, recipe: UpscaleRecipe) -> Iterator[None]:
         """Within the block the pipeline starts from `start`, with a scheduler of its own."""
-        fresh = type(self.scheduler).from_config(self.scheduler.config)
+        config = dict(self.scheduler.config)
+        if recipe.restart is not None:  # else the last step begins at timestep 1, come what may
+            config["timestep_spacing"] = "trailing"
+        fresh = type(self.scheduler).from_config(config)
         with patched(self, "_start", start), patched(self, "scheduler", fresh):
             yield
 

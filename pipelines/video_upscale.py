@@ -14,11 +14,12 @@ from torch import Tensor
 from relight.diffusion.codecs import VideoCodec, video_codec
 from relight.diffusion.parts import SD15_PARTS, Parts, stable_diffusion
 from relight.diffusion.pictures import Pictures, as_pixels
+from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import UpscaleRecipe, in_turn
 from relight.methods.latent_propagation import LatentPropagation
 from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.guided_stages import GuidedStages, chosen
-from relight.types import Edit, Size
+from relight.types import Edit, Enlarge, Size
 
 
 class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipeline):
@@ -41,6 +42,7 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
         generator: torch.Generator | None = None,
         recipe: str | UpscaleRecipe = "best",
         identity: float | None = None,
+        enlarge: Enlarge = larger,
         tile: int | None = None,
         pad: bool = False,
         output_type: str = "pil",
@@ -59,6 +61,8 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
             generator: seeds everything.
             recipe: "best", "paper" or an `UpscaleRecipe`.
             identity: 0 "reimagine the details" to 1 "keep my clip"; None: as the recipe says.
+            enlarge: makes what a stage starts from and is held to, e.g. a network of
+                `relight.models.guides.load_guide`; default: bicubic.
             tile: side in pixels of the tiles in which UNet and VAE work, for small memory.
             pad: take any size: what the model can't take is filled up, and cut off again.
             output_type: "pil", "np", "pt" or "latent".
@@ -78,10 +82,11 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
         call = {"prompt": prompt, "negative_prompt": negative_prompt, **stock}
         call["generator"] = generator
         self.checked_call(call)
-        pixels, latents = self.staged(pixels, sizes, recipe, stage_noise, tile, call)
+        pixels, latents = self.staged(pixels, sizes, recipe, stage_noise, tile, call, enlarge)
         self.maybe_free_model_hooks()
-        frames = latents
-        if output_type != "latent":
+        if output_type == "latent":
+            frames = self.encoded(pixels) if latents is None else latents
+        else:
             video = (pixels * 2 - 1).transpose(0, 1)[None]  # (1, 3, frames, h, w)
             frames = self.video_processor.postprocess_video(video, output_type=output_type)
         return AnimateDiffPipelineOutput(frames=frames) if return_dict else (frames,)

@@ -47,6 +47,12 @@ class Tile(NamedTuple):
         return Size(self.bottom - self.top, self.right - self.left)
 
 
+class Enlarge(Protocol):
+    """A way to enlarge: (n, 3, h, w) in [0, 1] -> (n, 3, *size), about [0, 1], not clamped."""
+
+    def __call__(self, image: Tensor, size: Size, /) -> Tensor: ...
+
+
 class Edit(Protocol):
     """What is done to the predicted clean sample at a step of a sampler.
 

@@ -18,6 +18,7 @@ SERVER_SIDE = {
     *("input", "output", "overwrite"),
     *("device", "dtype", "memory", "attention", "compile"),
     *("devices", "work", "keep_work", "resume"),
+    "guide",  # may be a path
     *("light_at", "reference", "reference_at"),  # they may be paths of files
     *(name for name in Delivery.model_fields if name != "tonemap"),
 }
@@ -49,7 +50,7 @@ def control(job: type[BaseModel], name: str, *, drawn: bool = True, **overrides:
     }
     if schema.get("format") == "path":
         return gr.File(**{"label": common["label"], "type": "filepath", **overrides})
-    default = schema.get("default")
+    default = overrides.get("value", schema.get("default"))
     if "enum" in schema:
         kind = gr.Radio if len(schema["enum"]) <= 3 else gr.Dropdown
         return kind(**{**common, "choices": schema["enum"], "value": default, **overrides})

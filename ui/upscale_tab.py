@@ -67,7 +67,7 @@ class UpscaleTab(RunTab):
             label="How many times larger",
             elem_id="upscale_scale",
         )
-        identity = controls.control(UpscaleJob, "identity", elem_id="upscale_identity")
+        identity = controls.control(UpscaleJob, "identity", value=1.0, elem_id="upscale_identity")
         prompt = controls.control(
             UpscaleJob,
             "prompt",

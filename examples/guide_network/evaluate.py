@@ -23,8 +23,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from examples.mini_model.figures import held_out, psnr, sharpness
-from examples.upscale_table import flicker
+from examples.mini_model.figures import held_out, levels
+from relight import metrics
 from relight.methods.back_projection import back_project, larger, smaller
 from relight.models.guides import GUIDES, load_guide
 
@@ -103,19 +103,30 @@ def measure(name: str, way: Way, truth: Tensor, small: Tensor, clips: list[Tenso
     moving = [steadiness(way, clip) for clip in clips]
     return Row(
         name=name,
-        truth=float(np.mean([psnr(a, b) for a, b in pairs])),
-        sharp=float(np.mean([sharpness(a[None]) / sharpness(b[None]) for a, b in pairs])),
-        down=float(np.mean([psnr(a, b) for a, b in zip(half(result), small, strict=True)])),
+        truth=float(np.mean([decibels(a, b) for a, b in pairs])),
+        sharp=float(np.mean([sharpness(a, b) for a, b in pairs])),
+        down=float(np.mean([decibels(a, b) for a, b in zip(half(result), small, strict=True)])),
         seconds=seconds_of(way, small[:1]),
         flicker=float(np.mean(moving)) if moving else None,
         images=shown,
     )
 
 
+def decibels(a: Tensor, b: Tensor) -> float:
+    """PSNR of two pictures (3, h, w) in [0, 1]."""
+    return metrics.psnr(a.numpy(), b.numpy(), peak=1)
+
+
+def sharpness(result: Tensor, truth: Tensor) -> float:
+    """Gradient energy of (3, h, w) in [0, 1], of the original's."""
+    return metrics.sharpness(levels(truth[None]), levels(result[None]))
+
+
 def steadiness(way: Way, clip: Tensor) -> float:
     """Flicker of the enlarged frames, of the source's own."""
     result = torch.cat([way(frame[None]) for frame in half(clip)]).clamp(0, 1)
-    return flicker(result, clip) / flicker(clip, clip)
+    own = levels(clip)
+    return metrics.flicker(own, levels(result)) / metrics.flicker(own, own)
 
 
 def seconds_of(way: Way, small: Tensor) -> float:

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from relight.diffusion.framing import Framing
+from relight.engine.build_upscale import OVERLAP, upscaling
 from relight.engine.carry import Carry
 from relight.engine.chunks import Chunk, pieces, windows
 from relight.engine.form import FORM, Form
-from relight.engine.frames import Buffered, Source
+from relight.engine.frames import Buffered
 from relight.engine.keyframes import keyframes
 from relight.engine.keys import TOGETHER, Keys, read_references
 from relight.engine.lighting import Lighting
@@ -21,40 +22,29 @@ from relight.engine.prepare import upscale_job
 from relight.engine.references import read_stills
 from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
-from relight.engine.sizes import Size, stage_sizes, target_size
 from relight.engine.survey import Scale, Survey
-from relight.engine.upscaling import Upscaling, recipe_of
 from relight.engine.work import Work
 from relight.engine.workflow import Workflow
-from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.jobs import RelightJob
 from relight.lights import Light, MovingLight, NoLight, parse_light
 from relight.media import Frame, VideoInfo
 from relight.media.depth import like, to_uint8
-from relight.media.source_invariants import at_depth, finished
 from relight.methods.carried_light import SIDE
-from relight.models.catalogue import Entry, UpscaleEntry
-from relight.models.loader import Found, Model, Upscaler
+from relight.models.catalogue import Entry
+from relight.models.loader import Found, Model
 from relight.relighters.ic_light import image_to_image_steps
 
-OVERLAP = 4
-"""Frames two windows share: half a second of those a model sees at the default rate."""
 EDITED = 4
 """Keyframes in a chunk of a model that edits them one by one."""
-PICTURES = 8
-"""Frames in a chunk of a model that takes pictures one by one."""
 
 
 def workflows(
-    job: Job, models: Models, info: VideoInfo, survey: Survey, work: Work
+    job: RelightJob, models: Models, info: VideoInfo, survey: Survey, work: Work
 ) -> tuple[Workflow, ...]:
     """The work of a job that leaves nothing open: each workflow needs the chunks of the last.
 
     The frames of the last one are the result.
     """
-    if isinstance(job, UpscaleJob):
-        upscaling = _upscaling(job, models.upscaling, info, survey)
-        mend = at_depth if job.recipe == "paper" else finished
-        return (replace(upscaling, mend=mend),)
     if job.recipe == "fast":
         flows = _lighting(job, models.relighting, info, survey, work)
     else:
@@ -68,15 +58,13 @@ def workflows(
     def relit(first: int) -> Iterator[Frame]:
         return flows[-1].frames(work.load, first)
 
-    upscaling = _upscaling(second, models.upscaling, info, survey)
-    return *flows, replace(upscaling, source=Buffered(relit))
+    enlarging = upscaling(second, models, info, survey)
+    return *flows, replace(enlarging, source=Buffered(relit), mend=like)
 
 
-def seen_by(job: Job, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
+def seen_by(job: RelightJob, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
     """What a survey is to keep for a resolved job: small frames a second (None: all), and how they
     are made (None: none are kept)."""
-    if isinstance(job, UpscaleJob):
-        return None, None
     if job.recipe == "fast":
         fps = None if job.reference else job.light_fps
         return fps, small_scale(info, _small_side(job, models.relighting, info))
@@ -193,40 +181,3 @@ def light_chunks(
 
 def _light(job: RelightJob) -> Light:
     return MovingLight.read(job.light_at) if job.light_at else parse_light(job.light)
-
-
-def _upscaling(
-    job: UpscaleJob,
-    upscaler: Upscaler,
-    info: VideoInfo,
-    survey: Survey,
-) -> Upscaling:
-    before = info.height, info.width
-    originals = Source(job.input, survey.times, job.reading)
-    return Upscaling(
-        job=job,
-        sizes=stage_sizes(before, target_size(job, before)),
-        chunks=upscale_chunks(job, upscaler, before, len(survey.times)),
-        times=survey.times,
-        source=Buffered(originals.open),
-        originals=originals.open,
-        mend=like,
-        deep=max(info.depth, job.depth or 8) > 8,
-        upscaler=upscaler,
-    )
-
-
-def upscale_chunks(
-    job: UpscaleJob, upscaler: Upscaler | Found[UpscaleEntry], before: Size, count: int
-) -> tuple[Chunk, ...]:
-    """The windows, or small groups of pictures, in which a resolved job enlarges its frames."""
-    sizes = stage_sizes(before, target_size(job, before))
-    passes = len(sizes) * recipe_of(job).noising_steps
-    length, overlap = upscaler.window or PICTURES, OVERLAP if upscaler.window else 0
-    chunks = windows(count, length, min(overlap, length - 1), stage="upscale", passes=passes)
-    megapixels = sum(height * width for height, width in sizes) / len(sizes) / 1e6
-    if upscaler.window is None:  # one picture after another
-        return tuple(
-            replace(chunk, passes=passes * len(chunk), megapixels=megapixels) for chunk in chunks
-        )
-    return tuple(replace(chunk, megapixels=len(chunk) * megapixels) for chunk in chunks)

@@ -37,7 +37,7 @@ class Stage:
     """One stage of a run.
 
     Attributes:
-        name: "key", "light" or "upscale". model, device: that compute it.
+        name: "key", "light", "upscale" or "guide". model, device: that compute it.
         weights_bytes: of its files.
         chunks: in order. width, height: of the frames the model works on.
         disk_bytes: of what is stored, at most.
@@ -130,14 +130,15 @@ def plan(job: Job) -> Plan:
     info = checked(job)
     refuse(job, info)
     from relight.engine.resolve import Loaders, resolve
+    from relight.methods.back_projection import larger
     from relight.models.loader import find_model, find_upscaler
 
-    finding = Loaders(relighting=find_model, upscaling=find_upscaler)
+    finding = Loaders(relighting=find_model, upscaling=find_upscaler, guide=lambda *_: larger)
     models = finding.load(job, is_moving(job, info))
     resolved = resolve(job, models, info)
     frames = frame_count(job, info)
     stages = tuple(_stages(resolved, models, info, frames))
-    upscaled = bool(stages) and stages[-1].name == "upscale"
+    upscaled = bool(stages) and stages[-1].name in ("upscale", "guide")
     return Plan(
         job=resolved,
         info=info,
@@ -210,13 +211,14 @@ def _relighting(job: RelightJob, found: Found, info: VideoInfo, frames: int) -> 
 
 
 def _upscaling(job: UpscaleJob, models: Models, info: VideoInfo, frames: int) -> Stage:
-    from relight.engine.build import upscale_chunks
+    from relight.engine.build_upscale import upscale_chunks
 
     before = info.height, info.width
     height, width = target_size(job, before)
     chunks = upscale_chunks(job, models.upscaling, before, frames)
     stored = sum(map(len, chunks)) * width * height * PICTURE_BYTES
-    return _stage("upscale", models.upscaling, chunks, (width, height), stored)
+    name = chunks[0].stage if chunks else "upscale"
+    return _stage(name, models.upscaling, chunks, (width, height), stored)
 
 
 def _keyframes(job: RelightJob, info: VideoInfo, frames: int, seen: int) -> int:
@@ -260,7 +262,8 @@ def _stage_line(stage: Stage) -> str:
     chunks = f"{len(stage.chunks)} chunk" + ("s" if len(stage.chunks) != 1 else "")
     return (
         f"{stage.name}: {stage.frames} frames of {stage.width}x{stage.height} in {chunks}, "
-        f"{stage.passes} UNet passes, {stage.cost:.1f} megapixels"
+        f"{stage.passes} {'guide' if stage.name == 'guide' else 'UNet'} passes, "
+        f"{stage.cost:.1f} megapixels"
     )
 
 

@@ -11,6 +11,7 @@ from relight.lights import resolve as resolve_light
 from relight.media import VideoInfo
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
+from relight.models.guides import check_guide
 
 LONGEST_SCHEDULE = 50
 """Steps of DiffuseHigh's published schedule: its recipe can't run more."""
@@ -40,6 +41,7 @@ def refuse(job: Job, info: VideoInfo) -> None:
                 value=job.steps,
             )
     if upscaling is not None:
+        check_guide(upscaling.guide or "mini")
         window = max(entry.window or 1 for entry in UPSCALERS.values())
         possible_size(upscaling, (info.height, info.width), min(frame_count(job, info), window))
 

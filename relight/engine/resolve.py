@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,20 @@ from relight.engine.prepare import refuse_recipe, upscale_job
 from relight.engine.sizes import Size, target_size
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.media import VideoInfo
+from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import RECIPES
-from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
-from relight.models.loader import Found, Model, Upscaler, load_model, load_upscaler
+from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
+from relight.models.guides import BICUBIC, GUIDES, check_guide, load_enlargement
+from relight.models.hub import identify
+from relight.models.loader import (
+    Found,
+    Model,
+    Upscaler,
+    find_guided,
+    load_model,
+    load_upscaler,
+)
+from relight.types import Enlarge
 
 REFERENCE = "none (the light of a reference)"
 """What is said of the model where there is none."""
@@ -24,10 +35,17 @@ WHOLE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """What a job has loaded; None for what it doesn't need."""
+    """What a job has loaded; None for what it doesn't need.
+
+    Attributes:
+        upscaling: only found, where a job denoises nothing.
+        guide: makes the large pictures that an upscale starts from. guide_file: its weights.
+    """
 
     relighting: Model | None = None
-    upscaling: Upscaler | None = None
+    upscaling: Upscaler | Found[UpscaleEntry] | None = None
+    guide: Enlarge = larger
+    guide_file: Path | None = None
 
     @property
     def described(self) -> str:
@@ -39,11 +57,18 @@ class Models:
         return said if upscaling is None else f"{said}, {upscaling.name}"
 
     @property
+    def enlarging(self) -> str:
+        """Name of the stage that enlarges: a model's, or its guide's alone."""
+        return "upscale" if isinstance(self.upscaling, Upscaler) else "guide"
+
+    @property
     def weights(self) -> dict[str, str]:
         """What the weights were: component -> commit or hash."""
         found: dict[str, str] = {}
         for model in (self.relighting, self.upscaling):
-            found |= {} if model is None else model.weights
+            found |= model.weights if isinstance(model, Model | Upscaler) else {}
+        if self.guide_file is not None:
+            found |= identify({"guide": self.guide_file})
         return found
 
 
@@ -53,17 +78,30 @@ class Loaders:
 
     relighting: Callable[..., Model] = load_model
     upscaling: Callable[..., Upscaler] = load_upscaler
+    guide: Callable[..., Enlarge] = load_enlargement
 
     def load(self, job: Job, moving: bool) -> Models:
         """The models of a job; `moving` for clips, else for single pictures."""
         if isinstance(job, UpscaleJob):
-            return Models(upscaling=self.upscaling(job.model, job.compute, moving=moving))
+            return self._upscaling(job, moving)
         model = None if job.reference else self.relighting(job.model, job.compute)
         if job.upscale is None:
             return Models(relighting=model)
         second = upscale_job(job, "auto" if model is None else _upscaler_of(model))
-        upscaler = self.upscaling(second.model, second.compute, moving=moving)
-        return Models(relighting=model, upscaling=upscaler)
+        return replace(self._upscaling(second, moving), relighting=model)
+
+    def _upscaling(self, job: UpscaleJob, moving: bool) -> Models:
+        """The upscaler of a job, but for one that denoises nothing, and its guide."""
+        found = None
+        if job.recipe != "paper":
+            found = find_guided(job.model, job.compute, moving=moving, identity=job.identity)
+        upscaler = found or self.upscaling(job.model, job.compute, moving=moving)
+        name, compute = guide_of(job), upscaler.compute
+        return Models(
+            upscaling=upscaler,
+            guide=self.guide(name, compute.device, compute.dtype != "float32"),
+            guide_file=check_guide(name),
+        )
 
 
 def _upscaler_of(model: Model) -> str:
@@ -118,10 +156,19 @@ def _gamma(model: Model | Found[Entry], recipe: str) -> float:
     return model.recipes["best" if recipe == "fast" else recipe].gamma
 
 
-def resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> UpscaleJob:
+def guide_of(job: UpscaleJob) -> str:
+    """What makes the large picture that an upscale starts from."""
+    return job.guide or ("bicubic" if job.recipe == "paper" else "mini")
+
+
+def resolve_upscale(
+    job: UpscaleJob, upscaler: Upscaler | Found[UpscaleEntry], before: Size
+) -> UpscaleJob:
     """An upscaling job with every open setting decided, of frames of (height, width) `before`."""
-    recipe = RECIPES[job.recipe]
-    own = None if job.recipe == "paper" else upscaler.entry.steps
+    recipe, guide = RECIPES[job.recipe], guide_of(job)
+    identity = upscaler.entry.identity if job.identity is None else job.identity
+    if job.recipe != "paper":
+        recipe = recipe.with_identity(identity, upscaler.entry.reach)
     tile, side = job.tile, round(upscaler.side)
     if tile is None and max(target_size(job, before)) > WHOLE * side:
         tile = 2 * side
@@ -130,7 +177,9 @@ def resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> Upscal
         "model": upscaler.name if known else str(Path(upscaler.name).absolute()),
         # Not the size it comes to: rounded, that would fit the picture's shape less well.
         "scale": None if job.size else job.scale or 2.0,
-        "steps": job.steps or own or recipe.noising_steps,
+        "identity": identity,
+        "guide": guide if guide in (BICUBIC, *GUIDES) else str(Path(guide).absolute()),
+        "steps": (job.steps or recipe.noising_steps) if recipe.noising_steps else None,
         "guidance": upscaler.entry.guidance if job.guidance is None else job.guidance,
         "tile": tile or 0,
         **_placed(upscaler),
@@ -138,6 +187,6 @@ def resolve_upscale(job: UpscaleJob, upscaler: Upscaler, before: Size) -> Upscal
     return job.model_copy(update=decided)
 
 
-def _placed(model: Model | Upscaler) -> dict[str, str]:
+def _placed(model: Model | Upscaler | Found[UpscaleEntry]) -> dict[str, str]:
     compute = model.compute
     return {"device": compute.device, "dtype": compute.dtype, "memory": compute.memory}

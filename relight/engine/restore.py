@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relight import media
 from relight.engine import manifest
-from relight.engine.build import workflows
+from relight.engine.flows import workflows
 from relight.engine.resolve import Loaders
 from relight.engine.survey import Survey
 from relight.engine.work import Work

@@ -36,6 +36,7 @@ SHARES = {
     "form": 0.15,
     "light": 0.83,
     "upscale": 0.83,
+    "guide": 0.83,
     "write": 0.15,
 }
 """Parts of a run's time: the model takes nearly all of it where it is small, and more where it is
@@ -119,7 +120,7 @@ class Run:
 
     def finish(self) -> Result:
         """Survey, compute, apply and encode."""
-        from relight.engine.build import workflows
+        from relight.engine.flows import workflows
 
         meter = self._meter()
         found = self._survey(meter)
@@ -137,7 +138,7 @@ class Run:
 
     def _meter(self) -> Meter:
         """Before the survey, all units but its own are guesses."""
-        names = ["survey", *_stages(self.job), "write"]
+        names = ["survey", *_stages(self.job, self.models), "write"]
         frames = frame_count(self.job, self.info)
         return Meter(
             units={name: Units(frames, SHARES[name] / frames) for name in names},
@@ -147,7 +148,7 @@ class Run:
 
     def _survey(self, meter: Meter) -> Survey:
         """When each frame is shown, from an earlier run or by looking at all of them."""
-        from relight.engine.build import seen_by
+        from relight.engine.flows import seen_by
 
         found = Survey.load(self.work)
         if found is None:
@@ -177,7 +178,7 @@ class Run:
             chunk.name: "done" if chunk in there else "waiting" for chunk in chunks
         }
         self.manifest.save(self.work)
-        for stage in _stages(self.job):
+        for stage in _stages(self.job, self.models):
             total = sum(c.passes for c in chunks if c.stage == stage)
             _set(meter, stage, total, sum(c.passes for c in there if c.stage == stage))
         _set(meter, "write", len(found.times), 0)
@@ -221,6 +222,7 @@ class Run:
             "key": self.models.relighting,
             "light": self.models.relighting,
             "upscale": self.models.upscaling,
+            "guide": self.models.upscaling,
         }
         spent = result.seconds["total"] - self.seconds["load"] - self.noted_s
         shared = {
@@ -258,12 +260,12 @@ def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:
     return replace(Loaders(), **{name: one for name, one in given.items() if one is not None})
 
 
-def _stages(job: Job) -> list[str]:
+def _stages(job: Job, models: Models) -> list[str]:
     """Those that a resolved job may have; one without chunks costs nothing."""
     if isinstance(job, UpscaleJob):
-        return ["upscale"]
+        return [models.enlarging]
     stages = ["key", "carry", "form"] if job.recipe == "fast" else ["light"]
-    return [*stages, "upscale"] if job.upscale else stages
+    return [*stages, models.enlarging] if job.upscale else stages
 
 
 def _set(meter: Meter, name: str, total: float, done: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def pack(frames: Tensor, chunk: Chunk, deep: bool = False) -> dict[str, np.ndarray]:
-    """(frames, 3, h, w) in [0, 1] -> PNG files by frame, as `Work.save` takes them.
+def pack(frames: Iterable[Tensor], chunk: Chunk, deep: bool = False) -> dict[str, np.ndarray]:
+    """Frames (3, h, w) in [0, 1] -> PNG files by frame, as `Work.save` takes them.
 
     Frames that are shared with another chunk keep 16 bits, as they are rounded once, after
     blending; `deep`: all do.
     """
     stored = {}
-    for i, frame in enumerate(frames.clamp(0, 1).permute(0, 2, 3, 1).cpu().float().numpy()):
+    for i, image in enumerate(frames):
+        frame = image.clamp(0, 1).permute(1, 2, 0).cpu().float().numpy()
         shared = deep or i < chunk.head or i >= len(chunk) - chunk.tail
         kind = np.uint16 if shared else np.uint8
         stored[f"{i:05d}"] = encoded((frame * np.iinfo(kind).max).round().astype(kind))

@@ -7,7 +7,7 @@ chunks can be computed in any order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,14 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relight.diffusion.pictures import as_pixels
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import FrameSource
-from relight.engine.sizes import Size
 from relight.engine.stored import pack, unpack
 from relight.jobs import UpscaleJob
 from relight.media import Frame, to_uint8
+from relight.methods.detail_agreement import OWN, REACH, agreed
 from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
+from relight.models.catalogue import UpscaleEntry
+from relight.models.guides import restores
 from relight.models.loader import Upscaler
+from relight.types import Enlarge, Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,22 +34,25 @@ class Upscaling:
     """The work of an upscaling job.
 
     Attributes:
-        job: with every setting decided. sizes: (height, width) of each stage.
+        job: with every setting decided. recipe: its recipe. sizes: (height, width) of each stage.
         chunks: of frames. times: of the frames. source: the frames to upscale.
         originals: opens the job's own input at an index. mend: makes an enlarged frame, float32
             in [0, 1], true to its source and of its type. deep: more than 8 bits are wanted.
-        upscaler: None where chunks are only read.
+        guide: makes the large picture that a stage starts from.
+        upscaler: None where nothing is denoised: the result is the guide.
     """
 
     job: UpscaleJob
-    sizes: tuple[Size, ...]
+    recipe: UpscaleRecipe
+    sizes: tuple[tuple[int, int], ...]
     chunks: tuple[Chunk, ...]
     times: tuple[Fraction, ...]
     source: FrameSource
     originals: Callable[[int], Iterator[Frame]]
     mend: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    deep: bool = False
-    upscaler: Upscaler | None = None
+    deep: bool
+    guide: Enlarge
+    upscaler: Upscaler | None
 
     def compute(
         self,
@@ -58,9 +65,11 @@ class Upscaling:
         Args:
             on_step: called after each denoising step; may raise to stop. show: not used.
         """
+        step = on_step or (lambda: None)
+        if self.upscaler is None:
+            return pack(self._guided(chunk, step), chunk, self.deep)
         frames = self.source.read(chunk.first, chunk.last)
         images = np.stack([to_uint8(frame.image) for frame in frames])
-        step = on_step or (lambda: None)
         if self.upscaler.window is not None:
             return pack(self._enlarge(images, chunk.first, step), chunk, self.deep)
         each = [self._enlarge(images[i : i + 1], chunk.first + i, step) for i in range(len(images))]
@@ -80,55 +89,82 @@ class Upscaling:
         height, width = self.sizes[-1]
         return width, height
 
+    def _guided(self, chunk: Chunk, on_step: Callable[[], None]) -> Iterator[Tensor]:
+        """The chunk's frames enlarged by the guide alone, one by one: (3, height, width).
+
+        The frames of a clip share their detail with neighbours, which may be of other chunks.
+        """
+        moving = len(self.times) > 1
+        first = max(chunk.first - REACH, 0) if moving else chunk.first
+        last = min(chunk.last + REACH, len(self.times)) if moving else chunk.last
+        frames = self.source.read(first, last)
+
+        def pairs() -> Iterator[tuple[Tensor, Tensor]]:
+            for frame in frames:
+                small = as_pixels(to_uint8(frame.image)[None])
+                yield small[0], self.recipe.guide(small, Size(*self.sizes[-1]), self.guide)[0]
+
+        def finished() -> Iterator[Tensor]:
+            for small, large in pairs():
+                yield self.recipe.finish(large[None], small[None])[0]
+
+        own = OWN * self.recipe.back_projection
+        made = agreed(pairs(), own) if moving else finished()
+        for index, image in enumerate(made, first):
+            if chunk.first <= index < chunk.last:
+                on_step()
+                yield image
+
     def _enlarge(self, images: np.ndarray, start: int, on_step: Callable[[], None]) -> Tensor:
-        return enlarge(images, start, self.job, self.sizes, self.upscaler, on_step)
+        """(frames, h, w, 3) uint8 -> (frames, 3, height, width) in [0, 1].
+
+        Args:
+            start: index of the first frame in its clip: a frame's noise depends on it alone.
+        """
+
+        def step(pipe: Any, index: int, timestep: Tensor, tensors: dict[str, Any]) -> dict:
+            on_step()
+            return tensors
+
+        job, upscaler = self.job, self.upscaler
+        assert upscaler is not None and job.seed is not None
+        common = {
+            "prompt": job.prompt,
+            "negative_prompt": job.negative_prompt,
+            "sizes": self.sizes,
+            "recipe": self.recipe,
+            "enlarge": self.guide,
+            "tile": job.tile or None,
+            "pad": True,
+            "output_type": "pt",
+            "callback_on_step_end": step,
+            "generator": torch.Generator("cpu").manual_seed(job.seed),
+        }
+        if upscaler.window is None:
+            return upscaler.pipe(image=images, **common).images
+        noise = upscaler.pipe.frame_noise(self.sizes, len(images), start, job.seed)
+        return upscaler.pipe(images, stage_noise=noise, **common).frames[0]
 
 
-def enlarge(
-    images: np.ndarray,
-    start: int,
-    job: UpscaleJob,
-    sizes: tuple[Size, ...],
-    upscaler: Upscaler,
-    on_step: Callable[[], None] = lambda: None,
-) -> Tensor:
-    """(frames, h, w, 3) uint8 -> (frames, 3, height, width) in [0, 1], of the last of `sizes`.
+def recipe_of(job: UpscaleJob, entry: UpscaleEntry) -> UpscaleRecipe:
+    """The recipe with the settings of a job that leaves nothing open.
 
     Args:
-        start: index of the first frame in its clip: a frame's noise depends on it alone.
-        job: with every setting decided.
+        entry: of the job's model.
     """
-
-    def step(pipe: Any, index: int, timestep: Tensor, tensors: dict[str, Any]) -> dict[str, Any]:
-        on_step()
-        return tensors
-
-    pipe = upscaler.pipe
-    common = {
-        "prompt": job.prompt,
-        "negative_prompt": job.negative_prompt,
-        "sizes": sizes,
-        "recipe": recipe_of(job),
-        "tile": job.tile or None,
-        "pad": True,
-        "output_type": "pt",
-        "callback_on_step_end": step,
-        "generator": torch.Generator("cpu").manual_seed(job.seed),
-    }
-    if upscaler.window is None:
-        return pipe(image=images, **common).images
-    noise = pipe.frame_noise(sizes, len(images), start, job.seed)
-    return pipe(images, stage_noise=noise, **common).frames[0]
-
-
-def recipe_of(job: UpscaleJob) -> UpscaleRecipe:
-    """The recipe with the settings of a job that leaves nothing open."""
-    recipe = RECIPES[job.recipe].with_(
+    recipe = RECIPES[job.recipe]
+    if job.recipe == "paper":
+        return recipe.with_(noising_steps=job.steps, upscale_guidance_scale=job.guidance)
+    assert job.identity is not None
+    recipe = recipe.with_identity(job.identity, entry.reach)
+    if job.guide is not None and restores(job.guide):
+        recipe = replace(recipe, back_projection=0.0)
+    if not recipe.noising_steps:
+        return recipe
+    return recipe.with_(
         # The default recipe's schedule is as long as its steps ask for.
-        num_inference_steps=max(job.steps, PAPER.num_inference_steps),
+        num_inference_steps=max(job.steps or 1, PAPER.num_inference_steps),
         noising_steps=job.steps,
+        dwt_steps=job.steps,
         upscale_guidance_scale=job.guidance,
     )
-    if job.recipe == "paper":
-        return recipe
-    return recipe.with_(dwt_steps=job.steps).with_identity(job.identity)

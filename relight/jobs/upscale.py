@@ -52,10 +52,17 @@ class UpscaleJob(Job):
     negative_prompt: str = Field(
         "blurry, lowres, bad quality", description="What the model moves away from."
     )
-    identity: Fraction01 = Field(
-        0.8,
-        description="1: keep my picture as it is, only sharper; 0: let the model reimagine the "
-        "details.",
+    identity: Fraction01 | None = Field(
+        None,
+        description="1: keep my picture, larger and sharp, by the guide alone, without diffusion; "
+        "0: let the model reimagine the details; default: 1 with mini, 0.8 with other models.",
+    )
+    guide: str | None = Field(
+        None,
+        description="What makes the large picture that the model starts from and is held to: "
+        "bicubic, mini (embedded), restore (embedded; also undoes compression and noise), or a "
+        ".safetensors file of an ESRGAN-family network; default: mini, bicubic with the recipe "
+        "paper.",
     )
     model: str = Field(
         "auto",
@@ -99,4 +106,6 @@ class UpscaleJob(Job):
     def _one_target(self) -> Self:
         if self.scale is not None and self.size is not None:
             raise ValueError("give a scale or a size, not both")
+        if self.recipe == "paper" and self.guide not in (None, "bicubic"):
+            raise ValueError("the recipe paper has the guide bicubic: leave guide, or use best")
         return self

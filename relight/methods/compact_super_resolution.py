@@ -113,20 +113,3 @@ def gate_colour(detail: Tensor, image: Tensor) -> Tensor:
     gate = F.interpolate(colour / (colour + COLOUR_HALF), scale_factor=2)
     grey = detail.mean(1, keepdim=True)
     return grey + gate * (detail - grey)
-
-
-def enlarge(network: CompactSuperResolution, image: Tensor, size: tuple[int, int]) -> Tensor:
-    """`image` (n, 3, h, w) in [0, 1] -> (n, 3, *size), not clamped.
-
-    As many passes of two as reach `size`; the last one is brought to it, by area where it is larger
-    than needed. A size that isn't larger than `image` needs no network.
-
-    >>> network = CompactSuperResolution()
-    >>> tuple(enlarge(network, torch.full((1, 3, 6, 8), 0.5), (15, 20)).shape)
-    (1, 3, 15, 20)
-    """
-    while image.shape[-2] < size[0] or image.shape[-1] < size[1]:
-        image = network(image.clamp(0, 1))
-    if tuple(image.shape[-2:]) == tuple(size):
-        return image
-    return F.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)

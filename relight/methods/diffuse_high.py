@@ -6,11 +6,13 @@ denoises it again while its structure is held to the enlarged picture:
     g  = (1 + a) up(image) - a blur(up(image))
     z  = add_noise(E(g), t_restart);  denoise, with x0 guided by g in the first steps
 
-`PAPER` is that, exactly. `BEST` swaps each part for what measured better: see `UpscaleRecipe`.
+`PAPER` is that, exactly. `BEST` swaps each part for what measured better: see `UpscaleRecipe`. Its
+enlargement may be a network's, after which a step or none are enough (MrFlow, arXiv:2607.01642).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -24,9 +26,16 @@ from relight.methods.back_projection import back_project, larger
 from relight.methods.direction_alignment import DirectionAlignment
 from relight.methods.energy_rectification import EnergyRectification
 from relight.methods.wavelet_structure_guidance import WaveletStructureGuidance
-from relight.types import Edit, Size
+from relight.types import Edit, Enlarge, Size
 
 Coder = Callable[[Tensor], Tensor]
+
+IDENTITY = 0.8
+"""Where on the dial the default recipe stands: a stage is one step from little noise."""
+STEP = 0.2
+"""Of the dial, below that: each brings one step more."""
+FARTHEST = 300.0
+"""Timestep (of 1000) from which a stage starts at the end of the dial, for no enlargement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +44,7 @@ class UpscaleRecipe:
 
     Attributes:
         num_inference_steps: length of the schedule. noising_steps: how many of its last steps a
-            stage runs.
+            stage runs; 0: none, a stage is its guide.
         dwt_steps: how many of those are guided.
         guidance_scale: of the base picture. upscale_guidance_scale: of the stages.
         wavelet, wavelet_level: of the wavelet guidance.
@@ -52,6 +61,8 @@ class UpscaleRecipe:
             (`relight.methods.energy_rectification`).
         propagation: 0 to 1, how far frames of a clip agree on their detail
             (`relight.methods.latent_propagation`).
+        difference: the guide with what the model changed in it, rather than all that the VAE
+            decodes: what that loses of the guide is not lost.
         back_projection: 0 to 1, how far the result of a stage is made to agree with the picture it
             was made from (`relight.methods.back_projection`).
     """
@@ -71,6 +82,7 @@ class UpscaleRecipe:
     structure_weight: float = 1.0
     energy: float = 0.0
     propagation: float = 0.0
+    difference: bool = False
     back_projection: float = 0.0
 
     def with_(self, **asked: Any) -> UpscaleRecipe:
@@ -95,35 +107,45 @@ class UpscaleRecipe:
             )
         return recipe
 
-    def with_identity(self, identity: float) -> UpscaleRecipe:
+    def with_identity(self, identity: float, reach: float = 1.0) -> UpscaleRecipe:
         """The recipe along the dial from 0, "reimagine the details", to 1, "keep my picture".
 
-        Towards 0 a stage starts from more noise, is held less to its guide, gets more of the
-        detail's energy back, and less of what it drew is projected away. `BEST` stands at
-        `IDENTITY`.
+        At 1 nothing is denoised: a stage is its guide. Towards 0 a stage starts from more noise,
+        is held less to its guide, gets more of the detail's energy back, and less of what it drew
+        is projected away. `BEST` stands at `IDENTITY`.
+
+        Args:
+            reach: where the dial's end is, as a part of it: what a small model draws beyond is no
+                detail any more.
 
         Raises:
             InputError: a value outside [0, 1], or a recipe that is the published one.
 
-        >>> BEST.with_identity(1.0).restart, BEST.with_identity(0.0).restart
-        (40.0, 300.0)
+        >>> [BEST.with_identity(identity).noising_steps for identity in (1.0, 0.8, 0.0)]
+        [0, 1, 5]
+        >>> BEST.with_identity(0.0).restart
+        300.0
         """
         if not 0 <= identity <= 1:
             raise InputError(f"identity must be in [0, 1], not {identity}")
         if self.structure == "wavelet":
             raise InputError('the published recipe has no identity dial: use recipe="best"')
+        identity = 1 - reach * (1 - identity)
         held = min(identity / IDENTITY, 1.0)
+        steps = 0 if identity == 1 else 1 + math.ceil(max(IDENTITY - identity, 0) / STEP)
         return replace(
             self,
-            restart=40 + 260 * (1 - identity) ** 1.5,
+            noising_steps=steps,
+            dwt_steps=steps,
+            restart=FARTHEST * (1 - identity) ** 1.5,
             structure_weight=0.25 + 0.75 * held,  # some, or the composition goes too
             energy=1 - identity,
             back_projection=held,
         )
 
-    def guide(self, image: Tensor, size: Size) -> Tensor:
+    def guide(self, image: Tensor, size: Size, enlarge: Enlarge = larger) -> Tensor:
         """What a stage starts from and is held to: (n, 3, h, w) -> (n, 3, *size), not clamped."""
-        enlarged = larger(image, size)
+        enlarged = enlarge(image, size)
         if self.back_projection:
             enlarged = back_project(enlarged, image, rounds=2)
         return sharpened(
@@ -174,25 +196,20 @@ class UpscaleRecipe:
         return steps, min((self.noising_steps + 0.5) / steps, 1.0)
 
 
-IDENTITY = 0.8
-"""Where on the dial the default recipe stands."""
-
 PAPER = UpscaleRecipe()
 """DiffuseHigh as published, but that the blur's width, drawn at random there, is 1 pixel."""
 
 BEST = UpscaleRecipe(
-    noising_steps=6,
-    dwt_steps=6,
     upscale_guidance_scale=5.0,
     sharpening_alpha=0.0,
     structure="alignment",
     propagation=0.5,
+    difference=True,
 ).with_identity(IDENTITY)
-"""What jobs use: fewer steps, none of them through the VAE; HiFlow's soft band, FreCaS's restart,
-RectifiedHR's energy, Upscale-A-Video's propagation; the guide sharpened by back-projection.
+"""What jobs use: one step, not through the VAE; HiFlow's soft band, FreCaS's restart, RectifiedHR's
+energy, Upscale-A-Video's propagation; the guide sharpened by back-projection.
 
-Tried and left out: re-encoding the change alone, which lost more than it kept, and more guidance,
-which cost time and changed nothing with the embedded model."""
+Tried and left out: more guidance, which cost time and changed nothing with the embedded model."""
 
 RECIPES = {"paper": PAPER, "best": BEST}
 

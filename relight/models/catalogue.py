@@ -119,7 +119,8 @@ class UpscaleEntry(Weights):
         pictures, clips: modules of `relight.pipelines` whose `BACKBONE` knows how it is loaded;
             no `clips`: it takes pictures only.
         guidance: guidance scale of a job that leaves it open; 1: without, at half the cost.
-        steps: of each stage, for such a job; None: the recipe's.
+        identity: of such a job, see `UpscaleRecipe.with_identity`; 1: its guide alone.
+        reach: how much of the identity dial it has something to say on; beyond, it draws blotches.
         window: frames of a clip it is run on at a time; None: it takes pictures only.
         half: the half precision it was made for.
     """
@@ -127,7 +128,8 @@ class UpscaleEntry(Weights):
     pictures: str
     clips: str | None = None
     guidance: float
-    steps: int | None = None
+    identity: float = 0.8
+    reach: float = 1.0
     window: int | None = None
     half: str = "float16"
 
@@ -298,7 +300,8 @@ UPSCALERS = {
             clips="video_upscale",
             native=Native(side=128, multiple=16),
             guidance=1.0,
-            steps=4,
+            identity=1.0,
+            reach=0.5,
             window=16,
         ),
         UpscaleEntry(

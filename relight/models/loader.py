@@ -288,6 +288,33 @@ def find_upscaler(
     )
 
 
+def find_guided(
+    name: str, compute: Compute, *, moving: bool, identity: float | None
+) -> Found[UpscaleEntry] | None:
+    """What stands for the upscaler of a job that denoises nothing; None: the model has a say.
+
+    No weights of the model are needed, nor diffusers.
+
+    Args:
+        identity: of the job; None: the model's own.
+    """
+    why = "asked for"
+    if name == "auto":
+        name, why = _choose_upscaler(resolve_device(compute.device), moving)
+    entry = UPSCALERS.get(name, UPSCALERS["sd15"])
+    if (entry.identity if identity is None else identity) < 1:
+        return None
+    return Found(
+        name=name,
+        why=f"{why}; its guide alone, no diffusion, at identity 1",
+        entry=entry,
+        compute=resolve(compute, entry.half),
+        backbone="",
+        paths={},
+        window=None,
+    )
+
+
 def backbone(module: str) -> Backbone:
     """The descriptor in a module of `relight.pipelines`, e.g. "wan_relight"."""
     return import_module(f"relight.pipelines.{module}").BACKBONE

@@ -15,7 +15,7 @@ from relight.cli import main
 from relight.engine.run import run_relight
 from relight.errors import InputError
 from relight.jobs import RelightJob
-from relight.models.loader import load_model, load_upscaler
+from relight.models.loader import load_model
 from tests.cli.test_cli import CLIP, _fails, _file
 from tests.engine.test_run import _sound
 
@@ -254,18 +254,15 @@ def test_too_large_a_result_is_refused_before_a_model_is_loaded(tmp_path, monkey
     assert "\n" not in str(caught.value) and not (tmp_path / "x.mp4").exists()
 
 
-def test_the_embedded_model_upscales_what_it_relights(tmp_path, clip):
-    asked = []
-
-    def load(name, compute, moving):
-        asked.append((moving, name))
-        return load_upscaler(name, compute, moving=moving)
+def test_what_the_embedded_model_relights_is_upscaled_by_its_guide(tmp_path, clip):
+    def never(*_, **__):
+        raise AssertionError("a diffusion model was loaded to upscale")
 
     given = {"steps": 1, "relight_steps": 1, "light_fps": 1, "frames": 2, "upscale": 1.5}
     given |= {"prompt": "red light", "model": "mini", "device": "cpu"}
     job = RelightJob.make(input=clip, output=tmp_path / "out.mp4", **given)
-    result = run_relight(job, load=load_model, load_upscaler=load)
-    assert asked == [(True, "mini")] and _images(result.path).shape == (2, 27, 48, 3)
+    result = run_relight(job, load=load_model, load_upscaler=never)
+    assert "guide" in result.weights and _images(result.path).shape == (2, 27, 48, 3)
 
 
 # --- relight models

@@ -62,7 +62,13 @@ def test_a_plan_of_keyframes_has_the_passes_of_the_run(tmp_path, tiny_model):
 
 def test_an_upscaling_plan_counts_every_stage(tmp_path, tiny_model):
     job = UpscaleJob.make(
-        input=CLIP, output=tmp_path / "o.mp4", scale=4, steps=3, model="mini", frames=20
+        input=CLIP,
+        output=tmp_path / "o.mp4",
+        scale=4,
+        steps=3,
+        identity=0.5,
+        model="mini",
+        frames=20,
     )
     (stage,) = plan(job).stages
     assert (stage.width, stage.height) == (4 * plan(job).info.width, 4 * plan(job).info.height)
@@ -71,6 +77,12 @@ def test_an_upscaling_plan_counts_every_stage(tmp_path, tiny_model):
     height, width = stage.height, stage.width
     mean = (height * width + height * width / 4) / 2
     assert stage.cost == pytest.approx(stage.passes * 16 * mean / 1e6)
+
+
+def test_a_plan_without_diffusion_counts_the_frames_of_the_guide(tmp_path):
+    given = {"scale": 4, "model": "mini", "frames": 20}
+    (stage,) = plan(UpscaleJob.make(input=CLIP, output=tmp_path / "o.mp4", **given)).stages
+    assert stage.name == "guide" and stage.passes == 20 and stage.frames == 20
 
 
 def test_time_is_estimated_from_the_last_runs(tmp_path, monkeypatch, tiny_model):
@@ -111,7 +123,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, capsys):
     arguments = ["run", str(CLIP), "-o", str(out), "--prompt", "red", "--upscale", "2"]
     assert main([*arguments, "--frames", "20", "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    for word in ("source: 20 frames", "key: ", "upscale: ", "UNet passes", "disk:", "memory:"):
+    for word in ("source: 20 frames", "key: ", "guide: ", "UNet passes", "disk:", "memory:"):
         assert word in printed
     assert not list(tmp_path.iterdir())
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import relight
 from relight import media, metrics
-from relight.engine import run, sizes
+from relight.engine import build_upscale, run, sizes
 from relight.engine.manifest import MANNER
 from relight.engine.output import sidecar_path
 from relight.engine.run import run_upscale
@@ -21,11 +21,13 @@ from relight.errors import Cancelled, InputError, ModelError
 from relight.jobs import UpscaleJob
 from relight.jobs.files import read_job
 from relight.methods.diffuse_high import IDENTITY
+from relight.models.catalogue import UPSCALERS
+from relight.models.guides import GUIDES
 from relight.models.loader import load_upscaler
 from tests.conftest import CPU, case_id
 from tests.engine.test_run import CLIP
 
-QUICK = {"steps": 1, "seed": 5}
+QUICK = {"steps": 1, "seed": 5, "identity": 0.8}
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +261,7 @@ def test_every_size_that_a_scale_gives_is_repeated_by_the_sidecar(tmp_path, pict
     [
         {"seed": 6},
         {"identity": 0.2},
+        {"guide": "bicubic"},
         {"recipe": "paper"},
         {"steps": 2},
         {"guidance": 3.0},
@@ -497,13 +500,73 @@ def _fidelity(path, small):
 def test_the_dial_goes_from_keeping_to_reimagining(tmp_path, picture, mini):
     source = picture(64, 48)
     small = _images(source)[0]
-    found = []
+    kept, detail = [], []
     for identity in (1, 0.8, 0.5, 0.2, 0):
         out = tmp_path / f"{identity}.png"
         _run(mini, source, out, identity=identity, steps=None)
-        found.append(_fidelity(out, small))
-    assert found == sorted(found, reverse=True), found
-    assert found[0] > 30 and found[0] - found[-1] > 8, found
+        kept.append(_fidelity(out, small))
+        detail.append(metrics.sharpness([small], _images(out)))
+    assert kept == sorted(kept, reverse=True), kept
+    assert kept[0] > 60 and kept[0] - kept[-1] > 8, kept
+    assert detail[-1] > 1.1 * detail[0] and detail[1:] == sorted(detail[1:]), detail
+
+
+def test_at_the_end_of_the_dial_nothing_is_denoised(tmp_path, picture):
+    """No model is loaded for it, whatever its name; the guide decides."""
+    source = picture(64, 48)
+    made = {}
+    for guide in ("mini", "restore", "bicubic"):
+        out = tmp_path / f"{guide}.png"
+        result = _run(_never, source, out, identity=1, guide=guide, model="mini", steps=None)
+        made[guide] = _images(out)
+        assert result.settings["steps"] is None and result.settings["guide"] == guide
+        assert ("guide" in result.weights) == (guide != "bicubic")
+    assert not np.array_equal(made["mini"], made["restore"])
+    assert metrics.sharpness(made["bicubic"], made["mini"]) > 1.1
+
+
+def test_the_embedded_model_stands_at_its_guide(tmp_path, picture):
+    result = _run(_never, picture(), tmp_path / "out.png", identity=None, model="mini")
+    assert result.settings["identity"] == 1 and "no diffusion" in result.model
+    assert result.settings["model"] == "mini"
+
+
+def test_a_clip_by_the_guide_alone_is_the_same_in_any_chunks(tmp_path, clip, monkeypatch):
+    """Its frames share detail with their neighbours, also across chunks."""
+    source, made = clip(7, 48, 32), []
+    for pictures in (8, 3):
+        monkeypatch.setattr(build_upscale, "PICTURES", pictures)
+        out = tmp_path / f"{pictures}.mkv"
+        made.append(_images(_run(_never, source, out, identity=1, codec="ffv1").path))
+    assert np.array_equal(*made)
+
+
+@pytest.mark.parametrize(
+    "guide, named",
+    [
+        ("sharp", "unknown guide 'sharp': use bicubic, mini, restore, or a .safetensors file"),
+        ("no.safetensors", "is no file"),
+        ("x.pth", "unknown guide"),
+    ],
+)
+def test_a_wrong_guide_is_refused_in_one_line(tmp_path, picture, guide, named):
+    _refused(named, _never, picture(), tmp_path / "out.png", error=ModelError, guide=guide)
+
+
+def test_the_published_recipe_has_its_own_guide(tmp_path, picture, tiny):
+    settings = {"recipe": "paper", "identity": None}
+    _refused("bicubic", _never, picture(), tmp_path / "a.png", guide="mini", **settings)
+    result = _run(tiny, picture(), tmp_path / "out.png", **settings)
+    assert result.settings["guide"] == "bicubic"
+
+
+def test_a_guide_of_ones_own_from_a_file(tmp_path, picture):
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(GUIDES["mini"].read_bytes())
+    result = _run(_never, picture(), tmp_path / "a.png", guide=str(path), identity=1)
+    embedded = _run(_never, picture(), tmp_path / "b.png", identity=1)
+    assert result.settings["guide"] == str(path)
+    assert result.path.read_bytes() == embedded.path.read_bytes()
 
 
 def test_a_flat_picture_stays_flat(tmp_path, mini):
@@ -531,5 +594,10 @@ def test_the_names_are_those_of_the_package():
     assert list(inspect.signature(relight.upscale).parameters) == ["input", "output", "settings"]
 
 
-def test_the_dial_of_a_job_stands_where_the_default_recipe_does():
-    assert UpscaleJob.model_fields["identity"].default == IDENTITY
+def test_the_dial_of_a_job_stands_where_its_models_does():
+    assert UpscaleJob.model_fields["identity"].default is None
+    assert {name: entry.identity for name, entry in UPSCALERS.items()} == {
+        "mini": 1.0,
+        "sd15": IDENTITY,
+        "sdxl": IDENTITY,
+    }

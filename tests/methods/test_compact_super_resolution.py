@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from relight.methods.compact_super_resolution import (
     CompactSuperResolution,
     DifferenceConv,
-    enlarge,
     gate_colour,
 )
 
@@ -82,24 +81,6 @@ def test_the_kernels_that_see_the_picture_sum_to_zero():
     layer = DifferenceConv(3, 5)
     image = _picture(8, 8)
     torch.testing.assert_close(layer(image), layer(image + 0.3), atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("size", [(20, 28), (21, 29), (31, 13), (40, 56), (10, 14)], ids=str)
-def test_enlarging_to_any_size(network, size):
-    image = _picture(10, 14)
-    result = enlarge(network, image, size)
-    assert tuple(result.shape[-2:]) == size
-
-
-def test_enlarging_to_its_own_size_changes_nothing(network):
-    image = _picture(10, 14)
-    assert torch.equal(enlarge(network, image, (10, 14)), image)
-
-
-def test_four_times_is_two_passes(network):
-    image = _picture(6, 6)
-    twice = network(network(image).clamp(0, 1))
-    assert torch.equal(enlarge(network, image, (24, 24)), twice)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)

@@ -3,6 +3,9 @@
 import hashlib
 import io
 import struct
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,11 @@ from safetensors.torch import save_file
 from relight import media
 from relight.errors import ModelError
 from relight.methods.back_projection import back_project, larger, smaller
-from relight.methods.compact_super_resolution import CompactSuperResolution, enlarge
-from relight.models.guides import FOLDER, GUIDE_SHA256, GUIDES, load_guide
+from relight.methods.compact_super_resolution import CompactSuperResolution
+from relight.methods.network_enlargement import NetworkEnlargement
+from relight.models.guides import FOLDER, GUIDE_SHA256, GUIDES, load_enlargement, load_guide
+from relight.models.spandrel_guides import _torchvision
+from relight.types import Size
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 
@@ -52,7 +58,7 @@ def _energy(x):
 def test_clean_is_truer_and_sharper_than_bicubic(guides, truth):
     small = smaller(truth, (80, 128))
     bicubic = back_project(larger(small, (160, 256)), small, 3)
-    ours = back_project(guides["clean"](small), small, 3)
+    ours = back_project(guides["mini"](small), small, 3)
     assert _decibels(ours, truth) > _decibels(bicubic, truth) + MARGIN_DB
     assert _energy(ours) > 1.2 * _energy(bicubic)
     assert _decibels(smaller(ours, (80, 128)), small) > 60
@@ -69,7 +75,7 @@ def test_restore_undoes_compression(guides, truth):
     small = torch.stack(read)
     restored = _decibels(guides["restore"](small), truth)
     assert restored > _decibels(larger(small, (160, 256)), truth) + 0.2
-    assert restored > _decibels(guides["clean"](small), truth) + 0.2
+    assert restored > _decibels(guides["mini"](small), truth) + 0.2
 
 
 def test_grey_and_flat_survive_the_embedded_weights(guides):
@@ -88,7 +94,9 @@ def test_an_edge_gets_no_halo(guides):
     step[..., 11], step[..., 12] = 0.2, 0.4
     step = step + 0.2
     for times, most in ((2, 0.04), (4, 0.08)):
-        result = enlarge(guides["clean"], step, (24 * times, 24 * times))
+        result = NetworkEnlargement(network=guides["mini"], project=False)(
+            step, Size(24 * times, 24 * times)
+        )
         assert result.max() < 0.8 + 0.6 * most and result.min() > 0.2 - 0.6 * most
 
 
@@ -118,10 +126,70 @@ def test_what_is_no_guide_is_refused(tmp_path):
     (tmp_path / "text.safetensors").write_text("hello")
     save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
     for source, words in {
-        "blurry": "unknown guide 'blurry': use clean,",
-        tmp_path / "missing.safetensors": "unknown guide",
-        tmp_path / "text.safetensors": "not a safetensors file",
+        "blurry": "unknown guide 'blurry': use bicubic, mini,",
+        tmp_path / "missing.safetensors": "is no file",
+        tmp_path / "text.safetensors": "not a whole safetensors file",
         tmp_path / "other.safetensors": "no compact super-resolution network",
     }.items():
         with pytest.raises(ModelError, match=words):
             load_guide(source)
+
+
+def test_a_guide_enlarges_to_any_size_in_tiles(truth):
+    small = smaller(truth, (80, 128))[:1]
+    enlarge = load_enlargement("mini")
+    whole = load_guide("mini")(small)
+    in_tiles = replace(enlarge, tile=32)(small, Size(160, 256))
+    torch.testing.assert_close(in_tiles, whole, atol=1e-5, rtol=0)
+    assert tuple(enlarge(small, Size(130, 201)).shape[-2:]) == (130, 201)
+
+
+def test_bicubic_is_a_guide_too(truth):
+    size = Size(100, 100)
+    assert torch.equal(load_enlargement("bicubic")(truth, size), larger(truth, size))
+
+
+needs_spandrel = pytest.mark.skipif(not find_spec("spandrel"), reason="the extra guides is missing")
+
+
+@needs_spandrel
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_network_that_spandrel_knows_is_a_guide(tmp_path, scale):
+    """A small one of random weights, of the compact class that people have in files."""
+    with _torchvision():
+        from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
+    torch.manual_seed(0)
+    made = SRVGGNetCompact(num_feat=8, num_conv=2, upscale=scale).eval()
+    save_file(made.state_dict(), tmp_path / "other.safetensors")
+    enlarge = load_enlargement(str(tmp_path / "other.safetensors"))
+    image = torch.rand(1, 3, 40, 24, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = made(image).clamp(0, 1)
+    result = enlarge(image, Size(40 * scale, 24 * scale))
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=0)
+    assert enlarge.factor == scale
+    cut = replace(enlarge, tile=16)(image, Size(40 * scale, 24 * scale))
+    torch.testing.assert_close(cut, expected, atol=1e-5, rtol=0)
+
+
+@needs_spandrel
+def test_a_file_of_no_known_network_is_refused_in_one_line(tmp_path):
+    save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match="no network that spandrel knows") as caught:
+        load_enlargement(str(tmp_path / "other.safetensors"))
+    assert "\n" not in str(caught.value)
+
+
+@needs_spandrel
+def test_a_restoring_network_that_does_not_enlarge_is_no_guide(tmp_path):
+    with _torchvision():
+        from spandrel.architectures.DnCNN.__arch.network_dncnn import DnCNN
+    save_file(DnCNN(in_nc=3, out_nc=3, nc=8, nb=4).state_dict(), tmp_path / "one.safetensors")
+    with pytest.raises(ModelError, match="doesn't enlarge"):
+        load_enlargement(str(tmp_path / "one.safetensors"))
+
+
+def test_the_placeholders_for_torchvision_do_not_stay():
+    with _torchvision():
+        pass
+    assert "torchvision" not in sys.modules or find_spec("torchvision") is not None

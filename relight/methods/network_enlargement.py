@@ -1,0 +1,94 @@
+"""Enlargement by a super-resolution network: in tiles, to any size, true to the small picture.
+
+A network enlarges by a fixed factor. Other sizes take as many passes as reach them, each made to
+agree with what it was made from (`relight.methods.back_projection`), and the last is brought to the
+size. A pixel of the result depends on a few pixels around it only, so a large picture passes the
+network in tiles with a margin, and comes out as if it had passed as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relight.methods.back_projection import back_project
+from relight.types import Size, Tile
+
+ROUNDS = 2
+"""Of back-projection between two passes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkEnlargement:
+    """A network as a `relight.types.Enlarge`.
+
+    Attributes:
+        network: (n, 3, h, w) in [0, 1] -> (n, 3, factor h, factor w).
+        factor: of one pass, at least 2.
+        margin: pixels around a small pixel that decide its large ones.
+        tile: side, in small pixels, of what passes at a time; None: everything.
+        project: passes agree with what they were made from; not for networks that mend damage.
+        device, dtype: that the network computes in; the result is as the picture is.
+
+    >>> double = lambda x: x.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    >>> enlarge = NetworkEnlargement(network=double, tile=4, margin=1)
+    >>> enlarge(torch.full((1, 3, 6, 8), 0.5), Size(15, 20)).mean().item()
+    0.5
+    """
+
+    network: Callable[[Tensor], Tensor]
+    factor: int = 2
+    margin: int = 20
+    tile: int | None = 256
+    project: bool = True
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+
+    def __call__(self, image: Tensor, size: Size) -> Tensor:
+        """`image` (n, 3, h, w) in [0, 1] -> (n, 3, *size), not clamped."""
+        before = None
+        while image.shape[-2] < size[0] or image.shape[-1] < size[1]:
+            if before is not None and self.project:
+                image = back_project(image, before, ROUNDS)
+            before = image.clamp(0, 1)
+            image = self.once(before)
+        if tuple(image.shape[-2:]) == tuple(size):
+            return image
+        return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)
+
+    def once(self, image: Tensor) -> Tensor:
+        """One pass: (n, 3, h, w) -> (n, 3, factor h, factor w)."""
+        n, channels, height, width = image.shape
+        times = self.factor
+        result = image.new_empty(n, channels, height * times, width * times)
+        for one in range(n):
+            for whole, inner in _tiles(Size(height, width), self.tile, self.margin):
+                cut = image[one : one + 1, :, whole.rows, whole.columns]
+                made = self.network(cut.to(self.device, self.dtype)).to(result)
+                down, right = (inner.top - whole.top) * times, (inner.left - whole.left) * times
+                high, wide = inner.size.height * times, inner.size.width * times
+                rows = slice(inner.top * times, inner.bottom * times)
+                columns = slice(inner.left * times, inner.right * times)
+                result[one, :, rows, columns] = made[0, :, down : down + high, right : right + wide]
+        return result
+
+
+def _tiles(size: Size, tile: int | None, margin: int) -> Iterator[tuple[Tile, Tile]]:
+    """(what passes the network, what is kept of it), side by side over a picture."""
+    step = max(size) if tile is None else tile
+    for top in range(0, size.height, step):
+        for left in range(0, size.width, step):
+            inner = Tile(top, left, min(top + step, size.height), min(left + step, size.width))
+            yield (
+                Tile(
+                    max(inner.top - margin, 0),
+                    max(inner.left - margin, 0),
+                    min(inner.bottom + margin, size.height),
+                    min(inner.right + margin, size.width),
+                ),
+                inner,
+            )

@@ -1,0 +1,86 @@
+"""Detail agreement: static ground stands still, moving detail moves along, cuts are kept apart."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from relight.methods.back_projection import larger, smaller
+from relight.methods.detail_agreement import REACH, agreed
+from relight.types import Size
+
+SMALL, LARGE = Size(32, 48), Size(64, 96)
+
+
+def _texture(seed=0, shift=0):
+    """(3, *LARGE): a soft random pattern moved `shift` pixels to the left."""
+    noise = torch.rand(1, 3, 20, 40, generator=torch.Generator().manual_seed(seed))
+    wide = larger(noise, Size(LARGE.height, 2 * LARGE.width))
+    return wide[0, :, :, shift : shift + LARGE.width]
+
+
+def _clip(truths, grain, seed=1):
+    """(small, large) of each: the small ones exact, the large ones with grain of the guess."""
+    made = torch.Generator().manual_seed(seed)
+    for truth in truths:
+        tremble = grain * torch.randn(truth.shape, generator=made)
+        yield smaller(truth[None], SMALL)[0], truth + tremble
+
+
+def _error(results, truths):
+    return float(
+        np.mean([(a - b).square().mean().sqrt() for a, b in zip(results, truths, strict=True)])
+    )
+
+
+@pytest.mark.parametrize("step", [0, 2, 6], ids=["static", "slow", "fast"])
+def test_tremble_is_averaged_along_the_motion(step):
+    truths = [_texture(shift=step * i) for i in range(7)]
+    pairs = list(_clip(truths, grain=0.05))
+    before, after = _error([large for _, large in pairs], truths), _error(agreed(pairs), truths)
+    assert after < 0.7 * before
+
+
+def test_static_ground_hardly_moves():
+    pairs = list(_clip([_texture()] * 8, grain=0.05))
+    own = np.mean([(a[1] - b[1]).abs().mean() for a, b in pairwise(pairs)])
+    made = list(agreed(pairs))
+    steps = [(a - b).abs().mean() for a, b in pairwise(made)]
+    assert np.mean(steps) < 0.45 * own
+
+
+def test_a_cut_is_not_crossed():
+    truths = [_texture(seed=0)] * 3 + [_texture(seed=5)] * 3
+    pairs = list(_clip(truths, grain=0.0))
+    assert _error(agreed(pairs), truths) < 0.02
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 3, 9])
+def test_every_frame_comes_out_once_and_in_order(frames):
+    truths = [_texture(seed=i) for i in range(frames)]
+    made = list(agreed(_clip(truths, grain=0.0)))
+    assert len(made) == frames
+    for one, truth in zip(made, truths, strict=True):
+        assert (one - truth).abs().mean() < 0.03
+
+
+def test_a_chunk_with_its_neighbours_is_what_the_whole_clip_gives():
+    pairs = list(_clip([_texture(shift=2 * i) for i in range(9)], grain=0.05))
+    whole = list(agreed(pairs))
+    part = list(agreed(pairs[4 - REACH : 6 + REACH]))
+    for i in (4, 5):
+        assert torch.equal(part[i - 4 + REACH], whole[i])
+
+
+def test_frames_are_given_while_they_come():
+    taken = []
+
+    def pairs():
+        for i, pair in enumerate(_clip([_texture()] * 9, grain=0.01)):
+            taken.append(i)
+            yield pair
+
+    stream = agreed(pairs())
+    next(stream)
+    assert len(taken) == REACH + 1
