@@ -137,9 +137,11 @@ class GuidedStages(ABC):
                         output_type="latent",
                         **call,
                     )
-                drawn = codec.decode(latents) / 2 + 0.5
+                drawn = codec.decode(latents).div_(2).add_(0.5)  # in place: it is large
                 if recipe.difference:
-                    drawn += guide.to(drawn) - (codec.decode(start) / 2 + 0.5)
+                    kept = codec.decode(start).div_(2).add_(0.5)
+                    drawn = drawn.sub_(kept).add_(guide.to(drawn))
+                    del kept
             pixels = recipe.finish(drawn[..., : size[0], : size[1]], pixels.to(drawn))
         return pixels, latents
 

@@ -10,6 +10,7 @@ arXiv:2212.00490, eq. 8), of which it is the approximate, cheap form.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -55,5 +56,5 @@ def back_project(image: Tensor, small: Tensor, rounds: int = 1, weight: float = 
     """
     for _ in range(rounds):
         error = small - smaller(image, Size(*small.shape[-2:]))
-        image = image + weight * larger(error, Size(*image.shape[-2:]))
+        image = torch.add(image, larger(error, Size(*image.shape[-2:])), alpha=weight)
     return image

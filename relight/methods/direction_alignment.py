@@ -16,6 +16,10 @@ from torch import Tensor
 ORDER = 4
 """Of the filter, as in HiFlow."""
 
+TOGETHER = 2**17
+"""Latent pixels that are filtered at a time: mirrored and as complex numbers they are 12 times as
+large, and latents of 16 channels at once would outweigh the tiles that UNet and VAE work in."""
+
 
 def low_pass(x: Tensor, cutoff: float, order: int = ORDER) -> Tensor:
     """Soft low-pass of the last two dimensions.
@@ -35,13 +39,22 @@ def low_pass(x: Tensor, cutoff: float, order: int = ORDER) -> Tensor:
     (True, True)
     """
     h, w = x.shape[-2:]
-    mirrored = torch.cat([x.float(), x.float().flip(-1)], -1)
-    mirrored = torch.cat([mirrored, mirrored.flip(-2)], -2)
     down = torch.fft.fftfreq(2 * h, device=x.device)[:, None]
     across = torch.fft.rfftfreq(2 * w, device=x.device)[None]
     squared = (down**2 + across**2) * 4 / cutoff**2  # (r / D)^2, with r = 1 at half the rate
-    band = torch.fft.rfft2(mirrored) / (1 + squared**order)
-    return torch.fft.irfft2(band, s=mirrored.shape[-2:])[..., :h, :w].to(x.dtype)
+    gain = 1 / (1 + squared**order)
+    planes = x.reshape(-1, h, w)
+    together = max(TOGETHER // (h * w), 1)
+    return torch.cat([_filtered(part, gain) for part in planes.split(together)]).reshape(x.shape)
+
+
+def _filtered(planes: Tensor, gain: Tensor) -> Tensor:
+    """(n, h, w), mirrored, with its frequencies times `gain` (2h, w + 1): the same shape."""
+    h, w = planes.shape[-2:]
+    mirrored = torch.cat([planes.float(), planes.float().flip(-1)], -1)
+    mirrored = torch.cat([mirrored, mirrored.flip(-2)], -2)
+    band = torch.fft.rfft2(mirrored).mul_(gain)
+    return torch.fft.irfft2(band, s=mirrored.shape[-2:])[..., :h, :w].to(planes.dtype)
 
 
 class DirectionAlignment:
