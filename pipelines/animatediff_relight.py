@@ -27,6 +27,7 @@ class AnimateDiffRelightPipeline(LightAVideo, AnimateDiffVideoToVideoPipeline):
 
     recipes = Recipe().with_best()
     codec_class = AnimateDiffCodec
+    draws_backgrounds = True
 
     def size_multiple(self) -> int:
         return self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
+from torch.nn import functional as F
 
 from relight.diffusion.codecs import VideoCodec, video_codec
 from relight.diffusion.light_maps import AnyLight, light_map
@@ -39,6 +40,7 @@ def light_fusion(
     prompt: str,
     light: AnyLight = "left",
     seconds: Sequence[float] | None = None,
+    mask: Tensor | None = None,
     gamma: float | None = None,
     relight_steps: int = 15,
     recipe: Recipe | None = None,
@@ -64,6 +66,8 @@ def light_fusion(
         light: see `relight.diffusion.light_maps`; a moving one has a map for every frame of
             `video`.
         seconds: when each frame is shown, for a moving light.
+        mask: what is relit, (1 or frames, 1, h, w) in [0, 1] of any size: the relighter is shown
+            the rest as it was trained (IC-Light: grey), and is given no weight there.
         gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
         relight_steps: steps of each relight.
         recipe: weights, thresholds and noise; None: those published for AnimateDiff.
@@ -89,10 +93,9 @@ def light_fusion(
     video = as_pictures(video)
     # A wrong light is refused now, not after the first step.
     check_maps(light_map(light, 8, 8, seconds), len(video))
-    if isinstance(relighter, ICLightPipeline):
-        relighter = ICLight(
-            pipe=relighter, gamma=gamma, share_noise=recipe.share_noise, chunk_size=chunk_size
-        )
+    if mask is not None:
+        check_mask(mask, len(video))
+    relighter = as_relighter(relighter, gamma, recipe, chunk_size)
     own_height, own_width = picture_size(video)
     clip = len(video), height or own_height, width or own_width
     device = pipe._execution_device
@@ -102,8 +105,15 @@ def light_fusion(
     def source(height: int, width: int) -> Tensor:
         nonlocal session
         size = Size(height, width)
+        if mask is not None:
+            edit.within = mask_of(mask, size)
         session = relighter.prepare(
-            prompt, light=light, seconds=seconds, size=size, steps=relight_steps
+            prompt,
+            light=light,
+            seconds=seconds,
+            size=size,
+            steps=relight_steps,
+            mask=edit.within,
         )
         pixels = pipe.video_processor.preprocess_video(resized(video, size), height, width)
         return pixels[0].transpose(0, 1)  # (frames, 3, h, w) in [-1, 1]
@@ -119,6 +129,33 @@ def light_fusion(
     )
     with torch.no_grad(), edit_x0(pipe.scheduler, edit):
         yield edit
+
+
+def as_relighter(
+    relighter: ICLightPipeline | Relighter, gamma: float, recipe: Recipe, chunk_size: int | None
+) -> Relighter:
+    """An `ICLightPipeline` with the noise and the attention of a recipe; any other as it is."""
+    if not isinstance(relighter, ICLightPipeline):
+        return relighter
+    return ICLight(
+        pipe=relighter, gamma=gamma, share_noise=recipe.share_noise, chunk_size=chunk_size
+    )
+
+
+def check_mask(mask: Tensor, frames: int) -> None:
+    """Refuse a mask that isn't (1 or frames, 1, h, w), with InputError."""
+    if mask.ndim != 4 or mask.shape[1] != 1 or len(mask) not in (1, frames):
+        raise InputError(
+            f"a mask is (1, 1, h, w) or ({frames}, 1, h, w), not {tuple(mask.shape)}: give one "
+            "for each frame, or one for all"
+        )
+
+
+def mask_of(mask: Tensor, size: Size) -> Tensor:
+    """A mask at the size that is generated."""
+    if tuple(mask.shape[-2:]) == tuple(size):
+        return mask.float()
+    return F.interpolate(mask.float(), tuple(size), mode="bilinear", antialias=True)
 
 
 def check_maps(maps: Tensor | None, frames: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,8 @@ from relight.diffusion.light_maps import AnyLight
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size, resized
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import Recipe
-from relight.pipelines.fusion import check_maps, light_fusion
+from relight.pipelines.foreground import drawn_of, foreground_mode
+from relight.pipelines.fusion import as_relighter, check_maps, check_mask, light_fusion
 from relight.relighters.base import OnStep, Relighter
 from relight.relighters.ic_light import ICLightPipeline
 from relight.types import Size
@@ -35,6 +37,7 @@ class LightAVideo(ABC):
 
     recipes: ClassVar[Mapping[str, Recipe]]
     codec_class: ClassVar[type[VideoCodec]]
+    draws_backgrounds: ClassVar[bool] = False
 
     @torch.no_grad()
     def __call__(
@@ -47,6 +50,8 @@ class LightAVideo(ABC):
         relight_prompt: str | None = None,
         light: AnyLight = "left",
         seconds: Sequence[float] | None = None,
+        mask: Tensor | None = None,
+        draw_background: bool = False,
         gamma: float | None = None,
         relight_steps: int = 15,
         strength: float = 0.5,
@@ -75,6 +80,10 @@ class LightAVideo(ABC):
             light: a text or an object of `relight.lights`, an image, or light maps as a tensor
                 (3, h, w) or (frames, 3, h, w) in [0, 1], as many as the clip's frames.
             seconds: when each frame is shown, for a light of `relight.lights` that moves.
+            mask: what is relit, (1 or frames, 1, h, w) in [0, 1] of any size; None: everything.
+            draw_background: keep the subject of `mask` and draw what is behind it from `prompt`:
+                foreground mode. The first part of the whole schedule draws, the last part, of
+                `strength`, relights.
             gamma: share of Consistent Light Attention, 0 to 1; None takes the recipe's.
             relight_steps: UNet passes of each relight, at least 1.
             strength: part of the noise schedule that is run, in (0, 1].
@@ -111,22 +120,36 @@ class LightAVideo(ABC):
         if isinstance(light, Tensor) and light.ndim == 4:  # a moving light: a map for each frame
             check_maps(light, frames)
             light = _filled_up(light, whole) if len(light) > 1 else light
-        with light_fusion(
-            self,
-            relighter,
-            video=video,
-            prompt=prompt if relight_prompt is None else relight_prompt,
-            light=light,
-            seconds=_times(seconds, frames, len(video)),
-            gamma=gamma,
-            relight_steps=relight_steps,
-            recipe=self._recipe(recipe),
-            generator=generator,
-            chunk_size=relight_chunk_size,
-            on_step=on_relight_step,
-            on_fused=on_fused,
-            codec=self.codec_class,
-        ):
+        if mask is not None and len(mask) > 1:
+            check_mask(mask, frames)
+            mask = _filled_up(mask, whole)
+        recipe = self._recipe(recipe)
+        about = {
+            "video": video,
+            "mask": mask,
+            "prompt": prompt if relight_prompt is None else relight_prompt,
+            "light": light,
+            "seconds": _times(seconds, frames, len(video)),
+            "relight_steps": relight_steps,
+            "recipe": recipe,
+            "generator": generator,
+            "on_step": on_relight_step,
+            "on_fused": on_fused,
+            "codec": self.codec_class,
+        }
+        with ExitStack() as stack:
+            if draw_background:
+                self._check_drawing(mask)
+                shared = recipe.gamma if gamma is None else gamma
+                own = as_relighter(relighter, shared, recipe, relight_chunk_size)
+                drawn = drawn_of(num_inference_steps, strength)
+                mode = foreground_mode(self, own, drawn_steps=drawn, **about)
+                video, strength = stack.enter_context(mode), 1.0
+            else:
+                fusion = light_fusion(
+                    self, relighter, gamma=gamma, chunk_size=relight_chunk_size, **about
+                )
+                stack.enter_context(fusion)
             output = super().__call__(
                 video=video,
                 prompt=prompt,
@@ -155,6 +178,12 @@ class LightAVideo(ABC):
 
     def check_frames(self, frames: int) -> None:  # noqa: B027 - most models take any number
         """Raise InputError where the model can't take so many frames."""
+
+    def _check_drawing(self, mask: Tensor | None) -> None:
+        if not self.draws_backgrounds:
+            raise InputError("this video model can't draw a background: AnimateDiff can")
+        if mask is None:
+            raise InputError("a background is drawn around a subject: give its mask")
 
     def _recipe(self, recipe: str | Recipe) -> Recipe:
         if isinstance(recipe, Recipe):

@@ -18,7 +18,7 @@ SERVER_SIDE = {
     *("input", "output", "overwrite"),
     *("device", "dtype", "memory", "attention", "compile"),
     *("devices", "work", "keep_work", "resume"),
-    "guide",  # may be a path
+    *("guide", "mask", "matte_model", "background"),  # may be paths
     *("light_at", "reference", "reference_at"),  # they may be paths of files
     *(name for name in Delivery.model_fields if name != "tonemap"),
 }

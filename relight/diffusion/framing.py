@@ -57,6 +57,14 @@ class Framing:
         top, left = down // 2, right // 2
         return np.pad(frames, ((0, 0), (top, down - top), (left, right - left), (0, 0)), "edge")
 
+    def filled(self, maps: Tensor) -> Tensor:
+        """`pad` for maps (frames, c, height, width): the same at the padded size."""
+        down, right = self.padded_height - self.height, self.padded_width - self.width
+        top, left = down // 2, right // 2
+        from torch.nn import functional
+
+        return functional.pad(maps, (left, right - left, top, down - top), mode="replicate")
+
     def cut(self, frames: Tensor) -> Tensor:
         """(..., padded_height, padded_width) -> (..., height, width): the padding's inverse."""
         top, left = (self.padded_height - self.height) // 2, (self.padded_width - self.width) // 2

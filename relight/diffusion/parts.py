@@ -21,6 +21,8 @@ SDXL_PARTS = (*SD15_PARTS, "text_encoder_2", "tokenizer_2")
 VIDEO_PARTS = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
 OFFSETS = "iclight_fc.safetensors"
 """IC-Light's offsets, in the folder of the Stable Diffusion they are added to."""
+BACKDROP_OFFSETS = "iclight_fbc.safetensors"
+"""Those that see a background too; a model needn't have them."""
 RELIGHTER_PARTS = tuple(f"relighter/{name}" for name in (*SD15_PARTS, OFFSETS))
 """IC-Light in the folder of a model that is no Stable Diffusion itself."""
 CONFIGS = ("config.json", "scheduler_config.json")

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 
 from relight.diffusion.framing import Framing
+from relight.engine.backdrop import Backdrop
 from relight.engine.build_upscale import OVERLAP, upscaling
 from relight.engine.carry import Carry
 from relight.engine.chunks import Chunk, pieces, windows
-from relight.engine.form import FORM, Form
+from relight.engine.composed import Composed
+from relight.engine.form import FORM, Form, form_counts
 from relight.engine.frames import Buffered
 from relight.engine.keyframes import keyframes
 from relight.engine.keys import TOGETHER, Keys, read_references
@@ -20,13 +22,14 @@ from relight.engine.lighting import Lighting
 from relight.engine.lit_clip import Clip
 from relight.engine.prepare import upscale_job
 from relight.engine.references import read_stills
+from relight.engine.region import Region, SubjectMask
 from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Workflow
 from relight.jobs import RelightJob
-from relight.lights import Light, MovingLight, NoLight, parse_light
+from relight.lights import Light, MovingLight, parse_light
 from relight.media import Frame, VideoInfo
 from relight.media.depth import like, to_uint8
 from relight.methods.carried_light import SIDE
@@ -45,10 +48,24 @@ def workflows(
 
     The frames of the last one are the result.
     """
+    clip = _clip(job, models.relighting, info, survey, work)
+    mask = None if job.region is None else SubjectMask.plan(clip, job.region, info)
+    behind = _backdrop(job, clip.size)
+    region = None
+    if mask is not None and job.lit != "all":
+        region = Region(mask=mask, lit=job.lit, backdrop=behind)
     if job.recipe == "fast":
-        flows = _lighting(job, models.relighting, info, survey, work)
+        flows = _lighting(clip, models.relighting, info, mask, region)
     else:
-        flows = (_relighting(job, models.relighting, info, survey, work),)
+        flows = (_relighting(clip, models.relighting, info, region),)
+    if mask is not None:
+        flows = (mask, *flows)
+    if region is not None:
+        lit = flows[-1]
+        drawn = lit if isinstance(lit, Relighting) and job.drawn_background else None
+        if drawn is None or job.transfer == "on":
+            composed = Composed(clip=clip, lit=lit, region=region, backdrop=behind, drawn=drawn)
+            flows = (*flows, composed)
     if job.upscale is None:
         return flows
     second = resolve_upscale(
@@ -69,7 +86,8 @@ def seen_by(job: RelightJob, models: Models, info: VideoInfo) -> tuple[float | N
         fps = None if job.reference else job.light_fps
         return fps, small_scale(info, _small_side(job, models.relighting, info))
     framing = framing_of(job, models.relighting, info)
-    return job.light_fps if job.transfer == "on" else None, framing.scale
+    sparse = job.transfer == "on" and not job.drawn_background  # which is drawn for every frame
+    return job.light_fps if sparse else None, framing.scale
 
 
 def _small_side(job: RelightJob, model: Model | None, info: VideoInfo) -> int:
@@ -93,16 +111,30 @@ def small_scale(info: VideoInfo, side: int) -> Scale:
     return scale
 
 
-def _lighting(
+def _backdrop(job: RelightJob, size: tuple[int, int]) -> Backdrop | None:
+    behind = job.behind
+    return None if behind is None or behind.path is None else Backdrop(behind.path, size)
+
+
+def _clip(
     job: RelightJob, model: Model | None, info: VideoInfo, survey: Survey, work: Work
+) -> Clip:
+    if job.recipe == "fast":
+        scale = small_scale(info, _small_side(job, model, info))
+    else:
+        scale = framing_of(job, model, info).scale
+    size = (info.width, info.height)
+    return Clip(job=job, survey=survey, work=work, size=size, scale=scale)
+
+
+def _lighting(
+    clip: Clip,
+    model: Model | None,
+    info: VideoInfo,
+    mask: SubjectMask | None,
+    region: Region | None,
 ) -> tuple[Workflow, ...]:
-    clip = Clip(
-        job=job,
-        survey=survey,
-        work=work,
-        size=(info.width, info.height),
-        scale=small_scale(info, _small_side(job, model, info)),
-    )
+    job, survey = clip.job, clip.survey
     if model is None:
         references = read_references(clip, read_stills(job))
         carry = Carry.plan(clip, references)
@@ -118,14 +150,17 @@ def _lighting(
         numbers=tuple(numbers),
         chunks=key_chunks(job, model, info, len(numbers)),
         model=model,
+        region=region,
     )
     carry = Carry.plan(clip, keys)
     form = None
     # An editor draws the form of things itself.
-    if job.shape > 0 and not isinstance(light, NoLight) and not model.entry.edits:
-        form = Form(clip=clip, light=light, chunks=pieces(len(survey.seen), FORM, stage="form"))
+    moments = clip.seconds(range(len(survey.seen)))
+    if not model.entry.edits and form_counts(light, job.shape, moments):
+        chunks = pieces(len(survey.seen), FORM, stage="form")
+        form = Form(clip=clip, light=light, chunks=chunks, mask=mask)
     flows = (keys, carry) if form is None else (keys, carry, form)
-    return *flows, Lighting(clip=clip, carry=carry, form=form)
+    return *flows, Lighting(clip=clip, carry=carry, form=form, region=region)
 
 
 def key_chunks(
@@ -150,18 +185,18 @@ def framing_of(job: RelightJob, model: Model | Found[Entry], info: VideoInfo) ->
     return Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
 
 
-def _relighting(
-    job: RelightJob, model: Model, info: VideoInfo, survey: Survey, work: Work
-) -> Relighting:
+def _relighting(clip: Clip, model: Model, info: VideoInfo, region: Region | None) -> Relighting:
+    job, survey = clip.job, clip.survey
     return Relighting(
         job=job,
         light=_light(job),
         framing=framing_of(job, model, info),
         size=(info.width, info.height),
         survey=survey,
-        work=work,
+        work=clip.work,
         chunks=light_chunks(job, model, info, len(survey.seen)),
         model=model,
+        region=region,
     )
 
 

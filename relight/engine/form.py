@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +12,17 @@ from torch import Tensor
 
 from relight.engine.chunks import Chunk
 from relight.engine.lit_clip import Clip, Show, direction_at, light_size
-from relight.lights import Light
+from relight.engine.region import SubjectMask
+from relight.lights import Light, NoLight, PointLight
+from relight.lights.lamps import has_place, taken_apart
 from relight.masks import CONTEXT
 from relight.masks.surface import subject_surface
 from relight.methods.gain_and_glow import (
     resized,
 )
+from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
 from relight.methods.surface_shading import shading_gain
-from relight.methods.surfaces import Surface
+from relight.methods.surfaces import Surface, inflated
 
 FORM = 48
 """Frames in a chunk of the surface's shading."""
@@ -26,31 +30,122 @@ FORM = 48
 
 @dataclass(kw_only=True)
 class Form:
-    """The surface of the clip's subject, as the shading it has under the light."""
+    """The surface of the clip's subject, as the shading it has under the light.
+
+    Attributes:
+        mask: of the subject; None: it is found.
+    """
 
     clip: Clip
     light: Light
     chunks: tuple[Chunk, ...]
+    mask: SubjectMask | None = None
 
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
     ) -> dict[str, np.ndarray]:
-        """What is stored of a chunk: natural log gains in linear light, (frames, 1, h, w)."""
+        """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w)."""
         count = len(self.clip.survey.seen)
         first, last = max(chunk.first - CONTEXT, 0), min(chunk.last + CONTEXT, count)
         frames = self.clip.tensors(range(first, last))
-        surface = subject_surface(resized(frames, light_size(frames.shape[-2:])))
+        surface = self._surface(resized(frames, light_size(frames.shape[-2:])), first)
         gains = []
         for number in range(chunk.first, chunk.last):
-            direction, clear = self.direction(number)
             at = slice(number - first, number - first + 1)
             one = Surface(surface.normals[at], surface.weight[at], surface.confidence[at])
-            gains.append(shading_gain(one, direction, shape=self.clip.job.shape * clear))
+            gains.append(self._gain(number, one))
             if on_step is not None:
                 on_step()
         return {"form": torch.cat(gains).half().numpy()}
 
+    def _gain(self, number: int, surface: Surface) -> Tensor:
+        """Natural log of what the light's form, place and colour add, (1, 3, h, w)."""
+        shape = self.clip.job.shape
+        if self.placed:
+            return self._placed(number, surface)
+        direction, clear = self.direction(number)
+        gain = shading_gain(surface, direction, shape=shape * clear).expand(-1, 3, -1, -1)
+        share = colour_share(self.light.tint(self.clip.seconds([number])[0]))
+        if not share:
+            return gain
+        levels = self._levels([(1.0, self.light)], number, surface)
+        return gain + share * tint_gain(levels)
+
+    def _placed(self, number: int, surface: Surface) -> Tensor:
+        parts = list(taken_apart(self.light, self.clip.seconds([number])[0]))
+        points = [(weight, one) for weight, one in parts if isinstance(one, PointLight)]
+        others = [pair for pair in parts if not isinstance(pair[1], PointLight)]
+        lamps = [_lamp(weight, point) for weight, point in points]
+        levels = self._levels(others, number, surface) if others else None
+        return placed_gain(lamps, surface, levels, shape=self.clip.job.shape)
+
+    def _levels(
+        self, lights: Sequence[tuple[float, Light]], number: int, surface: Surface
+    ) -> Tensor:
+        """Linear light of maps added up by their weights, (1, 3, h, w)."""
+        h, w = surface.normals.shape[-2:]
+        seconds = self.clip.seconds([number])[0]
+        maps = [weight * to_linear(one.level_map(h, w, seconds)) for weight, one in lights]
+        return torch.from_numpy(np.sum(maps, axis=0)).permute(2, 0, 1)[None].float()
+
+    @functools.cached_property
+    def placed(self) -> bool:
+        """Whether the light has places, not a side alone."""
+        count = len(self.clip.survey.seen)
+        return has_place(self.light, self.clip.seconds(range(count)))
+
+    def _surface(self, frames: Tensor, first: int) -> Surface:
+        """Of small frames from number `first` on: the mask's subject, or one that is found."""
+        if self.clip.job.shape == 0:
+            flat = torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1).expand_as(frames)
+            return Surface(flat, torch.zeros_like(frames[:, :1]), torch.zeros(len(frames)))
+        if self.mask is None:
+            return subject_surface(frames)
+        load = functools.lru_cache(maxsize=4)(self.clip.work.load)
+        numbers = range(first, first + len(frames))
+        mattes = torch.stack([self.mask.small(number, load) for number in numbers])
+        mattes = resized(mattes, frames.shape[-2:])
+        return inflated(mattes, frames, (mattes.amax((1, 2, 3)) > 0.5).float())
+
     def direction(self, number: int) -> tuple[Tensor, float]:
-        """Where the light comes from at a small frame, and how clearly."""
+        """Where the light comes from at a small frame, and how clearly: not at all from a place."""
+        if self.placed:
+            return torch.tensor([0.0, 0.0, 1.0]), 0.0
         size = light_size(self.clip.small[0].shape[:2])
         return direction_at(self.light, size, self.clip.seconds([number])[0])
+
+
+def form_counts(light: Light, shape: float, moments: Sequence[float]) -> bool:
+    """Whether a light has form, place or colour to add at some times.
+
+    >>> from relight.lights import parse_light
+    >>> form_counts(parse_light("left"), 0.0, [0.0]), form_counts(parse_light("candle"), 0.0, [0.0])
+    (False, True)
+    """
+    if isinstance(light, NoLight):
+        return False
+    if shape > 0 or has_place(light, moments):
+        return True
+    return any(colour_share(light.tint(seconds)) > 0 for seconds in moments)
+
+
+def _lamp(weight: float, point: PointLight) -> Lamp:
+    red, green, blue = to_linear(np.array(point.color.rgb)).tolist()
+    brightest = max(red, green, blue, 1e-6)
+    return Lamp(
+        x=point.x,
+        y=point.y,
+        z=point.z,
+        radius=point.radius,
+        colour=(red / brightest, green / brightest, blue / brightest),
+        intensity=weight * point.intensity * brightest,
+    )
+
+
+def to_linear(encoded: np.ndarray) -> np.ndarray:
+    """sRGB-encoded values in [0, 1] as linear light (IEC 61966-2-1).
+
+    >>> to_linear(np.array([0.0, 0.5, 1.0])).round(2).tolist()
+    [0.0, 0.21, 1.0]
+    """
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)

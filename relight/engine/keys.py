@@ -16,17 +16,22 @@ from relight.engine.frames import Source
 from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
 from relight.engine.prompts import understood
 from relight.engine.references import Still
+from relight.engine.region import Region
 from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
-from relight.lights import Light
+from relight.lights import Light, NoLight
+from relight.lights.lamps import has_place
 from relight.media import to_uint8
 from relight.methods.carried_light import reference_light
+from relight.methods.delight import delit
 from relight.methods.gain_and_glow import (
     GainGlow,
     resized,
 )
 from relight.methods.lamp import COLOUR, FAR_COLOUR, lamp_colour, paled
 from relight.methods.light_transfer import fit_light
+from relight.methods.light_within import light_within
+from relight.methods.placed_light import colour_share, levelled
 from relight.methods.registration import register
 from relight.methods.surface_shading import nearness
 from relight.models.loader import Model
@@ -43,7 +48,7 @@ class Keys:
 
     Attributes:
         framing: how they are shown to it. numbers: of the keyframes among the small frames.
-        model: None where chunks are only read.
+        model: None where chunks are only read. region: what is lit; None: everything.
     """
 
     clip: Clip
@@ -52,6 +57,7 @@ class Keys:
     numbers: tuple[int, ...]
     chunks: tuple[Chunk, ...]
     model: Model | None
+    region: Region | None = None
 
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
@@ -68,14 +74,18 @@ class Keys:
         if anchored:
             numbers = (self.numbers[0], *numbers)
         images = np.stack([self.framing.scale(self.clip.small[n]) for n in numbers])
-        relit = self._relit(images, numbers, on_step)
+        weights = None if self.region is None else self._weights(numbers)
+        relit = self._relit(images, numbers, weights, on_step)
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         if show is not None:
             show(functools.partial(self._preview, numbers[-1], relit[-1]))
         fitted = fit_light(source, relit, radius=DRAWN)
+        if weights is not None:
+            fitted = light_within(fitted, source, weights)
         light = lamp_colour(fitted, source, strength=self._colour(numbers, fitted.glow.shape[-2:]))
         if self._neutral(numbers):
             light = paled(light, source)
+        light = self._left_to_the_lamp(light, source, numbers)
         # The size at which light is kept for the small frames, whatever the model's own.
         planes = resized(light.planes, light_size(self.clip.small[numbers[0]].shape[:2]))
         if anchored:
@@ -88,7 +98,7 @@ class Keys:
     ) -> dict[str, np.ndarray]:
         """The same of a model that edits pictures: registered, and of its light nothing changed."""
         images = np.stack([self.framing.scale(self.clip.small[n]) for n in numbers])
-        relit = self._relit(images, numbers, on_step)
+        relit = self._relit(images, numbers, None, on_step)
         if show is not None:
             show(functools.partial(self._preview, numbers[-1], relit[-1]))
         drawn = to_uint8(relit.permute(0, 2, 3, 1).numpy())
@@ -114,23 +124,60 @@ class Keys:
         stored = load(chunk.name)["light"][place - chunk.first]
         return GainGlow.from_planes(torch.from_numpy(stored))
 
+    def _weights(self, numbers: Sequence[int]) -> Tensor:
+        """How far each pixel of keyframes is lit, (keyframes, 1, h, w), as they are shown."""
+        weights = self.region.weights(numbers, functools.lru_cache(maxsize=4)(self.clip.work.load))
+        return resized(weights, (self.framing.height, self.framing.width))
+
+    def _behind(self, numbers: Sequence[int]) -> Tensor | None:
+        """The new background of keyframes, (keyframes, 3, h, w) in [-1, 1], for a model that is
+        shown one."""
+        backdrop = None if self.region is None else self.region.backdrop
+        if backdrop is None or self.model.load_backdrop is None:
+            return None
+        survey = self.clip.survey
+        frames = backdrop.at(survey.times, [survey.seen[number] for number in numbers])
+        padded = self.framing.pad(np.stack([self.framing.scale(frame) for frame in frames]))
+        return torch.from_numpy(padded).permute(0, 3, 1, 2).float() / 127.5 - 1
+
     def _relit(
-        self, images: np.ndarray, numbers: Sequence[int], on_step: Callable[[], None] | None
+        self,
+        images: np.ndarray,
+        numbers: Sequence[int],
+        weights: Tensor | None,
+        on_step: Callable[[], None] | None,
     ) -> Tensor:
         """(keyframes, 3, h, w) in [0, 1]."""
         clip, job, model = self.clip, self.clip.job, self.model
-        pixels = torch.from_numpy(self.framing.pad(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        session = model.of_keyframes(job.gamma).prepare(
+        padded = torch.from_numpy(self.framing.pad(images)).permute(0, 3, 1, 2).float() / 255
+        pixels = 2 * delit(padded, job.delight) - 1
+        behind = self._behind(numbers)
+        session = model.of_keyframes(job.gamma, backdrop=behind is not None).prepare(
             understood(job.prompt, model.entry).text,
             size=(pixels.shape[-2], pixels.shape[-1]),
             light=self.light,
             seconds=clip.seconds(numbers),
             steps=job.relight_steps,
+            mask=None if weights is None else self.framing.filled(weights),
+            background=behind,
         )
         noise = torch.Generator("cpu").manual_seed(job.seed)
         told = (lambda *_: on_step()) if on_step else None
         relit = session(pixels, noise=noise, on_step=told)
         return (self.framing.cut(relit).cpu().float() / 2 + 0.5).clamp(0, 1)
+
+    def _left_to_the_lamp(
+        self, light: GainGlow, source: Tensor, numbers: Sequence[int]
+    ) -> GainGlow:
+        """The model's light without what the lamp's place and colour give: see `form.py`."""
+        moments = self.clip.seconds(numbers)
+        shares = [1 - colour_share(self.light.tint(seconds)) for seconds in moments]
+        if isinstance(self.light, NoLight):
+            return light
+        if min(shares) < 1:
+            light = paled(light, source, torch.tensor(shares).view(-1, 1, 1, 1))
+        every = self.clip.seconds(range(len(self.clip.survey.seen)))
+        return levelled(light, source) if has_place(self.light, every) else light
 
     def _neutral(self, numbers: Sequence[int]) -> bool:
         """Whether neither prompt nor lamp names a colour to a small model, which draws some."""

@@ -24,11 +24,13 @@ from relight.engine.chunks import Chunk
 from relight.engine.form import Form
 from relight.engine.frames import Source
 from relight.engine.lit_clip import Clip, Load, Show
+from relight.engine.region import Region
 from relight.engine.relighting import Lit, transferred
 from relight.media import Frame
 from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
+    resized,
     scaled_light,
     shaded_light,
 )
@@ -46,6 +48,7 @@ class Lighting:
     clip: Clip
     carry: Carry
     form: Form | None
+    region: Region | None = None
     chunks: tuple[Chunk, ...] = ()
 
     @property
@@ -104,7 +107,16 @@ class Lighting:
             strong = scaled_light(light, small, self.clip.job.intensity)
             lit.append(shaded_light(strong, self._shading(number, fall_off, load)))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
-        return fall_off, exposure(lit, smalls, brightness=1 - (1 - BRIGHTNESS) * held)
+        if self.region is None:
+            return fall_off, exposure(lit, smalls, brightness=1 - (1 - BRIGHTNESS) * held)
+        # What is not lit keeps the camera as it is, and the lit part as bright as it was.
+        weights = self.region.weights(some, load)
+        held *= float(weights.mean())
+        inside = resized(weights, lit[0].glow.shape[-2:])
+        lit = [GainGlow(x.log_gain, x.glow * part) for x, part in zip(lit, inside, strict=True)]
+        parts = [small * part for small, part in zip(smalls, weights, strict=True)]
+        goal = self.region.brightness() ** min(self.clip.job.intensity, 1.0)
+        return fall_off, exposure(lit, parts, brightness=goal * (1 - (1 - BRIGHTNESS) * held))
 
 
 def _remembering(load: Load) -> Load:

@@ -14,7 +14,6 @@ from typing import Any
 from relight.engine.work import Work
 from relight.errors import MediaError
 from relight.jobs import Job
-from relight.jobs.relight import split_reference
 from relight.media import Reading
 from relight.media.sequences import files_of, is_clip
 
@@ -101,25 +100,9 @@ def _described(group: str, key: str, before: Any, now: Any) -> str:
 
 
 def fingerprints(job: Job) -> dict[str, str]:
-    """Setting -> fingerprint of the file it names, for the input and all others that are files."""
-    found = {}
-    settings = job.settings()
-    for text in settings.pop("reference", []):
-        found[f"reference {text}"] = fingerprint(split_reference(text)[1])
-    for name, value in settings.items():
-        if name in UNRELATED - {"input"} or not isinstance(value, str):
-            continue
-        path = Path(value)
-        if name == "input" or (len(value) < 4096 and "\0" not in value and _is_file(path)):
-            found[name] = fingerprint(path)
-    return found
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a prompt may be longer than any file name
-        return False
+    """Name -> fingerprint, of the input and of all other files that a job reads."""
+    found = {"input": fingerprint(Path(job.settings()["input"]))}
+    return found | {name: fingerprint(path) for name, path in job.files().items()}
 
 
 def fingerprint(path: Path) -> str:

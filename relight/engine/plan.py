@@ -245,7 +245,7 @@ def _stage(
 
 def _seen(job: RelightJob, info: VideoInfo, frames: int) -> int:
     """How many frames the model sees, if they are as evenly spaced as the header says."""
-    if job.transfer == "off":
+    if job.transfer == "off" or job.drawn_background:
         return frames
     nothing = np.empty((0, 0, 3), np.uint8)
     shown = (Frame(image=nothing, time=Fraction(i) / info.fps) for i in range(frames))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from relight.engine import backdrop
 from relight.engine.references import read_stills
 from relight.engine.sizes import possible_size
 from relight.errors import InputError, ModelError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.base import Delivery
+from relight.jobs.regions import USAGE, MaskFile, MaskSeed
+from relight.jobs.relight import MATTE_MODELS
 from relight.lights import resolve as resolve_light
-from relight.media import VideoInfo
+from relight.media import Reading, VideoInfo, probe
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
 from relight.models.guides import check_guide
 
+DRAWS = "animatediff_relight"
+"""The backbone that draws backgrounds."""
 LONGEST_SCHEDULE = 50
 """Steps of DiffuseHigh's published schedule: its recipe can't run more."""
 
@@ -29,6 +36,7 @@ def refuse(job: Job, info: VideoInfo) -> None:
     if isinstance(job, RelightJob):
         length = None if info.duration is None else info.duration - job.start
         resolve_light(job.light, job.light_at, length)
+        refuse_region(job, info)
         read_stills(job)
         if job.upscale is not None:
             upscaling = upscale_job(job, "auto")
@@ -44,6 +52,78 @@ def refuse(job: Job, info: VideoInfo) -> None:
         check_guide(upscaling.guide or "mini")
         window = max(entry.window or 1 for entry in UPSCALERS.values())
         possible_size(upscaling, (info.height, info.width), min(frame_count(job, info), window))
+
+
+def refuse_region(job: RelightJob, info: VideoInfo) -> tuple[str, ...]:
+    """Refuse a mask or a background that can't be one of this clip; notes are returned, in lines.
+
+    Raises:
+        InputError, MediaError: it can't be read, is outside of the frame or the clip, or has
+            another number of pictures.
+    """
+    asked, notes = job.region, ()
+    known = CATALOGUE.get(job.model)
+    if job.drawn_background and known is not None and known.backbone != DRAWS:
+        raise InputError(
+            f"{job.model} can't draw a background from words: take mini or animatediff, or give a "
+            "picture or a video",
+            field="background",
+            value=job.background,
+        )
+    length = None if info.duration is None else info.duration - job.start
+    if job.behind is not None and job.behind.path is not None:
+        try:
+            notes = backdrop.notes_on(job.behind.path, info, length)
+        except InputError as error:
+            raise InputError(f"the background {error}", field="background") from None
+    if isinstance(asked, MaskSeed):
+        asked.check(info.width, info.height, length)
+    if isinstance(asked, MaskFile):
+        return (*notes, *_refuse_mask_file(asked.path, job, info))
+    if job.matte_model is not None:
+        _refuse_matte_model(job.matte_model)
+    return notes
+
+
+def _refuse_matte_model(path: Path) -> None:
+    if path.is_dir():
+        known = (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+        wanted = None if known else "a folder of SAM 2 holds config.json and safetensors"
+    else:
+        fits = path.suffix.lower() in MATTE_MODELS
+        wanted = None if fits and path.is_file() else "give a .tflite or .onnx file, or a folder"
+    if wanted is not None:
+        raise InputError(
+            f"there is no matte model {path}: {wanted}", field="matte_model", path=path
+        )
+
+
+def _refuse_mask_file(path: Path, job: RelightJob, info: VideoInfo) -> tuple[str, ...]:
+    try:
+        mask = probe(path, Reading(as_clip=True))
+    except InputError as error:
+        raise InputError(f"the mask {error}; or use {USAGE}", field="mask", path=path) from None
+    notes = []
+    if (mask.width, mask.height) != (info.width, info.height):
+        notes.append(
+            f"the mask is resized from {mask.width}x{mask.height} to {info.width}x{info.height}"
+        )
+    if mask.kind == "picture" or not mask.frames:
+        return tuple(notes)
+    wanted = {frame_count(job, info), info.frames or frame_count(job, info)}
+    if mask.frames not in wanted:
+        raise InputError(
+            f"the mask {path} has {mask.frames} pictures, and the clip {max(wanted)} frames: give "
+            "one for each, or one picture for all",
+            field="mask",
+            path=path,
+        )
+    if mask.kind == "video" and abs(mask.fps - info.fps) > info.fps / 100:
+        notes.append(
+            f"the mask has {float(mask.fps):g} frames a second and the clip {float(info.fps):g}: "
+            "they are matched one to one"
+        )
+    return tuple(notes)
 
 
 def _refuse_model(job: Job, info: VideoInfo) -> None:

@@ -23,6 +23,7 @@ from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import Source
 from relight.engine.prompts import understood
+from relight.engine.region import Region
 from relight.engine.stored import pack, unpack
 from relight.engine.survey import SmallFrames, Survey
 from relight.engine.work import Work
@@ -31,8 +32,15 @@ from relight.lights import Light
 from relight.media import Frame, to_uint8
 from relight.media.depth import like, to_float
 from relight.media.source_invariants import keep_bars
-from relight.methods.gain_and_glow import GainGlow, apply_light, apply_light_uint8
+from relight.methods.delight import delit
+from relight.methods.gain_and_glow import (
+    GainGlow,
+    apply_light,
+    apply_light_uint8,
+    resized,
+)
 from relight.methods.light_transfer import fit_light, smooth_light
+from relight.methods.light_within import light_within
 from relight.methods.optical_flow import between
 from relight.models.loader import Model
 
@@ -58,6 +66,7 @@ class Relighting:
     Attributes:
         job: with every setting decided. light: its light, read. chunks: windows of seen frames.
         size: (width, height) of the source. model: None where chunks are only read.
+        region: what is lit; None: everything.
     """
 
     job: RelightJob
@@ -68,6 +77,7 @@ class Relighting:
     work: Work
     chunks: tuple[Chunk, ...]
     model: Model | None = None
+    region: Region | None = None
 
     def __post_init__(self) -> None:
         self.small = SmallFrames(self.work)
@@ -87,18 +97,44 @@ class Relighting:
         """
         images = self.small.stack(chunk.first, chunk.last)
         on_fused = None if show is None else functools.partial(self._show, show, self._peek(chunk))
-        padded = self.framing.pad(images)
+        padded = self._shown(images)
         seen = self.survey.seen[chunk.first : chunk.last]
         seconds = [float(self.survey.times[i] - self.survey.times[0]) for i in seen]
+        weights = None if self.region is None else self._weights(self.region, chunk)
         relit = run_window(
-            padded, self.model, self.job, self.light, seconds, on_step=on_step, on_fused=on_fused
+            padded,
+            self.model,
+            self.job,
+            self.light,
+            seconds,
+            mask=None if weights is None else self.framing.filled(weights),
+            on_step=on_step,
+            on_fused=on_fused,
         )
         relit = self.framing.cut(relit).cpu().float()
         if self.job.transfer == "off":
             return pack(relit, chunk)
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        light = smooth_light(fit_light(source, relit, radius=DRAWN), source)
-        return {"light": light.planes.numpy()}
+        light = fit_light(source, relit, radius=DRAWN)
+        if weights is not None:
+            light = light_within(light, source, weights)
+        light = smooth_light(light, source)
+        made = {"light": light.planes.numpy()}
+        return made | pack(relit, chunk) if self.job.drawn_background else made
+
+    def _shown(self, images: np.ndarray) -> np.ndarray:
+        """Frames as the model sees them: of its size, their own shading weakened."""
+        padded = self.framing.pad(images)
+        if not self.job.delight:
+            return padded
+        frames = torch.from_numpy(padded).permute(0, 3, 1, 2).float() / 255
+        return to_uint8(delit(frames, self.job.delight).permute(0, 2, 3, 1).numpy())
+
+    def _weights(self, region: Region, chunk: Chunk) -> Tensor:
+        """How far each pixel is lit, (frames, 1, h, w), at the size frames are scaled to."""
+        numbers = range(chunk.first, chunk.last)
+        weights = region.weights(numbers, functools.lru_cache(maxsize=4)(self.work.load))
+        return resized(weights, (self.framing.height, self.framing.width))
 
     def frames(
         self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
@@ -124,10 +160,15 @@ class Relighting:
         self, load: Callable[[str], dict[str, np.ndarray]], first: int
     ) -> Iterator[Frame]:
         """The model's own frames, at the source's size."""
-        frames = joined(self.chunks, lambda chunk: load(chunk.name), unpack, first)
-        for source, values in zip(self.source.open(first), frames, strict=False):
-            larger = cv2.resize(values, self.size, interpolation=cv2.INTER_CUBIC)
-            yield source.with_image(keep_bars(like(larger, source.image), source.image))
+        for source, values in zip(self.source.open(first), self.drawn(load, first), strict=False):
+            yield source.with_image(keep_bars(like(values, source.image), source.image))
+
+    def drawn(
+        self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
+    ) -> Iterator[np.ndarray]:
+        """The model's own frames, (h, w, 3) float32 in [0, 1] of the source's size."""
+        for values in joined(self.chunks, lambda chunk: load(chunk.name), unpack, first):
+            yield cv2.resize(values, self.size, interpolation=cv2.INTER_CUBIC)
 
     def _peek(self, chunk: Chunk) -> Callable[[], np.ndarray]:
         """Reads the source frame of a window's last one, once it is asked for."""
@@ -157,6 +198,7 @@ def run_window(
     light: Light,
     seconds: Sequence[float],
     *,
+    mask: Tensor | None = None,
     on_step: Callable[[], None] | None = None,
     on_fused: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
@@ -167,6 +209,7 @@ def run_window(
     Args:
         job: with every setting decided. light: its light.
         seconds: when each frame is shown, counted from the first that is lit.
+        mask: what is lit, (frames, 1, h, w) in [0, 1]; None: everything.
     """
     result = model.pipe(
         images,
@@ -176,6 +219,8 @@ def run_window(
         relight_prompt=understood(job.prompt, model.entry).text,
         light=light,
         seconds=seconds,
+        mask=mask,
+        draw_background=job.drawn_background,
         gamma=job.gamma,
         relight_steps=job.relight_steps,
         strength=job.strength,

@@ -11,9 +11,11 @@ from typing import Any
 from relight.engine.prepare import refuse_recipe, upscale_job
 from relight.engine.sizes import Size, target_size
 from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.jobs.regions import MaskAuto, MaskSeed
 from relight.media import VideoInfo
 from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import RECIPES
+from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
 from relight.models.guides import BICUBIC, GUIDES, check_guide, load_enlargement
 from relight.models.hub import identify
@@ -118,9 +120,19 @@ def resolve(job: Job, models: Models, info: VideoInfo) -> Job:
     job = job.model_copy(update={"seed": seed})
     if isinstance(job, UpscaleJob):
         return resolve_upscale(job, models.upscaling, (info.height, info.width))
+    region = None if job.region is None else str(job.region)
+    decided = {"mask": region, "relight": job.lit, "matte_model": matte_model_of(job)}
+    job = job.model_copy(update=decided)
     if models.relighting is None:
         return job.model_copy(update={"recipe": "fast", "transfer": "on"})
     return _resolve_relight(job, models.relighting, info)
+
+
+def matte_model_of(job: RelightJob) -> Path | None:
+    """The network that finds a job's subject: its own, else SAM 2 if that is here."""
+    if job.matte_model is not None or not isinstance(job.region, MaskAuto | MaskSeed):
+        return job.matte_model
+    return hub.sam2_folder()
 
 
 def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJob:
@@ -128,12 +140,13 @@ def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJ
     default = model.entry.defaults
     recipe = job.recipe
     if recipe == "auto":  # the embedded model's own pixels are not shown: only its light counts
-        recipe = "fast" if model.entry.transfer and job.transfer != "off" else "best"
+        quick = model.entry.transfer and job.transfer != "off" and not job.drawn_background
+        recipe = "fast" if quick else "best"
     steps = default.keyframe_steps if recipe == "fast" else default.relight_steps
     larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
     decided: dict[str, Any] = {
         "model": model.name if model.name in CATALOGUE else str(Path(model.name).absolute()),
-        "scene": job.prompt if job.scene is None else job.scene,
+        "scene": _scene(job),
         "strength": job.strength or default.strength,
         "steps": job.steps or default.steps,
         "recipe": recipe,
@@ -145,8 +158,17 @@ def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJ
     if recipe == "fast":
         decided["transfer"] = "on"
     elif job.transfer == "auto":
-        decided["transfer"] = "on" if model.entry.transfer or larger else "off"
+        kept = model.entry.transfer or larger or job.drawn_background
+        decided["transfer"] = "on" if kept else "off"
     return job.model_copy(update=decided)
+
+
+def _scene(job: RelightJob) -> str:
+    """What the video model is told to draw."""
+    if job.scene is not None:
+        return job.scene
+    words = "" if job.behind is None else job.behind.words
+    return ", ".join(filter(None, (job.prompt, words)))
 
 
 def _gamma(model: Model | Found[Entry], recipe: str) -> float:

@@ -15,7 +15,7 @@ from relight.engine.ahead import ahead
 from relight.engine.executors import Processes, serial
 from relight.engine.manifest import Manifest
 from relight.engine.output import Result, sidecar_path
-from relight.engine.prepare import frame_count, is_moving
+from relight.engine.prepare import frame_count, is_moving, refuse_region
 from relight.engine.progress import Meter, OnProgress, Units, timed
 from relight.engine.survey import Survey, survey
 from relight.engine.work import Work
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SHARES = {
     "survey": 0.02,
+    "mask": 0.1,
     "key": 0.4,
     "carry": 0.3,
     "form": 0.15,
@@ -127,6 +128,8 @@ class Run:
         flows = workflows(self.job, self.models, self.info, found, self.work)
         self.size = flows[-1].size
         self._plan(meter, found, flows)
+        if isinstance(self.job, RelightJob):
+            self.notes += refuse_region(self.job, self.info)
         writing = Writing(self, flows[-1], meter)
         meter.check = writing.check
         with writing:
@@ -265,6 +268,8 @@ def _stages(job: Job, models: Models) -> list[str]:
     if isinstance(job, UpscaleJob):
         return [models.enlarging]
     stages = ["key", "carry", "form"] if job.recipe == "fast" else ["light"]
+    if job.region is not None:
+        stages = ["mask", *stages]
     return [*stages, models.enlarging] if job.upscale else stages
 
 

@@ -209,6 +209,10 @@ class Job(Delivery):
             compile=self.compile,
         )
 
+    def files(self) -> dict[str, Path]:
+        """What it reads besides its input: the name of each -> its path."""
+        return {}
+
     def settings(self) -> dict[str, Any]:
         """All settings as plain JSON values, with absolute paths."""
         values = self.model_dump(mode="json")

@@ -27,9 +27,20 @@ from relight.jobs.base import (
     Start,
     WorkFolder,
 )
-from relight.lights import Keyframe, Light, MovingLight, parse_light, usages
+from relight.jobs.regions import (
+    USAGE,
+    Background,
+    Mask,
+    MaskAuto,
+    MaskFile,
+    parse_background,
+    parse_mask,
+)
+from relight.lights import BackdropLight, Keyframe, Light, MovingLight, parse_light, usages
 
 LEFT = "left"
+MATTE_MODELS = (".tflite", ".onnx")
+"""Suffixes of networks that find a subject."""
 
 
 class RelightJob(Job):
@@ -52,6 +63,28 @@ class RelightJob(Job):
         description="Instead of a light, one that moves: SECONDS=LIGHT, given for each place it "
         "passes, counted from the first frame. 0=left and 2.5=point:x=.8 make it go from there to "
         "there; 2.5=smooth:point:x=.8 eases the way.",
+    )
+    mask: str | None = Field(
+        None,
+        description=f"Where the subject is: {USAGE} (white is the subject; click and box in "
+        "fractions of the frame, with @SECONDS for another frame than the first); default: none, "
+        "or auto where a part is to be relit.",
+    )
+    relight: Literal["subject", "background", "all"] | None = Field(
+        None,
+        description="What is relit; the rest stays as it is, bit for bit. Default: the subject "
+        "where there is a mask, else all.",
+    )
+    background: str | None = Field(
+        None,
+        description="What the subject is put before: a picture or a video, whose light it takes "
+        "where no other is given; or words for what the video model draws behind it.",
+    )
+    matte_model: Path | None = Field(
+        None,
+        description="A network of yours that finds the subject: .tflite or .onnx, run by OpenCV, "
+        "for mask auto; or the folder of a SAM 2 video model, for a click and a box too. Default: "
+        "SAM 2 if its weights are here, else GrabCut.",
     )
     model: str = Field(
         "auto",
@@ -89,6 +122,11 @@ class RelightJob(Job):
         0.8,
         description="How far the subject's form takes part in the light of recipe fast: 0 a wash "
         "of light, 1 a lamp.",
+    )
+    delight: Fraction01 = Field(
+        0.0,
+        description="How far the source's own shading is weakened before it is relit: 0 not at "
+        "all, 1 all that is smooth. For clips that are strongly lit already.",
     )
     recipe: Literal["auto", "fast", "best", "paper"] = Field(
         "auto",
@@ -159,6 +197,26 @@ class RelightJob(Job):
     resume: Resume = True
     overwrite: Overwrite = False
 
+    @property
+    def drawn_background(self) -> bool:
+        """Is the background given in words, to be drawn by the video model?"""
+        return self.behind is not None and self.behind.path is None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _light_of_the_background(cls, given: Any) -> Any:
+        """Where no light is given, that of the new background."""
+        background = given.get("background") if isinstance(given, dict) else None
+        if background is None or given.get("light") is not None or given.get("light_at"):
+            return given
+        path = parse_background(str(background)).path
+        return given if path is None else {**given, "light": str(BackdropLight(path))}
+
+    @field_validator("background", mode="before")
+    @classmethod
+    def _background_text(cls, background: object) -> object:
+        return str(background) if isinstance(background, Path) else background
+
     @field_validator("light", mode="before")
     @classmethod
     def _light_text(cls, light: object) -> object:
@@ -189,6 +247,69 @@ class RelightJob(Job):
             return [f"{seconds}={light}" for seconds, light in keyframes.items()]
         return [] if keyframes is None else keyframes
 
+    @property
+    def region(self) -> Mask | None:
+        """Where the subject is, once it is decided what that is for; None: nothing asks for it."""
+        if self.mask is not None:
+            return parse_mask(self.mask)
+        unused = self.lit == "all" and self.matte_model is None
+        return None if unused else MaskAuto()
+
+    @property
+    def lit(self) -> Literal["subject", "background", "all"]:
+        """What is relit."""
+        if self.relight is not None:
+            return self.relight
+        for_subject = self.mask, self.matte_model, self.background
+        return "all" if for_subject == (None, None, None) else "subject"
+
+    @property
+    def behind(self) -> Background | None:
+        """What the subject is put before."""
+        return None if self.background is None else parse_background(self.background)
+
+    def files(self) -> dict[str, Path]:
+        """What it reads besides its input: the name of each -> its path, which may be a folder of
+        pictures or a pattern."""
+        found = {f"reference {text}": split_reference(text)[1] for text in self.reference}
+        lights = [Keyframe.parse(text).light for text in self.light_at]
+        for light in (parse_light(self.light), *lights):
+            for path in light.files():
+                found[f"light {path}" if "light" in found else "light"] = path
+        region = self.region
+        if isinstance(region, MaskFile):
+            found["mask"] = region.path
+        if self.behind is not None and self.behind.path is not None:
+            found["background"] = self.behind.path
+        if self.matte_model is not None:
+            inside = sorted(self.matte_model.glob("*.safetensors"))  # of a SAM 2
+            found |= {f"matte_model {file.name}": file for file in inside}
+            found |= {} if inside else {"matte_model": self.matte_model}
+        return found
+
+    @model_validator(mode="after")
+    def _regions(self) -> Self:
+        region = self.region
+        if self.behind is not None and self.lit != "subject":
+            raise ValueError(
+                f"with a background the subject is relit: relight is subject, not {self.lit}"
+            )
+        if self.drawn_background and (self.recipe == "fast" or self.reference):
+            raise ValueError(
+                f"background {self.background!r} is no file, so the video model has to draw it: "
+                "take recipe best, or give a picture or a video"
+            )
+        if self.matte_model is not None:
+            if isinstance(region, MaskFile):
+                raise ValueError("matte_model finds the subject: a mask of a file needs none")
+            suffix = self.matte_model.suffix.lower()
+            if suffix in MATTE_MODELS and not isinstance(region, MaskAuto):
+                raise ValueError(
+                    f"a {suffix} network finds the subject by itself: leave mask at auto, or give "
+                    "the folder of a SAM 2 as matte_model"
+                )
+        return self
+
     @model_validator(mode="after")
     def _texts(self) -> Self:
         if not self.prompt.strip() and not self.reference:
@@ -213,8 +334,15 @@ class RelightJob(Job):
         light = str(parse_light(self.light).absolute())
         keyframes = [str(Keyframe.parse(text).absolute()) for text in self.light_at]
         references = [absolute_reference(text) for text in self.reference]
+        mask = None if self.mask is None else parse_mask(self.mask)
+        network, behind = self.matte_model, self.behind
         return {
             **super().settings(),
+            "mask": str(mask.path.absolute()) if isinstance(mask, MaskFile) else self.mask,
+            "background": str(behind.path.absolute())
+            if behind and behind.path
+            else self.background,
+            "matte_model": None if network is None else str(network.absolute()),
             "light": light,
             "light_at": keyframes,
             "reference": references,

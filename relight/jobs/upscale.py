@@ -102,6 +102,11 @@ class UpscaleJob(Job):
     resume: Resume = True
     overwrite: Overwrite = False
 
+    def files(self) -> dict[str, Path]:
+        """Its guide, if that is a file: see `Job.files`."""
+        path = Path(self.guide or "")
+        return {"guide": path} if path.is_file() else {}
+
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if self.scale is not None and self.size is not None:

@@ -22,9 +22,11 @@ from relight.lights.moving import Keyframe, MovingLight
 from relight.lights.point import PointLight
 from relight.lights.resolve import resolve
 from relight.lights.several import Several
+from relight.lights.surroundings import BackdropLight
 from relight.lights.video import VideoLight
 
 __all__ = [
+    "BackdropLight",
     "Color",
     "Control",
     "DirectionLight",

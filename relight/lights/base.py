@@ -33,11 +33,13 @@ class Light(ABC):
         words: what its text may begin with; the first is the one it is written with.
         usage: how it is written, for help texts.
         suffixes: of the files that are this kind of light when only their path is given.
+        sided: whether it has a side alone, and no place or shape within the frame.
     """
 
     words: ClassVar[tuple[str, ...]] = ()
     usage: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
+    sided: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for control in self.controls():

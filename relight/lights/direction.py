@@ -45,6 +45,7 @@ class DirectionLight(Light):
 
     words: ClassVar = ("angle", *ANGLES)
     usage: ClassVar = "left, right, top, bottom, top-left ..., angle:30"
+    sided: ClassVar = True
 
     angle: float = fields.angle(180, "where it comes from: 0 right, 90 top, 180 left, 270 bottom")
     color: Color = fields.color()
@@ -109,6 +110,7 @@ class NoLight(Light):
 
     words: ClassVar = ("none",)
     usage: ClassVar = "none (the prompt alone decides)"
+    sided: ClassVar = True
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
         """The same everywhere."""

@@ -118,6 +118,12 @@ def place(axis: Literal["x", "y"], default: float = 0.5) -> Any:
     return number(default, -100, 100, f"place of the lamp, {help}", shown=(0, 1))
 
 
+def depth() -> Any:
+    """A field that holds how far a lamp is in front of the subject."""
+    help = "in front of the subject, above 0, or behind it, below, in frame widths"
+    return number(0.15, -100, 100, help, shown=(-0.5, 0.5))
+
+
 def radius(default: float = 0.4) -> Any:
     """A field that holds the size of a round lamp."""
     help = "distance at which it is half as bright, in frame widths"

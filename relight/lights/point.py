@@ -19,7 +19,8 @@ class PointLight(Light):
     """A lamp at a place of the frame, half as bright at `radius`, a sixteenth at twice that.
 
     x and y are fractions of the frame's width and height, from its top left corner; the radius is
-    one of its width, so that the light is round in any frame.
+    one of its width, so that the light is round in any frame. z says whether it lights the
+    subject's front or, from behind, its rims; the map does not show it.
 
     >>> light = PointLight.parse("point:x=.25,y=.5,radius=.25,color=#ff8000")
     >>> print(light.level_map(1, 4)[0, :, 0].round(3))  # the first two pixels are half a radius off
@@ -36,6 +37,7 @@ class PointLight(Light):
     radius: float = fields.radius()
     color: Color = fields.color()
     intensity: float = fields.intensity()
+    z: float = fields.depth()
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
         """2^-(distance / radius)^2, in the lamp's colour."""

@@ -68,13 +68,13 @@ def lamp_colour(
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
 
 
-def paled(light: GainGlow, source: Tensor, share: float = PALE) -> GainGlow:
+def paled(light: GainGlow, source: Tensor, share: float | Tensor = PALE) -> GainGlow:
     """The light with a share of its colour, its luminance as it is.
 
     Args:
         light: (F, 3, h, w).
         source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
-        share: of the colour that is kept: 0 is white light, 1 the light itself.
+        share: of the colour that is kept: 0 is white light, 1 the light itself; also (F, 1, 1, 1).
 
     >>> import torch
     >>> red = GainGlow(torch.tensor([0.3, -0.1, -0.1]).view(1, 3, 1, 1).expand(1, 3, 8, 8),

@@ -90,6 +90,8 @@ class ProgressiveLightFusion:
     Attributes:
         steps: of the current pass; None before the first.
         detail: d of the current pass, (frames, 3, h, w); None before the first.
+        within: where frames are relit, (1 or frames, 1, h, w) in [0, 1]; None: everywhere.
+        detail_within: where the source's detail counts, likewise.
 
     >>> same = lambda x: x
     >>> source, black = torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2)
@@ -117,6 +119,8 @@ class ProgressiveLightFusion:
         self._steps_from = steps
         self.steps: int | None = None
         self.detail: Tensor | None = None
+        self.within: Tensor | None = None
+        self.detail_within: Tensor | None = None
 
     def __call__(self, x0: Tensor, step: int, timestep: Tensor) -> Tensor | None:
         """x0 in the latents' shape -> the edited x0, or None once the weight is spent."""
@@ -129,8 +133,12 @@ class ProgressiveLightFusion:
         if self.detail is None:
             source = self.source(*drawn.shape[-2:]) if callable(self.source) else self.source
             self.detail = source.to(drawn) - drawn
-        v = drawn + self.recipe.detail_weight(step, self.steps) * self.detail
-        fused = torch.lerp(v, self.relight(v), weight)
+        detail = self.recipe.detail_weight(step, self.steps) * self.detail
+        v = drawn + (
+            detail if self.detail_within is None else self.detail_within.to(detail) * detail
+        )
+        share = weight if self.within is None else weight * self.within.to(v)
+        fused = torch.lerp(v, self.relight(v), share)
         if self.on_fused:
             self.on_fused(fused)
         if self.recipe.difference:

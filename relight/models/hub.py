@@ -20,6 +20,10 @@ from relight.models.catalogue import MINI, Source, Weights
 WHOLE_FILE_BYTES = 64 * 2**20
 """Weights up to this size are hashed as a whole; of larger ones, the header and the size."""
 
+SAM2 = tuple(f"facebook/sam2.1-hiera-{size}" for size in ("large", "base-plus", "small", "tiny"))
+"""Repositories of SAM 2 (Apache-2.0), which finds subjects if it is here; the best first."""
+SAFETENSORS = "model.safetensors"
+
 _WITHOUT_WEIGHTS = {
     "tokenizer": (("tokenizer_config.json",), ("tokenizer.json", "vocab.json", "spiece.model")),
     "scheduler": (("scheduler_config.json",),),
@@ -65,6 +69,17 @@ def check(name: str, known: Mapping[str, Weights]) -> None:
     elif name != "auto" and not (name and Path(name).is_dir()):
         names = ", ".join(("auto", *known))
         raise ModelError(f"unknown model {name!r}: use {names}, or an existing folder")
+
+
+def sam2_folder() -> Path | None:
+    """Where the hub's cache holds a SAM 2 video model; None: nowhere. The largest one is taken."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for repo in SAM2:
+        found = [try_to_load_from_cache(repo, name) for name in ("config.json", SAFETENSORS)]
+        if all(isinstance(path, str) for path in found):
+            return Path(str(found[1])).parent
+    return None
 
 
 def is_here(entry: Weights) -> bool:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import torch
 
 from relight.diffusion.compute import DTYPES, resolve, resolve_device, set_up
-from relight.diffusion.parts import Parts
+from relight.diffusion.parts import BACKDROP_OFFSETS, OFFSETS, Parts
 from relight.errors import ModelError
 from relight.jobs.base import Compute
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry, Weights
@@ -81,6 +82,7 @@ class Model:
         weights: what was loaded, see `relight.models.hub.identify`. The rest: see `Found`.
         pipe: makes the video; None where the model edits pictures.
         relighter: IC-Light, or the model that edits pictures.
+        load_backdrop: loads the IC-Light that sees a background (`fbc`); None: it isn't here.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Model:
     weights: Mapping[str, str]
     pipe: LightAVideo | None
     relighter: ICLightPipeline | EditRelighter
+    load_backdrop: Callable[[], ICLightPipeline] | None = None
 
     @property
     def side(self) -> float:
@@ -111,13 +114,18 @@ class Model:
         """Frames per pass of the relighter; None: all at once."""
         return CHUNKS[self.compute.memory]
 
-    def of_keyframes(self, gamma: float) -> Relighter:
-        """What relights keyframes: IC-Light with one noise and shared attention, or the editor."""
+    def of_keyframes(self, gamma: float, *, backdrop: bool = False) -> Relighter:
+        """What relights keyframes: IC-Light with one noise and shared attention, or the editor.
+
+        Args:
+            backdrop: the IC-Light that sees a background.
+        """
         from relight.relighters.ic_light import ICLight, ICLightPipeline
 
         if not isinstance(self.relighter, ICLightPipeline):
             return self.relighter
-        return ICLight(pipe=self.relighter, gamma=gamma, share_noise=True, chunk_size=self.chunk)
+        pipe = self.load_backdrop() if backdrop and self.load_backdrop else self.relighter
+        return ICLight(pipe=pipe, gamma=gamma, share_noise=True, chunk_size=self.chunk)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +174,7 @@ def load_model(name: str = "auto", compute: Compute = Compute()) -> Model:  # no
         weights=identify(found.paths),
         pipe=pipe,
         relighter=relighter,
+        load_backdrop=_backdrop_loader(found),
     )
 
 
@@ -209,6 +218,23 @@ def _relighting(found: Found[Entry], parts: Parts) -> tuple[LightAVideo, ICLight
     return pipe, relighter
 
 
+def _backdrop_loader(found: Found[Entry]) -> Callable[[], ICLightPipeline] | None:
+    """Loads the IC-Light that sees a background, once; None where its weights are not here."""
+    if not any(name.endswith(BACKDROP_OFFSETS) for name in found.paths):
+        return None
+
+    @functools.cache
+    def load() -> ICLightPipeline:
+        from relight.relighters.ic_light import load_ic_light
+
+        parts = Parts(found.paths, DTYPES[found.compute.dtype])
+        pipe = load_ic_light(parts, BACKDROP_OFFSETS)
+        set_up((pipe,), found.compute)
+        return pipe
+
+    return load
+
+
 def _editing(found: Found[Entry], parts: Parts) -> tuple[None, EditRelighter]:
     from relight.relighters.image_edit import EditRelighter
 
@@ -235,6 +261,7 @@ def find_model(name: str = "auto", compute: Compute = Compute()) -> Found[Entry]
         folder, backbone = _recognised(name, modules, CATALOGUE)
         entry = CATALOGUE[backbone.name]
     paths = _paths(entry, entry.backbone, folder)
+    paths |= _backdrop_offsets(paths)
     resolved = resolve(compute, entry.half)
     if folder is not None:
         entry = replace(entry, native=_native(entry.backbone, paths, entry.native))
@@ -365,6 +392,17 @@ def _paths(entry: Weights, module: str, folder: Path | None) -> dict[str, Path]:
         if problem:
             raise ModelError(f"the model folder {folder} is not complete: {problem}")
     return {part: folder / part for part in needed}
+
+
+def _backdrop_offsets(paths: Mapping[str, Path]) -> dict[str, Path]:
+    """IC-Light's weights for backgrounds, if they lie beside the others."""
+    for part, path in paths.items():
+        if part.endswith(OFFSETS):
+            for name in (BACKDROP_OFFSETS, "iclight_sd15_fbc.safetensors"):
+                beside = path.with_name(name)
+                if beside.is_file():
+                    return {part.removesuffix(OFFSETS) + BACKDROP_OFFSETS: beside}
+    return {}
 
 
 def _native(module: str, paths: Mapping[str, Path], like: Native) -> Native:

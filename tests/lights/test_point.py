@@ -67,7 +67,7 @@ def test_between_two_lamps_place_size_colour_and_brightness_move():
         ("point:x=inf", "x should be -100 to 100, not inf"),
         ("point:x=left", "x should be -100 to 100, not left"),
         ("point:color=blurple", "unknown color 'blurple': use #rrggbb"),
-        ("point:z=1", "unknown setting 'z': use x, y, radius, color, intensity"),
+        ("point:w=1", "unknown setting 'w': use x, y, radius, color, intensity, z"),
         ("point:x", "x has no value: write x=..."),
         ("point:x=.1,x=.2", "x is given twice"),
         ("point:x=.1,,y=2", "unknown setting ''"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from relight.errors import InputError
 from relight.jobs import RelightJob
 from relight.lights import (
+    BackdropLight,
     DirectionLight,
     ImageLight,
     Keyframe,
@@ -146,7 +147,7 @@ def test_every_kind_tells_what_it_is(kind):
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_every_kind_draws_maps_of_any_size_and_survives_its_text(kind):
-    if kind in (ImageLight, VideoLight, MovingLight):
+    if kind in (BackdropLight, ImageLight, VideoLight, MovingLight):
         pytest.skip("needs a file, or keyframes: see its own tests")
     light = kind()
     assert parse_light(str(light)) == light

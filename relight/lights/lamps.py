@@ -1,0 +1,38 @@
+"""A light at a moment, taken apart into lamps that have a place and lights that have a side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from relight.lights.base import Fade, Light
+from relight.lights.several import Several
+
+
+def taken_apart(light: Light, seconds: float, weight: float = 1.0) -> Iterator[tuple[float, Light]]:
+    """(weight, light) of each of the lights that add up to one at a time.
+
+    >>> from relight.lights import parse_light
+    >>> light = parse_light("pulse:light=(left + point:x=.2),seconds=2,low=.5")
+    >>> [(part, str(one)) for part, one in taken_apart(light, 1.0) if part and one.intensity]
+    [(0.5, 'left'), (0.5, 'point:x=0.2')]
+    """
+    now = light.at(seconds)
+    if isinstance(now, Several):
+        for part in now.lights:
+            yield from taken_apart(part, seconds, weight)
+    elif isinstance(now, Fade):
+        yield from taken_apart(now.first, seconds, weight * (1 - now.part))
+        yield from taken_apart(now.second, seconds, weight * now.part)
+    else:
+        yield weight, now
+
+
+def has_place(light: Light, times: Iterable[float]) -> bool:
+    """Whether any part of a light is more than a side at one of some times.
+
+    >>> from relight.lights import parse_light
+    >>> has_place(parse_light("left + right"), [0.0]), has_place(parse_light("candle"), [0.0])
+    (False, True)
+    """
+    moments = list(times) if light.moving else [0.0]
+    return any(not part.sided for seconds in moments for _, part in taken_apart(light, seconds))

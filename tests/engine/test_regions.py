@@ -1,0 +1,173 @@
+"""Masks in a run: what is not to be lit is the source's bit for bit; bad masks are one line."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from relight import media
+from relight.engine.prepare import refuse_region
+from relight.engine.run import run_relight
+from relight.errors import Cancelled, InputError, MediaError
+from relight.jobs import RelightJob
+from tests.masks.networks import red_matte
+
+
+def _job(scene, out, **given):
+    settings = {"prompt": "red neon light", "relight_steps": 2, "steps": 2, "seed": 1, "shape": 0}
+    made = {"as_clip": True, "recipe": "fast", "intensity": 1.5, **settings, **given}
+    return RelightJob.make(input=scene / "clip", output=out / "%02d.png", **made)
+
+
+def _images(folder):
+    return np.stack([np.asarray(Image.open(file)) for file in sorted(folder.glob("*.png"))])
+
+
+def _run(scene, out, tiny, **given):
+    result = run_relight(_job(scene, out, **given), load=tiny)
+    return _images(out), result
+
+
+def _picture(path, matte):
+    Image.fromarray(np.uint8(matte)).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("recipe", ["fast", "best"])
+def test_a_mask_of_nothing_gives_the_source_back_and_one_of_all_changes_nothing(
+    tmp_path, scene, tiny, recipe
+):
+    source = _images(scene / "clip")
+    none = _picture(tmp_path / "none.png", np.zeros((96, 96)))
+    whole = _picture(tmp_path / "all.png", np.full((96, 96), 255))
+    out, _ = _run(scene, tmp_path / "a", tiny, mask=none, recipe=recipe, transfer="on")
+    assert np.array_equal(out, source)
+    plain, _ = _run(scene, tmp_path / "b", tiny, recipe=recipe, transfer="on")
+    masked, _ = _run(scene, tmp_path / "c", tiny, mask=whole, recipe=recipe, transfer="on")
+    rounding = 0 if recipe == "fast" else 1  # a weight a pixel, and one for all, round apart
+    assert np.abs(masked.astype(int) - plain).max() <= rounding
+    assert np.abs(plain.astype(int) - source).mean() > 2
+
+
+def test_subject_and_background_are_lit_apart(tmp_path, scene, tiny):
+    source, mask = _images(scene / "clip"), _images(scene / "mask")[..., 0] > 127
+    for part, lit in (("subject", mask), ("background", ~mask)):
+        out, result = _run(scene, tmp_path / part, tiny, mask=str(scene / "mask"), relight=part)
+        changed = (out != source).any(-1)
+        assert not changed[~lit].any()
+        assert changed[lit].mean() > 0.8
+        assert result.settings["relight"] == part and result.settings["mask"].endswith("/mask")
+
+
+def test_the_models_own_pixels_are_kept_within_the_mask(tmp_path, scene, tiny):
+    source, mask = _images(scene / "clip"), _images(scene / "mask")[..., 0] > 127
+    given = {"recipe": "best", "transfer": "off", "mask": str(scene / "mask")}
+    out, _ = _run(scene, tmp_path / "out", tiny, **given)
+    changed = (out != source).any(-1)
+    assert not changed[~mask].any() and changed[mask].mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"mask": "auto"}, {"mask": "click:.4,.55"}, {"mask": "box:.1,.25,.7,.85@0.1"}, "network"],
+)
+def test_what_is_pointed_out_is_found_and_followed(tmp_path, scene, tiny, given):
+    if given == "network":
+        given = {"matte_model": red_matte(tmp_path / "red.onnx")}
+    source, mask = _images(scene / "clip"), _images(scene / "mask")[..., 0] > 127
+    out, _ = _run(scene, tmp_path / "out", tiny, **given)
+    changed = np.abs(out.astype(int) - source).max(-1) > 6
+    far = np.stack([_grown(one) for one in mask])
+    assert changed[~far].mean() < 0.02  # a soft edge may reach a little farther
+    assert changed[mask].mean() > 0.6
+
+
+def _grown(mask, by=8):
+    out = mask.copy()
+    for axis in (0, 1):
+        out = np.any([np.roll(out, shift, axis) for shift in range(-by, by + 1)], axis=0)
+    return out
+
+
+def test_a_changed_mask_starts_afresh(tmp_path, scene, tiny, caplog):
+    mask = tmp_path / "mask.png"
+    _picture(mask, np.eye(96) * 255)
+    job = _job(scene, tmp_path / "out", mask=str(mask))
+    job.output.parent.mkdir()
+
+    def stop(progress):
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        run_relight(
+            job.model_copy(update={"keep_work": True}),
+            load=tiny,
+            on_progress=lambda p: stop(p) if p.fraction > 0.3 else None,
+        )
+    _picture(mask, np.tri(96) * 255)
+    result = run_relight(job, load=tiny)
+    assert any("the file given as mask has changed" in note for note in result.notes)
+
+
+def _bad(tmp_path, scene):
+    yield "has 3 pictures, and the clip 6 frames", {"mask": str(_some(tmp_path, scene, 3))}
+    yield "check the path", {"mask": str(tmp_path / "missing.png")}
+    yield "is past the end of the clip", {"mask": "click:.5,.5@9"}
+    yield "outside of the frame", {"mask": "click:400,20"}
+    yield "an empty box", {"mask": "box:.5,.5,.2,.9"}
+    yield "there is no matte model", {"matte_model": tmp_path / "model.pt"}
+    yield "there is no matte model", {"matte_model": tmp_path / "missing.onnx"}
+    (tmp_path / "text.png").write_text("no picture")
+    yield "damaged", {"mask": str(tmp_path / "text.png")}
+
+
+def _some(tmp_path, scene, count):
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for file in sorted((scene / "mask").glob("*.png"))[:count]:
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def test_a_bad_mask_is_one_clear_line_before_any_model(tmp_path, scene):
+    def never(*_):
+        raise AssertionError("a model was loaded")
+
+    for words, given in _bad(tmp_path, scene):
+        with pytest.raises((InputError, MediaError), match=words) as caught:
+            run_relight(_job(scene, tmp_path / "out", **given), load=never)
+        assert "\n" not in str(caught.value)
+        assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"mask": "click:.5"}, "write click:x,y"),
+        ({"mask": "click:a,b"}, "write click:x,y"),
+        ({"mask": "box:0,0,1"}, "write box:left,top,right,bottom"),
+        ({"mask": "  "}, "use a picture"),
+        ({"mask": "m.png", "matte_model": "a.onnx"}, "a mask of a file needs none"),
+        ({"mask": "click:.5,.5", "matte_model": "a.onnx"}, "leave mask at auto"),
+        ({"relight": "sky"}, "relight should be"),
+    ],
+)
+def test_a_mask_that_says_nothing_is_refused(given, words):
+    with pytest.raises(InputError, match=words):
+        RelightJob.make(input="a.mp4", output="b.mp4", prompt="x", **given)
+
+
+def test_a_mask_of_another_size_is_resized_with_a_note(tmp_path, scene):
+    mask = _picture(tmp_path / "small.png", np.eye(48) * 255)
+    job = _job(scene, tmp_path / "out", mask=mask)
+    notes = refuse_region(job, media.probe(scene / "clip", job.reading))
+    assert notes == ("the mask is resized from 48x48 to 96x96",)
+
+
+def test_nothing_that_is_found_is_an_error(tmp_path, tiny):
+    grey = tmp_path / "grey.png"
+    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(grey)
+    job = RelightJob.make(
+        input=grey, output=tmp_path / "out.png", prompt="x", mask="auto", recipe="fast", seed=1
+    )
+    with pytest.raises(InputError, match="finds no clear subject"):
+        run_relight(job, load=tiny)

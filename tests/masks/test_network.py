@@ -1,0 +1,35 @@
+"""A matte network of the user's own: read by OpenCV, steadied, refused in one line."""
+
+import numpy as np
+import pytest
+import torch
+
+from relight.errors import InputError, ModelError
+from relight.masks.network import MatteNetwork, network_subject
+from tests.masks.networks import red_matte
+from tests.masks.scenes import moving_disc
+
+
+def test_a_network_finds_its_subject(tmp_path):
+    clip, mattes = moving_disc(frames=5, colour=(0.9, 0.1, 0.1), ground=(0.2, 0.4, 0.3))
+    found = network_subject(clip, MatteNetwork(red_matte(tmp_path / "red.onnx")))
+    assert found.matte.shape == mattes.shape and bool((found.confidence == 1).all())
+    inside, both = (found.matte > 0.5), mattes > 0.5
+    overlap = (inside & both).sum() / (inside | both).sum()
+    assert overlap > 0.9, overlap
+
+
+def test_a_picture_without_a_subject_has_none(tmp_path):
+    network = MatteNetwork(red_matte(tmp_path / "red.onnx"))
+    found = network_subject(torch.full((2, 3, 48, 64), 0.3), network)
+    assert float(found.matte.max()) < 0.2
+
+
+def test_what_is_no_network_is_one_line(tmp_path):
+    with pytest.raises(InputError, match="there is no matte model"):
+        MatteNetwork(tmp_path / "none.onnx")
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"no network at all")
+    with pytest.raises(ModelError, match="can't be read as a network") as caught:
+        MatteNetwork(bad)(np.zeros((32, 32, 3), np.uint8))
+    assert "\n" not in str(caught.value)
