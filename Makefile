@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Whose examples in docstrings are run.
-EXAMPLES := $(addprefix relight/,engine jobs lights metrics methods masks diffusion types.py)
+EXAMPLES := $(addprefix relight/,engine jobs lights media metrics methods masks diffusion types.py)
 
 .PHONY: demo ui test test-slow lint clean
 

@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from relight.media.clip import PIXEL_LIMIT, Frame, VideoInfo
     from relight.media.depth import to_float, to_uint8, to_uint16
-    from relight.media.files import check_output, probe, read, write
-    from relight.media.mux import Writer
     from relight.media.options import Encoding, Reading
     from relight.media.places import first_file
+    from relight.media.reading import probe, read
+    from relight.media.writer import Writer
+    from relight.media.writing import check_output, write
 
 _HOME = {
     "clip": ("PIXEL_LIMIT", "Frame", "VideoInfo"),
     "depth": ("to_float", "to_uint8", "to_uint16"),
-    "files": ("check_output", "probe", "read", "write"),
-    "mux": ("Writer",),
     "options": ("Encoding", "Reading"),
     "places": ("first_file",),
+    "reading": ("probe", "read"),
+    "writer": ("Writer",),
+    "writing": ("check_output", "write"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

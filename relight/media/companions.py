@@ -249,6 +249,23 @@ class Company:
         self._in.close()
 
 
+def names_of(path: Path, encoding: Encoding) -> list[str]:
+    """What a video file holds beside its pictures, in words, for formats that hold none of it."""
+    with open_media(path) as container:
+        streams = container.streams
+        found = {
+            "sound": streams.audio,
+            "subtitles": streams.subtitles,
+            "attachments": streams.attachments,
+            "cover picture": [s for s in streams.video if s.disposition & ART],
+        }
+        if encoding.keep_metadata is not False:
+            found["chapters"] = container.chapters()
+            found["tags"] = [k for k in container.metadata if k.lower() not in _TECHNICAL]
+            found["time code"] = [s for s in streams if "timecode" in map(str.lower, s.metadata)]
+        return [name for name, there in found.items() if there]
+
+
 def _plain(tag: str) -> str:
     """The name of a tag without its language, in lower case: "location-eng" is "location"."""
     return re.sub(r"-[a-z]{3}$", "", tag.lower())

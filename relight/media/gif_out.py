@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
 
 from relight.media.animation import finish_gif
-from relight.media.clip import VideoInfo
-from relight.media.mux import Writer
-from relight.media.options import Encoding
+from relight.media.writer import Output, Writer
 
 _FOR_EVER = 0
+_SHORTEST = 2  # of 1/100 s: see `animation.shown`
 
 
 class GifWriter(Writer):
     """Animated GIF: silent; every frame keeps its time, the last one too, and the repeats."""
 
-    def __init__(
-        self,
-        part: Path,
-        path: Path,
-        source: VideoInfo | None,
-        *,
-        size: tuple[int, int],
-        fps: Fraction,
-        start: float,
-        encoding: Encoding,
-    ) -> None:
-        super().__init__(path, source, size=size, fps=fps, start=start, encoding=encoding)
-        self._part = part
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        source, size, fps = output.source, output.size, output.fps
         self.alpha = bool(source and source.alpha)
         plays = _FOR_EVER if source is None or source.plays is None else source.plays
         # FFmpeg counts repeats: -1 is none.
         loop = {0: 0, 1: -1}.get(plays, plays - 1)
-        self._out = av.open(str(part), "w", format="gif", container_options={"loop": str(loop)})
+        self._out = av.open(
+            str(output.part), "w", format="gif", container_options={"loop": str(loop)}
+        )
         # Flag 0: whole frames. FFmpeg's frame differences compare palette indices, which say
         # nothing when every frame has its own palette.
         self._video = self._out.add_stream("gif", rate=fps, options={"gifflags": "0"})
         self._video.width, self._video.height = size
         self._video.pix_fmt = "pal8"
         self._video.codec_context.time_base = Fraction(1, 100)
-        self._pts = -1
+        self._pts = -_SHORTEST
         self._graph = self._palettes()
 
     def _palettes(self) -> av.filter.Graph:
@@ -67,10 +57,10 @@ class GifWriter(Writer):
         return graph
 
     def _begin(self) -> None:
-        if self.source and self.source.has_audio:
-            self._note("a GIF holds no sound, left out")
-        if self.source and self.source.kind == "picture":
-            self._note("a GIF holds no tags: EXIF and others are left out, if there are any")
+        self._name_lost("a GIF")
+        if self.source and self.source.depth > 8:
+            self._note(f"{self.source.depth}-bit, written as 8-bit: .gif holds no more")
+        self._kept_tags("a GIF", ("DPI",))
 
     def _put(
         self,
@@ -83,7 +73,13 @@ class GifWriter(Writer):
             alpha = np.full(image.shape[:2], 255, np.uint8) if alpha is None else alpha
             image = np.dstack([image, alpha])
         frame = av.VideoFrame.from_ndarray(image, "rgba" if self.alpha else "rgb24")
-        self._pts = frame.pts = max(round(time * 100), self._pts + 1)
+        frame.pts = round(time * 100)
+        if frame.pts - self._pts < _SHORTEST:
+            self._note(
+                "frames shown for less than 20 ms are left out: players hold each for 1/10 s"
+            )
+            return
+        self._pts = frame.pts
         frame.time_base = Fraction(1, 100)
         self._graph.vpush(frame)
         self._drain()

@@ -91,6 +91,8 @@ def _plain(image: Image.Image, profile: bytes) -> Pixels:
     notes: list[str] = []
     if profile:
         image = _to_srgb(image, profile, notes)
+    elif image.mode == "CMYK":
+        notes.append("CMYK without a profile: converted to sRGB by the plain formula")
     elif image.mode == "LAB":
         lab = ImageCms.createProfile("LAB")
         image = ImageCms.profileToProfile(image, lab, _srgb(), outputMode="RGB")

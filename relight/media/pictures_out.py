@@ -3,74 +3,45 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from relight.errors import InputError
-from relight.media.clip import VideoInfo
 from relight.media.formats import format_of
-from relight.media.mux import Writer
-from relight.media.options import Encoding
 from relight.media.picture_files import SETTINGS, encoded
 from relight.media.png import Apng
-from relight.media.tags import Tags, tags_of
+from relight.media.tags import Tags
 from relight.media.webp import AnimatedWebp
+from relight.media.writer import Output, Writer
+
+_SHORTEST = Fraction(1, 100)  # seconds: see `animation.shown`
 
 
 class PictureWriter(Writer):
     """What writers of pictures have in common: the format, and the tags of the source."""
 
-    def __init__(
-        self,
-        part: Path,
-        path: Path,
-        source: VideoInfo | None,
-        *,
-        size: tuple[int, int],
-        fps: Fraction,
-        start: float,
-        encoding: Encoding,
-    ) -> None:
-        super().__init__(path, source, size=size, fps=fps, start=start, encoding=encoding)
-        self._part, self._target = part, format_of(path)
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self._target = format_of(self.path)
         self._tags = Tags()
-        if max(size) > self._target.side:
+        if max(self.size) > self._target.side:
+            suffix = self.path.suffix
             raise InputError(
-                f"{path}: {path.suffix} holds {self._target.side} pixels a side; give .png or .jpg"
+                f"{self.path}: {suffix} holds {self._target.side} pixels a side; give .png or .jpg"
             )
 
     def _begin(self) -> None:
         source = self.source
         if source is None:
             return
-        if source.depth > self.depth and source.kind != "video":
+        if source.depth > self.depth:
             self._note(f"{source.depth}-bit, written as {self.depth}-bit: {self.path.suffix} "
                        f"holds no more")  # fmt: skip
-        if source.has_audio:
-            self._note(f"{self._target.name} holds no sound, left out")
-        if source.kind == "picture" and self._target.muxer != "exr":
-            self._take_tags(source.path)
-        elif source.kind == "picture":
-            self._note("an OpenEXR file is written without the picture's tags")
-
-    def _take_tags(self, path: Path) -> None:
-        self._tags = tags_of(path, self.size, self.encoding)
-        lost = [
-            {"texts": "comments"}.get(name, name)
-            for name, there in self._tags.held().items()
-            if there and name not in self._target.metadata
-        ]
+        self._name_lost(self._target.name)
+        self._tags = self._kept_tags(self._target.name, self._target.metadata)
         if self._target.muxer == "JPEG" and set(self._tags.texts) - {"Comment"}:
             self._note("the PNG's texts are written as one JPEG comment, without their names")
-        if "EXIF" in lost and self._target.muxer == "TIFF":
-            lost.remove("EXIF")
-            self._note("of the EXIF tags, TIFF keeps description, camera, date, artist and rights")
-        if lost:
-            self._note(f"{', '.join(lost)} left out: {self._target.name} does not hold them")
-        if self._tags.placed:
-            self._note("the place where it was taken is left out; --keep-metadata keeps it")
 
     def _file(self, image: np.ndarray, alpha: np.ndarray | None) -> bytes:
         grey = bool(self.source and self.source.grey)
@@ -107,10 +78,9 @@ class AnimationWriter(PictureWriter):
     _file_open = None
 
     def _begin(self) -> None:
+        super()._begin()
         self._held: tuple | None = None
         self._made: Apng | AnimatedWebp | None = None
-        if self.source and self.source.has_audio:
-            self._note(f"{self._target.name} holds no sound, left out")
 
     def _put(
         self,
@@ -120,6 +90,10 @@ class AnimationWriter(PictureWriter):
         duration: Fraction | None,
     ) -> None:
         if self._held is not None:
+            if time - self._held[2] <= _SHORTEST:
+                self._note("frames shown for 10 ms or less are left out: players hold such ones "
+                           "for 1/10 s")  # fmt: skip
+                return
             self._write(*self._held[:2], time - self._held[2])
         self._held = image, alpha, time
 
@@ -137,8 +111,8 @@ class AnimationWriter(PictureWriter):
         clear = bool(self.source and self.source.alpha)
         self._file_open = self._part.open("w+b")
         if self._target.muxer == "PNG":
-            return Apng(self._file_open, plays, clear)
-        return AnimatedWebp(self._file_open, self.size, plays, clear)
+            return Apng(self._file_open, plays, clear, self._tags)
+        return AnimatedWebp(self._file_open, self.size, plays, clear, self._tags)
 
     def _end(self, end: Fraction) -> None:
         image, alpha, time = self._held
@@ -160,6 +134,9 @@ class SequenceWriter(PictureWriter):
     def _begin(self) -> None:
         super()._begin()
         self._part.mkdir()
+        if self.source and self.source.kind in ("video", "animation"):
+            self._note(f"numbered pictures hold no times: --fps {float(self.fps):g} reads them "
+                       "back at the average rate")  # fmt: skip
 
     def _put(
         self,

@@ -71,8 +71,8 @@ def _tag_chunks(tags: Tags) -> Iterator[bytes]:
 class Apng:
     """An animated PNG, frame by frame; all frames are whole, of one kind (RGB or RGBA)."""
 
-    def __init__(self, file: BinaryIO, plays: int, has_alpha: bool) -> None:
-        self._file, self._plays, self._has_alpha = file, plays, has_alpha
+    def __init__(self, file: BinaryIO, plays: int, has_alpha: bool, tags: Tags) -> None:
+        self._file, self._plays, self._has_alpha, self._tags = file, plays, has_alpha, tags
         self._frames = self._number = 0
 
     def add(self, image: np.ndarray, alpha: np.ndarray | None, duration: Fraction) -> None:
@@ -84,6 +84,7 @@ class Apng:
             self._file.write(data[:33])
             self._control_at = self._file.tell()
             self._file.write(self._control())
+            self._file.write(b"".join(_tag_chunks(self._tags)))
         height, width = image.shape[:2]
         time = duration.limit_denominator(1000)
         if time.numerator > 65535:

@@ -67,7 +67,10 @@ def tags_of(path: Path, size: tuple[int, int], encoding: Encoding) -> Tags:
     if encoding.keep_metadata is False:
         return Tags()
     place = encoding.keep_metadata is True
-    if kind_of(path) == "HEIF":
+    kind = kind_of(path)
+    if kind == "EXR":
+        return Tags()
+    if kind == "HEIF":
         register(path)
     try:
         with warnings.catch_warnings():

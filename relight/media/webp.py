@@ -13,18 +13,25 @@ from typing import BinaryIO
 
 from PIL import Image
 
-_ANIMATION, _ALPHA = 0x02, 0x10
+from relight.media.tags import Tags
+
+_ANIMATION, _XMP, _EXIF, _ALPHA, _ICC = 0x02, 0x04, 0x08, 0x10, 0x20
 _NO_BLEND = 0x02  # a frame replaces what was there
 
 
 class AnimatedWebp:
     """An animated WebP. plays: 0 for ever."""
 
-    def __init__(self, file: BinaryIO, size: tuple[int, int], plays: int, has_alpha: bool) -> None:
-        self._file, self._size = file, size
-        flags = _ANIMATION | (_ALPHA if has_alpha else 0)
+    def __init__(
+        self, file: BinaryIO, size: tuple[int, int], plays: int, has_alpha: bool, tags: Tags
+    ) -> None:
+        self._file, self._size, self._tags = file, size, tags
+        flags = _ANIMATION | (_ALPHA if has_alpha else 0) | (_ICC if tags.srgb else 0)
+        flags |= (_EXIF if tags.exif else 0) | (_XMP if tags.xmp else 0)
         file.write(b"RIFF\0\0\0\0WEBP")
         file.write(_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + _canvas(size)))
+        if tags.srgb:
+            file.write(_chunk(b"ICCP", tags.srgb))
         file.write(_chunk(b"ANIM", struct.pack("<IH", 0, min(plays, 65535))))
 
     def add(self, image: Image.Image, duration: Fraction, **settings: int | bool) -> None:
@@ -37,7 +44,10 @@ class AnimatedWebp:
         self._file.write(_chunk(b"ANMF", head + pixels))
 
     def finish(self) -> None:
-        """Write the file's size into its beginning."""
+        """Write the tags, and the file's size into its beginning."""
+        for name, data in ((b"EXIF", self._tags.exif), (b"XMP ", self._tags.xmp)):
+            if data:
+                self._file.write(_chunk(name, data))
         size = self._file.tell()
         self._file.seek(4)
         self._file.write(struct.pack("<I", size - 8))
