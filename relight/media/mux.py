@@ -139,7 +139,10 @@ class VideoWriter(Writer):
             self._held = packet
 
     def _end(self, end: Fraction) -> None:
-        self._mux(self._video.encode(None))
+        packets = self._video.encode(None)
+        if self._held is None and self._choice.codec.encoder == "libx265":
+            _set_decoding_times(packets)
+        self._mux(packets)
         last, self._held = self._held, None
         if last is not None:
             tick = last.time_base
@@ -157,3 +160,15 @@ class VideoWriter(Writer):
     def _close_company(self) -> None:
         if self._company:
             self._company.close()
+
+
+def _set_decoding_times(packets: list[av.Packet]) -> None:
+    """Give all packets of a clip a time to be decoded at, in their order.
+
+    x265 works it out when it has seen a few frames; of a clip of one or two, the numbers are what
+    happened to be in memory.
+    """
+    times = sorted(packet.pts for packet in packets)
+    late = max((t - p.pts for t, p in zip(times, packets, strict=True)), default=0)
+    for time, packet in zip(times, packets, strict=True):
+        packet.dts = time - late

@@ -28,8 +28,9 @@ def _hevc(image):
         stream.pix_fmt, stream.codec_context.time_base = stored, Fraction(1, 25)
         frame = av.VideoFrame.from_ndarray(image, form).reformat(format=stored)
         frame.pts = 0
-        out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+        for packet in stream.encode(frame) + stream.encode(None):
+            packet.pts = packet.dts = 0  # x265 leaves the second unset for a single frame
+            out.mux(packet)
     with av.open("part.mp4") as container:
         stream = container.streams.video[0]
         found = stream.codec_context.extradata, next(bytes(p) for p in container.demux() if p.size)
