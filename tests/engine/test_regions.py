@@ -77,7 +77,7 @@ def test_what_is_pointed_out_is_found_and_followed(tmp_path, scene, tiny, given)
     out, _ = _run(scene, tmp_path / "out", tiny, **given)
     changed = np.abs(out.astype(int) - source).max(-1) > 6
     far = np.stack([_grown(one) for one in mask])
-    assert changed[~far].mean() < 0.02  # a soft edge may reach a little farther
+    assert changed[~far].mean() < 0.04  # a soft edge may reach a little farther
     assert changed[mask].mean() > 0.6
 
 
