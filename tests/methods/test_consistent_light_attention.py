@@ -75,6 +75,21 @@ def test_the_processor_computes_the_formula(unet, halves, gamma):
         )
 
 
+def test_near_is_the_mean_of_a_frame_and_its_neighbours(unet):
+    layer = light_layers(unet)[0]
+    x = _noise(2 * FRAMES, 6, layer.to_q.in_features)
+    near = ConsistentLightAttnProcessor(1.0, 2, near=True)
+    halves = x.unflatten(0, (2, FRAMES))
+    before = torch.cat([halves[:, :1], halves[:, :-1]], 1)
+    after = torch.cat([halves[:, 1:], halves[:, -1:]], 1)
+    mean = (0.6 * halves + 0.2 * before + 0.2 * after).flatten(0, 1)
+    with torch.no_grad():
+        q = layer.to_q(x)
+        k, v = layer.to_k(mean), layer.to_v(mean)
+        attended = near._attend(layer, q, k, v)
+        torch.testing.assert_close(near(layer, x), layer.to_out[0](attended), rtol=1e-4, atol=1e-5)
+
+
 def test_the_layers_of_stable_diffusion_are_the_self_attention_of_up_blocks_1_and_2(unet):
     named = {id(module): name for name, module in unet.named_modules()}
     names = [named[id(layer)] for layer in light_layers(unet)]

@@ -82,7 +82,12 @@ def sample(
     latents = _start(unet, condition, light_latents, scheduler, timesteps, generator)
     draws = {"generator": generator} if _takes(scheduler, "generator") else {}
     with consistent_light_attention(
-        unet, gamma, halves=halves, chunk_size=chunk_size, backend=backend
+        unet,
+        gamma,
+        halves=halves,
+        chunk_size=chunk_size,
+        backend=backend,
+        near=_moves(light_latents, share_noise),
     ):
         for i, t in enumerate(timesteps):
             inputs = torch.cat([scheduler.scale_model_input(latents, t), condition], dim=1)
@@ -121,6 +126,12 @@ def _start(
         raise InputError(f"a moving light of {len(light_latents)} maps can't light {frames} frames")
     light = light_latents.to(noise).expand(frames, -1, -1, -1)
     return scheduler.add_noise(light, noise, timesteps[:1].repeat(frames))
+
+
+def _moves(light_latents: Tensor | None, share_noise: bool) -> bool:
+    """Whether frames have lights of their own; never in the published form, which has one noise a
+    frame."""
+    return share_noise and light_latents is not None and len(light_latents) > 1
 
 
 def _takes(scheduler: SchedulerMixin, argument: str) -> bool:
