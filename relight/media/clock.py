@@ -12,6 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import av
+from av.container import InputContainer
 
 BACK_SECONDS = Fraction(1, 10)
 BACK_SHOWN_SECONDS = Fraction(1, 2)
@@ -32,7 +33,7 @@ class Clock:
         self._on_note = on_note
 
     @classmethod
-    def needed(cls, container: av.container.InputContainer) -> bool:
+    def needed(cls, container: InputContainer) -> bool:
         """Can the clock of this kind of file restart? Others are indexed as a whole."""
         return container.format.name in _JOINED
 

@@ -12,10 +12,12 @@ from itertools import chain
 from pathlib import Path
 
 import av
+from av.container import OutputContainer
+from av.stream import Discard, Disposition, Stream
 
 from relight.media.clip import VideoInfo
 from relight.media.clock import Clock
-from relight.media.formats import format_of
+from relight.media.formats import written_format
 from relight.media.labels import label
 from relight.media.opening import ART, open_media
 from relight.media.options import Encoding
@@ -44,7 +46,7 @@ class Company:
         length: Fraction | None,
     ) -> None:
         self._source, self._on_note, self._length = source, on_note, length
-        self._suffix, self._target = path.suffix.lower(), format_of(path)
+        self._suffix, self._target = path.suffix.lower(), written_format(path)
         self._keep = encoding.keep_metadata
         self._origin = Fraction(0)  # in Frame.time's seconds
         self._file_zero = source.origin  # the file's own time at Frame.time 0
@@ -61,7 +63,7 @@ class Company:
         """What to add to the muxer's movflags, to hold the tags of cameras and phones."""
         return "+use_metadata_tags" if any(_QUICKTIME in key for key in self._tags) else ""
 
-    def join(self, out: av.container.OutputContainer, video: av.VideoStream) -> None:
+    def join(self, out: OutputContainer, video: av.VideoStream) -> None:
         """Add what travels along to an output that has its video stream, before its header."""
         self._out, self._video = out, video
         out.metadata.update(self._tags)
@@ -77,7 +79,7 @@ class Company:
         for stream in self._in.streams:
             heard = stream.index in self._lines or (self._clock and stream == pictures)
             if not heard:
-                stream.discard = av.stream.Discard.all  # the demuxer skips over its bytes
+                stream.discard = Discard.all  # the demuxer skips over its bytes
         self._packets = self._demux()
 
     def begin(self, origin: Fraction, fps: Fraction) -> None:
@@ -153,7 +155,7 @@ class Company:
             kind = stream.mimetype or "application/octet-stream"
             self._out.add_attachment(stream.name or "attachment", kind, stream.data)
 
-    def _add_art(self) -> list[tuple[av.stream.Stream, bytes]]:
+    def _add_art(self) -> list[tuple[Stream, bytes]]:
         """Cover pictures; (stream, data) of those that are written as packets."""
         found = []
         for stream in self._in.streams.video:
@@ -166,7 +168,7 @@ class Company:
                 )
             elif self._target.muxer == "mp4":  # FFmpeg writes none into QuickTime
                 to = self._out.add_stream_from_template(stream, opaque=True)
-                to.disposition = av.stream.Disposition.attached_pic
+                to.disposition = Disposition.attached_pic
                 found.append((to, data))
             else:
                 self._on_note(f"its cover picture does not fit into {self._suffix}, left out")
@@ -197,7 +199,7 @@ class Company:
 
     def _demux(self) -> Iterator[tuple[Fraction, av.Packet]]:
         """Pairs of (begin in output seconds, packet)."""
-        streams = [s for s in self._in.streams if s.discard != av.stream.Discard.all]
+        streams = [s for s in self._in.streams if s.discard != Discard.all]
         for packet in self._in.demux(*streams) if self._lines else ():
             if not packet.size:
                 continue

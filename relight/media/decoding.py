@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideData
 
 from relight.errors import MediaError
@@ -40,7 +41,7 @@ class _Tally:
 class Source:
     """An open file: its pictures, and what was found on the way."""
 
-    container: av.container.InputContainer
+    container: InputContainer
     stream: av.VideoStream
     path: Path
     conversion: Conversion = "exact"
@@ -62,7 +63,7 @@ class Source:
         while True:
             try:
                 packet = next(packets, None)
-            except av.error.FFmpegError as error:  # the disk, or the container, ends badly here
+            except av.FFmpegError as error:  # the disk, or the container, ends badly here
                 self.on_note(f"reading stops after {self.tally.frames} frames ({error.strerror})")
                 return
             if packet is None:
@@ -97,7 +98,7 @@ class Source:
             self.tally.packets += 1
         try:
             pictures = self.decoder.decode(packet)
-        except av.error.FFmpegError:
+        except av.FFmpegError:
             self.tally.damaged += 1
             return []
         self.tally.damaged += any(picture.is_corrupt for picture in pictures)
@@ -105,7 +106,7 @@ class Source:
 
     def seek(self, first: av.VideoFrame, start: float) -> Iterator[av.VideoFrame] | None:
         """Frames from the key frame at or before `start`; None where the format can't do it."""
-        if first.pts is None:
+        if first.pts is None or self.stream.time_base is None:
             return None
         begin = time_of(first)
         self.container.seek(first.pts + int(start / self.stream.time_base), stream=self.stream)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -40,7 +40,7 @@ def probe(path: Path, how: Reading) -> VideoInfo:
         return _describe(source, first, stamps, how)
 
 
-def read(path: Path, start: float, how: Reading, on_note: OnNote) -> Iterator[Frame]:
+def read(path: Path, start: float, how: Reading, on_note: OnNote) -> Generator[Frame, None, None]:
     """Frames of a video file, from a key frame at or before `start` (in seconds) to the end."""
     for seek in (start > _SEEK_FROM, False):
         with open_media(path) as container:
@@ -82,7 +82,8 @@ def _frames(
         time, picture, _ = held
         # The last one shown may not be the last one stored, which holds the length of the whole.
         own = max(
-            (picture.duration or 0) * (picture.time_base or 0), source.picture_end - begin - time
+            Fraction(picture.duration or 0) * (picture.time_base or 0),
+            source.picture_end - begin - time,
         )
         length = max(own, source.sound_end - begin - time)
         if length - own > _LONGER:
@@ -151,7 +152,8 @@ def _describe(source: Source, first: av.VideoFrame, stamps: list[int], how: Read
     gaps = _gaps(stream, stamps)
     if gaps and max(gaps) - min(gaps) > Fraction(5, 2000):  # Matroska rounds to whole ms
         notes.append("variable frame rate: its time stamps are kept")
-    length = stream.duration * stream.time_base if stream.duration else None
+    tick = stream.time_base or Fraction(0)
+    length = stream.duration * tick if stream.duration and tick else None
     if length is None and container.duration:
         length = Fraction(container.duration, av.time_base)
     audio = tuple(
@@ -181,17 +183,20 @@ def _describe(source: Source, first: av.VideoFrame, stamps: list[int], how: Read
 def _gaps(stream: av.VideoStream, stamps: list[int]) -> list[Fraction]:
     """Seconds between successive frames, from their packets' stamps in any order."""
     stamps = sorted(stamps)
+    tick = stream.time_base or Fraction(0)
     # The last few may still miss B-frames that come later in the file.
-    gaps = [(b - a) * stream.time_base for a, b in pairwise(stamps) if b > a]
+    gaps = [(b - a) * tick for a, b in pairwise(stamps) if b > a]
     return gaps[:-4] if len(gaps) > 8 and len(stamps) >= _SAMPLE else gaps
 
 
 def _frame_rate(stream: av.VideoStream, gaps: list[Fraction]) -> Fraction:
     """Average frames per second: declared, else measured, else 25."""
     declared = stream.average_rate or stream.guessed_rate
-    measured = (len(gaps) / sum(gaps)).limit_denominator(1001) if gaps else None
+    whole = sum(gaps, Fraction(0))
+    measured = (len(gaps) / whole).limit_denominator(1001) if whole else None
     # Matroska and MPEG-TS declare no count of frames, and at times a clock tick as the rate.
-    trusted = declared and (stream.frames or not measured or 2 / 3 < declared / measured < 3 / 2)
-    if trusted and 0 < declared <= 1000:
+    if declared is None or not 0 < declared <= 1000:
+        return measured or DEFAULT_FPS
+    if stream.frames or not measured or 2 / 3 < declared / measured < 3 / 2:
         return declared
     return measured or DEFAULT_FPS

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import av
 import cv2
+from av.codec.codec import UnknownCodecError
 
 from relight.errors import InputError
 from relight.media.clip import VideoInfo
-from relight.media.formats import CODECS, Codec, format_of
+from relight.media.formats import CODECS, Codec, format_of, written_format
 from relight.media.options import Encoding
 
 # x264's code for AVX-512 does not make the same file of the same frames every time: of 8 encodings
@@ -46,7 +47,7 @@ def check(path: str | os.PathLike, encoding: Encoding) -> None:
     codec = CODECS[name]
     try:
         known = av.Codec(codec.encoder, "w")
-    except av.codec.codec.UnknownCodecError:
+    except UnknownCodecError:
         raise InputError(
             f"codec {name}: this build of PyAV has no {codec.encoder}; "
             f"use one of {', '.join(available(path))}"
@@ -58,13 +59,13 @@ def check(path: str | os.PathLike, encoding: Encoding) -> None:
 
 def available(path: str | os.PathLike) -> tuple[str, ...]:
     """The codecs that this build of PyAV can write into a file of that name."""
-    return tuple(name for name in format_of(path).codecs if _is_built(CODECS[name].encoder))
+    return tuple(name for name in written_format(path).codecs if _is_built(CODECS[name].encoder))
 
 
 def _is_built(encoder: str) -> bool:
     try:
         av.Codec(encoder, "w")
-    except av.codec.codec.UnknownCodecError:
+    except UnknownCodecError:
         return False
     return True
 
@@ -80,7 +81,7 @@ def choice(
         parts = av.VideoFormat(encoding.pix_fmt, 16, 16).components
         depth, alpha = max(8, *(part.bits for part in parts)), any(p.is_alpha for p in parts)
         return Choice(codec, name, encoding.pix_fmt, depth, alpha, _options(codec, encoding))
-    alpha = bool(clear and codec.alpha and format_of(path).alpha)
+    alpha = bool(clear and codec.alpha and written_format(path).alpha)
     forms = codec.alpha if alpha else codec.pixels
     if not alpha and (size[0] % 2 or size[1] % 2) and codec.odd is not None:
         forms = codec.odd

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from relight.errors import InputError
 
 _X26X = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 _X26X = (*_X26X, "veryslow")
@@ -131,6 +133,12 @@ CODECS: dict[str, Codec] = {
     "h265_videotoolbox": _hardware("hevc_videotoolbox", "q", (), True, "H.265 on a Mac"),
 }
 _ON_GPU = tuple(name for name, codec in CODECS.items() if not codec.linked)
+
+
+if TYPE_CHECKING:
+    CodecName = str
+else:  # a job's field and the command line offer the names of the table
+    CodecName = Literal[tuple(CODECS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,6 +361,19 @@ def format_of(path: str | os.PathLike) -> Format | None:
     'QuickTime'
     """
     return _BY_EXTENSION.get(PurePath(path).suffix.lower())
+
+
+def written_format(path: str | os.PathLike) -> Format:
+    """The format that `path` is written in. Raises InputError for an extension nobody knows.
+
+    >>> written_format("holiday.MOV").name
+    'QuickTime'
+    """
+    known = format_of(path)
+    if known is None:
+        suffix = PurePath(path).suffix
+        raise InputError(f"{path}: unknown extension {suffix!r}; give {', '.join(WRITTEN)}")
+    return known
 
 
 def listed(kind: str, *, written: bool = False) -> str:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.filter import Graph
 
 from relight.media.animation import finish_gif
 from relight.media.writer import Output, Writer
@@ -36,13 +37,13 @@ class GifWriter(Writer):
         self._pts = -_SHORTEST
         self._graph = self._palettes()
 
-    def _palettes(self) -> av.filter.Graph:
+    def _palettes(self) -> Graph:
         """A palette per frame: one for the whole clip would need the whole clip in memory."""
-        graph = av.filter.Graph()
+        graph = Graph()
         source = graph.add_buffer(
             width=self.size[0],
             height=self.size[1],
-            format="rgba" if self.alpha else "rgb24",
+            format=av.VideoFormat("rgba" if self.alpha else "rgb24"),
             time_base=Fraction(1, 100),
         )
         clear = f":reserve_transparent={int(self.alpha)}"
@@ -88,7 +89,7 @@ class GifWriter(Writer):
         while True:
             try:
                 frame = self._graph.vpull()
-            except (av.error.BlockingIOError, av.error.EOFError):
+            except (av.BlockingIOError, av.EOFError):
                 return
             frame.duration = max(1, round(100 / self.fps))
             self._out.mux(self._video.encode(frame))

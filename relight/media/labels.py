@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import av
+from av.stream import Stream
 
 from relight.media.formats import Format
 
@@ -28,7 +28,7 @@ _OTHER_CODES = {  # the second of the two codes that ISO 639-2 has for some
 }
 
 
-def said(stream: av.stream.Stream) -> dict[str, str]:
+def said(stream: Stream) -> dict[str, str]:
     """The language and title of a stream; other tags describe the old file.
 
     MP4 and QuickTime keep the title as "name", or in the place of the handler's name.
@@ -44,7 +44,7 @@ def said(stream: av.stream.Stream) -> dict[str, str]:
     return found
 
 
-def label(to: av.stream.Stream, source: av.stream.Stream, target: Format, on_note: OnNote) -> None:
+def label(to: Stream, source: Stream, target: Format, on_note: OnNote) -> None:
     """Give a new track the language, title and disposition of the one it is made of."""
     tags = said(source)
     if target.muxer == "mov" and (code := tags.get("language")):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
 import numpy as np
+from av.buffer import Buffer
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
@@ -79,17 +82,17 @@ class Looks:
         conversion: Conversion,
     ) -> None:
         self._stream, self._context, self._path = stream, context, path
-        self._conversion = conversion
+        self._conversion: Conversion = conversion
         self._known: dict[tuple, Look] = {}
 
     def of(self, picture: av.VideoFrame) -> Look:
         """The look of a frame. Raises MediaError where it is too large."""
-        matrix = picture.side_data.get(SideData.DISPLAYMATRIX)
+        matrix = _tagged(picture, SideData.DISPLAYMATRIX)
         key = (
             *(picture.width, picture.height, picture.format.name, picture.colorspace),
             *(picture.color_range, picture.color_primaries, picture.color_trc),
             self._context.sample_aspect_ratio,
-            None if matrix is None else bytes(matrix),
+            matrix,
             bool(picture.interlaced_frame),
         )
         if key not in self._known:
@@ -132,6 +135,12 @@ def _look(
     )
 
 
+def _tagged(picture: av.VideoFrame, kind: SideData) -> bytes | None:
+    """What a frame is tagged with beside its pixels."""
+    tags = cast(Mapping[SideData, Buffer], picture.side_data)  # PyAV's types know no keys
+    return bytes(tags[kind]) if kind in tags else None
+
+
 def _matrix(picture: av.VideoFrame, exact: bool) -> int:
     """The YUV matrix a frame is tagged with; untagged, what players assume from its size."""
     is_hd = (picture.width >= 1280 or picture.height >= 720) and exact
@@ -140,8 +149,8 @@ def _matrix(picture: av.VideoFrame, exact: bool) -> int:
 
 def _peak(picture: av.VideoFrame) -> float:
     """The brightest light of an HDR frame's programme in nits, as it is tagged (MaxCLL)."""
-    level = picture.side_data.get(SideData.CONTENT_LIGHT_LEVEL)
-    tagged = struct.unpack("=I", bytes(level)[:4])[0] if level is not None else 0
+    level = _tagged(picture, SideData.CONTENT_LIGHT_LEVEL)
+    tagged = struct.unpack("=I", level[:4])[0] if level is not None else 0
     return float(tagged) if 100 <= tagged <= 10_000 else USUAL_PEAK_NITS
 
 
@@ -171,10 +180,10 @@ def _turn(picture: av.VideoFrame, notes: list[str]) -> tuple[bool, bool, bool]:
 
     The matrix [[a, b], [c, d]] sends a point to x' = a x + c y, y' = b x + d y.
     """
-    matrix = picture.side_data.get(SideData.DISPLAYMATRIX)
+    matrix = _tagged(picture, SideData.DISPLAYMATRIX)
     if matrix is None:
         return False, False, False
-    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
+    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
     tilted = min(max(abs(a), abs(d)), max(abs(b), abs(c))) > 0.01 * max(map(abs, (a, b, c, d)))
     if tilted:
         notes.append(f"tagged as tilted by {picture.rotation} degrees: ignored")

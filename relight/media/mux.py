@@ -10,7 +10,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from relight.media import encoders
 from relight.media.companions import Company
-from relight.media.formats import CODECS, format_of
+from relight.media.formats import CODECS, written_format
 from relight.media.look import EXACT
 from relight.media.scheduling import ordinary_threads
 from relight.media.writer import Output, Writer
@@ -35,7 +35,7 @@ class VideoWriter(Writer):
         if source and output.companions and source.kind == "video":
             length = None if output.frames is None else output.frames / output.fps
             self._company = Company(source, path, output.encoding, self._note, length)
-        kind = format_of(path).muxer
+        kind = written_format(path).muxer
         flags = self._company.flags if self._company else ""
         options = {"movflags": "+faststart" + flags} if kind in ("mp4", "mov") else {}
         try:
@@ -60,7 +60,7 @@ class VideoWriter(Writer):
             self._note(f"transparent, so written as {choice.name}; --codec {usual} "
                        "or --matte lays it over a colour")  # fmt: skip
         if source.depth > choice.depth:
-            deep = [name for name in format_of(self.path).codecs
+            deep = [name for name in written_format(self.path).codecs
                     if CODECS[name].linked and max(CODECS[name].pixels) > choice.depth]  # fmt: skip
             hint = f"; --codec {deep[0]} keeps more" if deep and not choice.alpha else ""
             self._note(f"{source.depth}-bit, written as {choice.depth}-bit ({choice.name}){hint}")
@@ -75,6 +75,7 @@ class VideoWriter(Writer):
         if choice.codec.encoder == "libsvtav1":
             encoders.quiet()
         stream = self._out.add_stream(choice.codec.encoder, rate=self.fps, options=choice.options)
+        assert isinstance(stream, av.VideoStream)  # the table's encoders are for pictures
         stream.width, stream.height = self.size
         stream.pix_fmt = choice.pix_fmt
         context = stream.codec_context
@@ -93,7 +94,7 @@ class VideoWriter(Writer):
         try:
             with ordinary_threads():
                 self._out.start_encoding()
-        except (av.error.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError) as error:
             raise encoders.open_failed(self._choice, error) from error
         if self._company:
             self._company.started()
@@ -132,7 +133,7 @@ class VideoWriter(Writer):
         """All packets but the newest, which may turn out to be the last and get its length."""
         for packet in packets:
             length = (packet.duration or 0) * packet.time_base or 1 / self.fps
-            until = packet.pts * packet.time_base + length
+            until = (packet.pts or 0) * packet.time_base + length
             self._natural_end = max(self._natural_end, until)
             if self._held is not None:
                 self._out.mux(self._held)
@@ -147,7 +148,7 @@ class VideoWriter(Writer):
         if last is not None:
             tick = last.time_base
             if end > self._natural_end + 1 / (2 * self.fps):  # held, or longer than others
-                last.duration = max(last.duration or 0, round(end / tick) - last.pts)
+                last.duration = max(last.duration or 0, round(end / tick) - (last.pts or 0))
             self._out.mux(last)
         if self._company:
             self._company.finish(end)

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.stream import Disposition
 
 from relight.errors import MediaError
@@ -24,7 +25,7 @@ INCOMPLETE = (
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
-def open_media(path: Path) -> av.container.InputContainer:
+def open_media(path: Path) -> InputContainer:
     """Open a video file for reading; no other file and no address is ever opened with it."""
     try:
         return av.open(
@@ -32,11 +33,11 @@ def open_media(path: Path) -> av.container.InputContainer:
             container_options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
-    except (av.error.FFmpegError, OSError) as error:
+    except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: {_why_unreadable(path, error)}") from None
 
 
-def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
     """The first stream that is moving pictures and not cover art; its size is within the limit."""
     streams = [s for s in container.streams.video if not s.disposition & ART]
     if not streams:
@@ -60,6 +61,7 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     if name is None or stream.metadata.get("alpha_mode") != "1":
         return own
     context = av.CodecContext.create(name, "r")
+    assert isinstance(context, av.VideoCodecContext)  # those of _WITH_ALPHA are
     if own.extradata:
         context.extradata = own.extradata
     return context
@@ -69,7 +71,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     """The most useful half-line about a file that FFmpeg would not open."""
     if _boxes_without_index(path):
         return INCOMPLETE
-    if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
+    if isinstance(error, av.InvalidDataError | av.ArgumentError):
         known = f"{listed('video')}, {listed('picture')}"
         return f"not a video that can be read, or damaged; formats read: {known}"
     return f"cannot be opened ({getattr(error, 'strerror', None) or error})"

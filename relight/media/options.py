@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from relight.errors import InputError
-from relight.media.formats import CODECS, Format, format_of
+from relight.media.formats import CODECS, Format, format_of, written_format
 
 Conversion = Literal["exact", "ffmpeg"]
 DEFAULT_FPS = Fraction(25)  # where a file does not say, and for stills
@@ -76,10 +76,10 @@ class Encoding:
         """
         if self.codec is not None:
             return self.codec
-        usual, *others = (name for name in format_of(path).codecs if CODECS[name].linked)
+        usual, *others = (name for name in written_format(path).codecs if CODECS[name].linked)
         if (self.crf, self.preset, self.pix_fmt) != (None, None, None):
             return usual
-        if alpha and format_of(path).alpha and self.matte is None:
+        if alpha and written_format(path).alpha and self.matte is None:
             clear = {name: CODECS[name].alpha for name in others if CODECS[name].alpha}
             wanted = self.depth or depth
             enough = [name for name, depths in clear.items() if max(depths) >= wanted]

@@ -6,11 +6,13 @@ import io
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 from PIL import Image, ImageCms
+from PIL.ImageCms import core
 
 from relight.errors import MediaError
 from relight.media.cicp import Cicp
@@ -94,13 +96,20 @@ def _plain(image: Image.Image, profile: bytes) -> Pixels:
     elif image.mode == "CMYK":
         notes.append("CMYK without a profile: converted to sRGB by the plain formula")
     elif image.mode == "LAB":
-        lab = ImageCms.createProfile("LAB")
-        image = ImageCms.profileToProfile(image, lab, _srgb(), outputMode="RGB")
+        image = to_srgb(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     return Pixels(np.array(image.convert("RGB")), alpha, notes)
 
 
-def _srgb() -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+def to_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    """The picture in sRGB's colours; raises PyCMSError where the profile does not fit it."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
+    assert converted is not None  # only a picture converted in place gives None
+    return converted
+
+
+def _inner(profile: ImageCms.ImageCmsProfile) -> core.CmsProfile:
+    return cast(core.CmsProfile, profile.profile)  # Pillow's types say: or an open file
 
 
 def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
@@ -109,13 +118,13 @@ def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Imag
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "L":  # by one curve, so that grey stays grey to the code
             curve = MatrixProfile(profile)
-            if source.profile.xcolor_space.strip() != "GRAY" or curve.is_srgb:
+            if _inner(source).xcolor_space.strip() != "GRAY" or curve.is_srgb:
                 return image
             image = Image.fromarray(curve.to_srgb(np.array(image.convert("RGB"))))
-        elif source.profile.xcolor_space.strip() == "RGB" and _is_srgb(profile):
+        elif _inner(source).xcolor_space.strip() == "RGB" and _is_srgb(profile):
             return image
         else:
-            image = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+            image = to_srgb(image, source)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append("its colour profile can't be used: the numbers are taken as sRGB")
         return image
@@ -132,7 +141,7 @@ def _is_srgb(profile: bytes) -> bool:
 
 def _name(profile: ImageCms.ImageCmsProfile) -> str:
     """What a profile calls itself, in a few words."""
-    return " ".join((profile.profile.profile_description or "its own profile").split())[:60]
+    return " ".join((_inner(profile).profile_description or "its own profile").split())[:60]
 
 
 def _deep(path: Path) -> Pixels:

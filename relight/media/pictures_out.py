@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from relight.errors import InputError
-from relight.media.formats import format_of
+from relight.media.formats import written_format
 from relight.media.picture_files import SETTINGS, encoded
 from relight.media.png import Apng
 from relight.media.tags import Tags
@@ -23,7 +24,7 @@ class PictureWriter(Writer):
 
     def __init__(self, output: Output) -> None:
         super().__init__(output)
-        self._target = format_of(self.path)
+        self._target = written_format(self.path)
         self._tags = Tags()
         if max(self.size) > self._target.side:
             suffix = self.path.suffix
@@ -75,7 +76,9 @@ class StillWriter(PictureWriter):
 class AnimationWriter(PictureWriter):
     """An animated PNG or WebP; a still image where there is one frame only."""
 
-    _file_open = None
+    _file_open: BinaryIO | None = None
+    _made: Apng | AnimatedWebp | None = None
+    _held: tuple[np.ndarray, np.ndarray | None, Fraction] | None = None
 
     def _begin(self) -> None:
         super()._begin()
@@ -94,7 +97,8 @@ class AnimationWriter(PictureWriter):
                 self._note("frames shown for 10 ms or less are left out: players hold such ones "
                            "for 1/10 s")  # fmt: skip
                 return
-            self._write(*self._held[:2], time - self._held[2])
+            held, clear, since = self._held
+            self._write(held, clear, time - since)
         self._held = image, alpha, time
 
     def _write(self, image: np.ndarray, alpha: np.ndarray | None, duration: Fraction) -> None:
@@ -109,19 +113,24 @@ class AnimationWriter(PictureWriter):
     def _open(self) -> Apng | AnimatedWebp:
         plays = (self.source.plays if self.source else 0) or 0
         clear = bool(self.source and self.source.alpha)
-        self._file_open = self._part.open("w+b")
+        file = self._file_open = self._part.open("w+b")
         if self._target.muxer == "PNG":
-            return Apng(self._file_open, plays, clear, self._tags)
-        return AnimatedWebp(self._file_open, self.size, plays, clear, self._tags)
+            return Apng(file, plays, clear, self._tags)
+        return AnimatedWebp(file, self.size, plays, clear, self._tags)
 
     def _end(self, end: Fraction) -> None:
+        if self._held is None:
+            return  # `finish` has refused it: no frame was given
+        if self._held is None:
+            return  # `finish` has refused it: no frame was given
         image, alpha, time = self._held
         if self._made is None:
             self._part.write_bytes(self._file(image, alpha))
             return
         self._write(image, alpha, end - time)
         self._made.finish()
-        self._file_open.flush()
+        if self._file_open is not None:
+            self._file_open.flush()
 
     def close(self) -> None:
         if self._file_open is not None:

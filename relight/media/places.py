@@ -27,9 +27,10 @@ def first_file(path: Path) -> Path:
 
 def numbered_files(path: Path) -> list[Path]:
     """Every file that belongs to the sequence `path` by its name, whatever its number."""
-    if not path.parent.is_dir():
+    named = _NUMBERED.fullmatch(path.name)
+    if named is None or not path.parent.is_dir():
         return []
-    head, tail = _NUMBERED.fullmatch(path.name).groups()
+    head, tail = named.groups()
     numbered = re.compile(re.escape(head) + r"([0-9]+)" + re.escape(tail))
     found = ((name, numbered.fullmatch(name)) for name in os.listdir(path.parent))
     names = [

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +84,7 @@ def read(
 
 
 def _cut(
-    path: Path, found: Iterator[Frame], start: float, count: int | None, what: str
+    path: Path, found: Generator[Frame, None, None], start: float, count: int | None, what: str
 ) -> Iterator[Frame]:
     """The frames of `found` from `start` on, `count` of them; InputError when there are none."""
     last, given = None, 0

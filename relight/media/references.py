@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from relight.errors import InputError
 from relight.media.clip import PIXEL_LIMIT
+from relight.media.pictures_in import to_srgb
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 _SMALLEST = 64  # pixels a side
@@ -98,10 +99,7 @@ def _srgb(image: Image.Image, path: Path) -> Image.Image:
     if image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
+        return to_srgb(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
     except (ImageCms.PyCMSError, OSError):
         if image.mode == "CMYK":
             raise InputError(

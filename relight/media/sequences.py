@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -98,7 +98,7 @@ def _missing(path: Path, files: list[Path]) -> str:
     return ", ".join(named) + (" ..." if len(gaps) > 3 else "")
 
 
-def read(path: Path, how: Reading, on_note: Callable[[str], None]) -> Iterator[Frame]:
+def read(path: Path, how: Reading, on_note: Callable[[str], None]) -> Generator[Frame, None, None]:
     """Yield the pictures as frames, one in memory at a time; other sizes get bars."""
     rate = Fraction(how.fps).limit_denominator(1001) if how.fps else DEFAULT_FPS
     info, noted = _probed(files_of(path)[0], how), False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -92,7 +92,7 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
 
 def read(
     path: Path, kind: str, how: Reading, on_note: Callable[[str], None] = lambda note: None
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Yield the frames of a picture file, one in memory at a time."""
     coded, noted = cicp_of(path, kind), set()
     if coded and coded.hdr and not how.tonemap:

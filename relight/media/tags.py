@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from relight.media.heif_in import register
 from relight.media.options import Encoding
@@ -85,7 +86,7 @@ def _of_image(image: Image.Image, size: tuple[int, int], place: bool) -> Tags:
     info = image.info
     exif, placed = _exif(image, size, place)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-    if image.format == "TIFF":
+    if isinstance(image, TiffImageFile):
         xmp = image.tag_v2.get(700, xmp)
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     iptc = _iptc(image)
@@ -130,7 +131,8 @@ def _texts(image: Image.Image) -> dict[str, str]:
     found = {}
     if image.format == "PNG":
         image.load()  # some are stored behind the pixels
-        found = {k: v for k, v in image.text.items() if k not in _NO_TEXTS}
+        texts: dict[str, str] = getattr(image, "text", {})
+        found = {k: v for k, v in texts.items() if k not in _NO_TEXTS}
     elif isinstance(comment := image.info.get("comment"), bytes):
         found = {"Comment": comment.decode("utf-8", errors="replace").rstrip("\0")}
     return {key: str(text) for key, text in found.items()}
@@ -175,7 +177,7 @@ def _exif(image: Image.Image, size: tuple[int, int], place: bool) -> tuple[bytes
 
 
 def _iptc(image: Image.Image) -> bytes:
-    if image.format == "TIFF":
+    if isinstance(image, TiffImageFile):
         data = image.tag_v2.get(33723, b"")
         return bytes(data) if isinstance(data, bytes) else b""
     blocks = image.info.get("photoshop")
@@ -183,6 +185,8 @@ def _iptc(image: Image.Image) -> bytes:
 
 
 def _dpi(dpi: object) -> tuple[float, float] | None:
+    if not isinstance(dpi, tuple):
+        return None
     try:
         across, down = (float(x) for x in dpi)
     except (TypeError, ValueError, ZeroDivisionError):

@@ -30,7 +30,7 @@ def pq_to_nits(x: np.ndarray) -> np.ndarray:
     return 10000 * (np.maximum(p - _C1, 0) / (_C2 - _C3 * p)) ** (1 / _M1)
 
 
-def nits_to_pq(nits: np.ndarray) -> np.ndarray:
+def nits_to_pq(nits: np.ndarray | np.floating) -> np.ndarray:
     """Nits to PQ code values in [0, 1]."""
     p = (np.maximum(nits, 0) / 10000) ** _M1
     return ((_C1 + _C2 * p) / (1 + _C3 * p)) ** _M2

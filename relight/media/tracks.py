@@ -8,6 +8,9 @@ import struct
 from fractions import Fraction
 
 import av
+from av.container import OutputContainer
+from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
 
 from relight.media.formats import Format
 from relight.media.labels import OnNote, label
@@ -28,8 +31,8 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 
 
 def track(
-    stream: av.stream.Stream,
-    out: av.container.OutputContainer,
+    stream: Stream,
+    out: OutputContainer,
     target: Format,
     suffix: str,
     on_note: OnNote,
@@ -43,7 +46,7 @@ def track(
             return Copied(stream, out, target, on_note)
         except ValueError:  # the container cannot hold it
             pass
-    if context and stream.type == "audio":
+    if context and isinstance(stream, av.AudioStream):
         name = "Opus" if suffix == ".webm" else "AAC"
         on_note(f"{codec} sound does not fit into {suffix}, encoded as {name}; .mkv keeps it")
         return Encoded(stream, out, target, on_note, name)
@@ -60,8 +63,8 @@ class Copied:
 
     def __init__(
         self,
-        stream: av.stream.Stream,
-        out: av.container.OutputContainer,
+        stream: Stream,
+        out: OutputContainer,
         target: Format,
         on_note: OnNote,
     ) -> None:
@@ -91,12 +94,13 @@ class Copied:
         elif not self._wanted(packet, begin, until):
             return []
         stamp = round(begin / tick)
-        late = packet.pts - packet.dts if None not in (packet.pts, packet.dts) else 0
+        pts, dts = packet.pts, packet.dts
+        late = 0 if pts is None or dts is None else pts - dts
         if self._due is not None:
             stamp = max(stamp, math.ceil(self._due / tick) + late)
         packet.pts, packet.dts = stamp, stamp - late
         if not self.is_text:  # the container's own tick may be coarser
-            self._due = packet.dts * tick + 2 * max(tick, self._to.time_base or tick)
+            self._due = (stamp - late) * tick + 2 * max(tick, self._to.time_base or tick)
         packet.stream = self._to
         return [packet]
 
@@ -122,7 +126,7 @@ class Encoded:
     def __init__(
         self,
         stream: av.AudioStream,
-        out: av.container.OutputContainer,
+        out: OutputContainer,
         target: Format,
         on_note: OnNote,
         name: str,
@@ -146,7 +150,7 @@ class Encoded:
         packets = []
         try:
             frames = packet.decode()
-        except av.error.FFmpegError:
+        except av.FFmpegError:
             return []  # one damaged packet is a click, not a reason to stop
         shift = begin - (packet.pts or 0) * packet.time_base
         for frame in frames:
@@ -171,7 +175,8 @@ class Encoded:
         for packet in packets:
             if packet.dts is not None:
                 late = max(self._due - packet.dts, 0)
-                packet.pts, packet.dts = packet.pts + late, packet.dts + late
+                packet.dts += late
+                packet.pts = None if packet.pts is None else packet.pts + late
                 self._due = packet.dts + 1
         return packets
 
@@ -190,8 +195,8 @@ class Rewritten:
 
     def __init__(
         self,
-        stream: av.stream.Stream,
-        out: av.container.OutputContainer,
+        stream: Stream,
+        out: OutputContainer,
         target: Format,
         on_note: OnNote,
         codec: str,
@@ -200,6 +205,7 @@ class Rewritten:
         self._codec, self._new = codec, new
         self._held: av.Packet | None = None
         self._to = out.add_stream(new)
+        assert isinstance(self._to, SubtitleStream)  # `new` is a codec of subtitles
         self._to.codec_context.subtitle_header = _STYLES
         self._to.codec_context.time_base = Fraction(1, 1000)
         label(self._to, stream, target, on_note)
@@ -213,15 +219,16 @@ class Rewritten:
             return []
         new = av.Packet(struct.pack(">H", len(words)) + words if self._new == "mov_text" else words)
         new.stream, new.time_base = self._to, Fraction(1, 1000)
-        new.pts = new.dts = round(begin * 1000)
+        at = new.pts = new.dts = round(begin * 1000)
         new.duration = round((until - begin) * 1000)
         if self._new != "mov_text":
             return [new]
         # There one cue follows the other: one that goes on is cut where the next one begins.
         held, self._held = self._held, new
-        if held is not None:
-            held.duration = min(held.duration, new.pts - held.pts)
-        return [held] if held is not None and held.duration > 0 else []
+        if held is None:
+            return []
+        held.duration = min(held.duration or 0, at - (held.pts or 0))
+        return [held] if held.duration > 0 else []
 
     def flush(self) -> list[av.Packet]:
         return [] if self._held is None else [self._held]

@@ -16,7 +16,7 @@ from relight.media import sequences
 from relight.media.clip import PIXEL_LIMIT, Frame, VideoInfo
 from relight.media.companions import names_of
 from relight.media.depth import over, to_depth
-from relight.media.formats import format_of
+from relight.media.formats import written_format
 from relight.media.options import Encoding
 from relight.media.tags import Tags, tags_of
 
@@ -68,7 +68,7 @@ class Writer(ABC):
         self.count = 0
         self.origin = Fraction(0)  # source time of the output's time 0
         self.notes: list[str] = []
-        target, bits = format_of(self.path), self.source.depth if self.source else 8
+        target, bits = written_format(self.path), self.source.depth if self.source else 8
         self.alpha = target.alpha
         self.depth = self.encoding.depth_for(bits, target.depths)
         self._zero = Fraction(0)  # caller's time of the output's time 0
@@ -110,7 +110,7 @@ class Writer(ABC):
             image = np.ascontiguousarray(to_depth(image, self.depth))
             alpha = None if alpha is None else to_depth(alpha, self.depth)
             self._put(image, alpha, time - self._zero, duration)
-        except (av.error.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         self._last, self._length = time, duration
         self.count += 1
@@ -135,12 +135,12 @@ class Writer(ABC):
             raise MediaError(f"{self.path}: no frame was given, so nothing was written")
         try:
             self._end(self._last - self._zero + (self._length or 1 / self.fps))
-        except (av.error.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
 
-    def _failed(self, error: OSError) -> MediaError:
+    def _failed(self, error: av.FFmpegError | OSError) -> MediaError:
         """What stopped the writing, by its own name: the disk only where it was the disk."""
-        reason = _DISK.get(error.errno)
+        reason = _DISK.get(error.errno or 0)
         if reason is None:
             text = error.strerror or str(error)
             at = f"frame {self.count}, at {float(self._last - self._zero):.2f} s"

@@ -15,7 +15,7 @@ from pathlib import Path
 from relight.errors import InputError, MediaError
 from relight.media import encoders, places, sequences
 from relight.media.clip import VideoInfo
-from relight.media.formats import WRITTEN, format_of
+from relight.media.formats import WRITTEN, written_format
 from relight.media.gif_out import GifWriter
 from relight.media.mux import VideoWriter
 from relight.media.options import Encoding, Reading
@@ -154,7 +154,7 @@ def write(
 def _writer_of(output: Output) -> type[Writer]:
     """The writer that fits the extension of a path, and what is put into it."""
     path, source = output.path, output.source
-    suffix, target = path.suffix.lower(), format_of(path)
+    suffix, target = path.suffix.lower(), written_format(path)
     if target.kind == "video":
         return VideoWriter
     if places.is_sequence(path):
