@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from relight.jobs import RelightJob, UpscaleJob
-from relight.jobs.base import Delivery
 
 
 def _options(job: type[RelightJob | UpscaleJob], without: set[str]) -> type:
     """A dataclass with a job's fields, all optional: what was not given is left to the job file."""
     fields = []
-    # A job's own fields first, then those of reading and writing files.
-    names = [name for name in job.model_fields if name not in without]
-    for name in sorted(names, key=lambda name: name in Delivery.model_fields):
+    for name in job.in_order():
+        if name in without:
+            continue
         field = job.model_fields[name]
         default = field.get_default()
-        help = field.description
+        help = field.description or ""
         if not field.is_required() and default not in (None, False, []):
             help += f" [default: {default}]"
         aliases = ["--overwrite", "-y"] if name == "overwrite" else None
@@ -60,5 +59,13 @@ DryRun = Annotated[
 ]
 
 
-Options = _options(RelightJob, without={"input", "output"})
-UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
+if TYPE_CHECKING:
+
+    class Options:
+        """What was given of a relighting job's fields."""
+
+    class UpscaleOptions:
+        """What was given of an upscaling job's fields."""
+else:
+    Options = _options(RelightJob, without={"input", "output"})
+    UpscaleOptions = _options(UpscaleJob, without={"input", "output"})

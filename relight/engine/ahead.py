@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterable[Item], size: int = 4) -> Iterator[Item]:
+def ahead(items: Iterable[Item], size: int = 4) -> Generator[Item, None, None]:
     """The same items, of which up to `size` are made before they are asked for.
 
     An exception of the stream is raised where the items are used. Leaving the loop early stops the

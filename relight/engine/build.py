@@ -27,8 +27,8 @@ from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
-from relight.engine.workflow import Workflow
-from relight.jobs import RelightJob
+from relight.engine.workflow import Workflows
+from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, MovingLight, parse_light
 from relight.media import Frame, VideoInfo
 from relight.media.depth import like, to_uint8
@@ -42,8 +42,8 @@ EDITED = 4
 
 
 def workflows(
-    job: RelightJob, models: Models, info: VideoInfo, survey: Survey, work: Work
-) -> tuple[Workflow, ...]:
+    job: ResolvedRelightJob, models: Models, info: VideoInfo, survey: Survey, work: Work
+) -> Workflows:
     """The work of a job that leaves nothing open: each workflow needs the chunks of the last.
 
     The frames of the last one are the result.
@@ -55,9 +55,10 @@ def workflows(
     if mask is not None and job.lit != "all":
         region = Region(mask=mask, lit=job.lit, backdrop=behind)
     if job.recipe == "fast":
-        flows = _lighting(clip, models.relighting, info, mask, region)
+        model = None if models.relighting is None else models.to_relight
+        flows = _lighting(clip, model, info, mask, region)
     else:
-        flows = (_relighting(clip, models.relighting, info, region),)
+        flows = (_relighting(clip, models.to_relight, info, region),)
     if mask is not None:
         flows = (mask, *flows)
     if region is not None:
@@ -69,7 +70,7 @@ def workflows(
     if job.upscale is None:
         return flows
     second = resolve_upscale(
-        upscale_job(job, models.upscaling.name), models.upscaling, (info.height, info.width)
+        upscale_job(job, models.to_upscale.name), models.to_upscale, (info.height, info.width)
     )
 
     def relit(first: int) -> Iterator[Frame]:
@@ -79,18 +80,22 @@ def workflows(
     return *flows, replace(enlarging, source=Buffered(relit), mend=like)
 
 
-def seen_by(job: RelightJob, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
+def seen_by(
+    job: ResolvedRelightJob, models: Models, info: VideoInfo
+) -> tuple[float | None, Scale | None]:
     """What a survey is to keep for a resolved job: small frames a second (None: all), and how they
     are made (None: none are kept)."""
     if job.recipe == "fast":
         fps = None if job.reference else job.light_fps
         return fps, small_scale(info, _small_side(job, models.relighting, info))
-    framing = framing_of(job, models.relighting, info)
+    framing = framing_of(job, models.to_relight, info)
     sparse = job.transfer == "on" and not job.drawn_background  # which is drawn for every frame
     return job.light_fps if sparse else None, framing.scale
 
 
-def _small_side(job: RelightJob, model: Model | None, info: VideoInfo) -> int:
+def _small_side(
+    job: ResolvedRelightJob, model: Model | Found[Entry] | None, info: VideoInfo
+) -> int:
     """Shorter side of the small frames: enough for the flow, and for the model."""
     if model is None:
         return SIDE
@@ -117,11 +122,16 @@ def _backdrop(job: RelightJob, size: tuple[int, int]) -> Backdrop | None:
 
 
 def _clip(
-    job: RelightJob, model: Model | None, info: VideoInfo, survey: Survey, work: Work
+    job: ResolvedRelightJob,
+    model: Model | Found[Entry] | None,
+    info: VideoInfo,
+    survey: Survey,
+    work: Work,
 ) -> Clip:
     if job.recipe == "fast":
         scale = small_scale(info, _small_side(job, model, info))
     else:
+        assert model is not None, "only a light that is carried needs none"
         scale = framing_of(job, model, info).scale
     size = (info.width, info.height)
     return Clip(job=job, survey=survey, work=work, size=size, scale=scale)
@@ -133,7 +143,7 @@ def _lighting(
     info: VideoInfo,
     mask: SubjectMask | None,
     region: Region | None,
-) -> tuple[Workflow, ...]:
+) -> Workflows:
     job, survey = clip.job, clip.survey
     if model is None:
         references = read_references(clip, read_stills(job))
@@ -145,6 +155,7 @@ def _lighting(
     numbers = range(len(survey.seen)) if light.moving else keyframes(survey.thumbs, seconds)
     keys = Keys(
         clip=clip,
+        job=_of_model(job),
         light=light,
         framing=framing_of(job, model, info),
         numbers=tuple(numbers),
@@ -164,29 +175,36 @@ def _lighting(
 
 
 def key_chunks(
-    job: RelightJob, model: Model | Found[Entry], info: VideoInfo, count: int
+    job: ResolvedRelightJob, model: Model | Found[Entry], info: VideoInfo, count: int
 ) -> tuple[Chunk, ...]:
     """The groups in which a resolved job of recipe fast lights its `count` keyframes."""
     framing = framing_of(job, model, info)
     megapixels = framing.padded_width * framing.padded_height / 1e6
     if model.entry.edits:  # one frame after another
-        chunks = pieces(count, EDITED, stage="key", passes=job.relight_steps)
+        chunks = pieces(count, EDITED, stage="key", passes=_of_model(job).relight_steps)
         return tuple(
             replace(chunk, passes=chunk.passes * len(chunk), megapixels=megapixels)
             for chunk in chunks
         )
-    _, passes = image_to_image_steps(job.relight_steps)
+    _, passes = image_to_image_steps(_of_model(job).relight_steps)
     chunks = pieces(count, TOGETHER, stage="key", passes=passes)
     return tuple(replace(chunk, megapixels=len(chunk) * megapixels) for chunk in chunks)
 
 
-def framing_of(job: RelightJob, model: Model | Found[Entry], info: VideoInfo) -> Framing:
+def framing_of(job: ResolvedRelightJob, model: Model | Found[Entry], info: VideoInfo) -> Framing:
     """How the frames of a resolved job are shown to its model."""
-    return Framing.fit(info.width, info.height, side=job.side, multiple=model.multiple)
+    side = _of_model(job).side
+    return Framing.fit(info.width, info.height, side=side, multiple=model.multiple)
+
+
+def _of_model(job: ResolvedRelightJob) -> ModelRelightJob:
+    """The job, which was resolved with a model, as what it is."""
+    assert isinstance(job, ModelRelightJob), "only a job without a reference has a model"
+    return job
 
 
 def _relighting(clip: Clip, model: Model, info: VideoInfo, region: Region | None) -> Relighting:
-    job, survey = clip.job, clip.survey
+    job, survey = _of_model(clip.job), clip.survey
     return Relighting(
         job=job,
         light=_light(job),
@@ -201,7 +219,7 @@ def _relighting(clip: Clip, model: Model, info: VideoInfo, region: Region | None
 
 
 def light_chunks(
-    job: RelightJob, model: Model | Found[Entry], info: VideoInfo, seen: int
+    job: ModelRelightJob, model: Model | Found[Entry], info: VideoInfo, seen: int
 ) -> tuple[Chunk, ...]:
     """The windows in which a resolved job lights the frames that its model sees."""
     relights = model.recipes[job.recipe].relit_steps(job.steps)

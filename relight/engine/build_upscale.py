@@ -10,7 +10,7 @@ from relight.engine.resolve import Models
 from relight.engine.sizes import Size, stage_sizes, target_size
 from relight.engine.survey import Survey
 from relight.engine.upscaling import Upscaling, recipe_of
-from relight.jobs import UpscaleJob
+from relight.jobs import ResolvedUpscaleJob
 from relight.media import VideoInfo
 from relight.media.source_invariants import at_depth, finished
 from relight.models.catalogue import UpscaleEntry
@@ -22,10 +22,11 @@ PICTURES = 8
 """Frames in a chunk of a model that takes pictures one by one, or of none."""
 
 
-def upscaling(job: UpscaleJob, models: Models, info: VideoInfo, survey: Survey) -> Upscaling:
+def upscaling(
+    job: ResolvedUpscaleJob, models: Models, info: VideoInfo, survey: Survey
+) -> Upscaling:
     """The work of a job that leaves nothing open."""
-    upscaler, before = models.upscaling, (info.height, info.width)
-    assert upscaler is not None
+    upscaler, before = models.to_upscale, (info.height, info.width)
     originals = Source(job.input, survey.times, job.reading)
     recipe = recipe_of(job, upscaler.entry)
     return Upscaling(
@@ -44,7 +45,7 @@ def upscaling(job: UpscaleJob, models: Models, info: VideoInfo, survey: Survey) 
 
 
 def upscale_chunks(
-    job: UpscaleJob, upscaler: Upscaler | Found[UpscaleEntry], before: Size, count: int
+    job: ResolvedUpscaleJob, upscaler: Upscaler | Found[UpscaleEntry], before: Size, count: int
 ) -> tuple[Chunk, ...]:
     """The windows, or small groups of pictures, in which a resolved job enlarges its frames."""
     steps = recipe_of(job, upscaler.entry).noising_steps
@@ -64,7 +65,7 @@ def upscale_chunks(
     return tuple(replace(chunk, megapixels=len(chunk) * megapixels) for chunk in chunks)
 
 
-def _sizes(job: UpscaleJob, before: Size, denoised: bool) -> tuple[Size, ...]:
+def _sizes(job: ResolvedUpscaleJob, before: Size, denoised: bool) -> tuple[Size, ...]:
     """Of the stages; what is not denoised needs no stops on the way."""
     target = target_size(job, before)
     return stage_sizes(before, target) if denoised else (target,)

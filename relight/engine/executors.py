@@ -18,7 +18,7 @@ from relight.engine.work import Work
 from relight.errors import ModelError, RelightError
 
 if TYPE_CHECKING:
-    from relight.engine.workflow import Workflow
+    from relight.engine.workflow import Step
 
 LOOK_S = 0.1
 """Seconds between two looks at the workers."""
@@ -27,7 +27,7 @@ OnDone = Callable[[Chunk], None]
 
 
 def serial(
-    workflow: Workflow, chunks: Sequence[Chunk], work: Work, meter: Meter, on_done: OnDone
+    workflow: Step, chunks: Sequence[Chunk], work: Work, meter: Meter, on_done: OnDone
 ) -> None:
     """One chunk after another, in this process."""
     for chunk in chunks:

@@ -6,29 +6,29 @@ from relight.engine.build_upscale import upscaling
 from relight.engine.resolve import Models
 from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
-from relight.engine.workflow import Workflow
-from relight.jobs import Job, UpscaleJob
+from relight.engine.workflow import Workflows
+from relight.jobs import ResolvedJob, ResolvedUpscaleJob
 from relight.media import VideoInfo
 
 
 def workflows(
-    job: Job, models: Models, info: VideoInfo, survey: Survey, work: Work
-) -> tuple[Workflow, ...]:
+    job: ResolvedJob, models: Models, info: VideoInfo, survey: Survey, work: Work
+) -> Workflows:
     """The work of a job that leaves nothing open: each workflow needs the chunks of the last.
 
     The frames of the last one are the result.
     """
-    if isinstance(job, UpscaleJob):
+    if isinstance(job, ResolvedUpscaleJob):
         return (upscaling(job, models, info, survey),)
     from relight.engine import build
 
     return build.workflows(job, models, info, survey, work)
 
 
-def seen_by(job: Job, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
+def seen_by(job: ResolvedJob, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
     """What a survey is to keep for a resolved job: small frames a second (None: all), and how they
     are made (None: none are kept)."""
-    if isinstance(job, UpscaleJob):
+    if isinstance(job, ResolvedUpscaleJob):
         return None, None
     from relight.engine import build
 

@@ -19,6 +19,7 @@ from relight.engine.references import Still
 from relight.engine.region import Region
 from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
+from relight.jobs import ModelRelightJob
 from relight.lights import Light, NoLight
 from relight.lights.lamps import has_place
 from relight.media import to_uint8
@@ -48,15 +49,16 @@ class Keys:
 
     Attributes:
         framing: how they are shown to it. numbers: of the keyframes among the small frames.
-        model: None where chunks are only read. region: what is lit; None: everything.
+        region: what is lit; None: everything.
     """
 
     clip: Clip
+    job: ModelRelightJob
     light: Light
     framing: Framing
     numbers: tuple[int, ...]
     chunks: tuple[Chunk, ...]
-    model: Model | None
+    model: Model
     region: Region | None = None
 
     def compute(
@@ -148,7 +150,7 @@ class Keys:
         on_step: Callable[[], None] | None,
     ) -> Tensor:
         """(keyframes, 3, h, w) in [0, 1]."""
-        clip, job, model = self.clip, self.clip.job, self.model
+        clip, job, model = self.clip, self.job, self.model
         padded = torch.from_numpy(self.framing.pad(images)).permute(0, 3, 1, 2).float() / 255
         pixels = 2 * delit(padded, job.delight) - 1
         behind = self._behind(numbers)

@@ -77,17 +77,17 @@ class Lighting:
             small = self.clip.tensors([number])[0]
             light = scaled_light(self.carry.light_at(number, load), small, self.clip.job.intensity)
             if self.form is not None:
-                light = shaded_light(light, self._shading(number, fall_off, load))
+                light = shaded_light(light, self._shading(self.form, number, fall_off, load))
             yield Lit(times[seen[number]], small, exposed(light, factor).planes)
 
-    def _shading(self, number: int, fall_off: float, load: Load) -> Tensor:
-        chunk = next(chunk for chunk in self.form.chunks if chunk.first <= number < chunk.last)
-        form = torch.from_numpy(load(chunk.name)["form"][number - chunk.first]).float()
-        direction, clear = self.form.direction(number)
+    def _shading(self, form: Form, number: int, fall_off: float, load: Load) -> Tensor:
+        chunk = next(chunk for chunk in form.chunks if chunk.first <= number < chunk.last)
+        gain = torch.from_numpy(load(chunk.name)["form"][number - chunk.first]).float()
+        direction, clear = form.direction(number)
         job = self.clip.job
-        near = nearness(direction, form.shape[-2], form.shape[-1])
+        near = nearness(direction, gain.shape[-2], gain.shape[-1])
         stops = fall_off * job.shape * clear
-        return min(job.intensity, 1.0) * (form + stops * float(np.log(2)) * near)
+        return min(job.intensity, 1.0) * (gain + stops * float(np.log(2)) * near)
 
     def _lamp(self, load: Load) -> tuple[float, float]:
         """(stops of fall-off that the model's light lacks, factor of the exposure) of the clip."""
@@ -105,7 +105,7 @@ class Lighting:
         lit = []
         for number, light, small in zip(some, lights, smalls, strict=True):
             strong = scaled_light(light, small, self.clip.job.intensity)
-            lit.append(shaded_light(strong, self._shading(number, fall_off, load)))
+            lit.append(shaded_light(strong, self._shading(self.form, number, fall_off, load)))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
         if self.region is None:
             return fall_off, exposure(lit, smalls, brightness=1 - (1 - BRIGHTNESS) * held)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from relight.engine.survey import Scale, SmallFrames, Survey
 from relight.engine.work import Work
-from relight.jobs import RelightJob
+from relight.jobs import ResolvedRelightJob
 from relight.lights import Light, NoLight
 from relight.methods.light_transfer import LIGHT_SIDE
 from relight.methods.surface_shading import direction_of
@@ -28,7 +28,7 @@ class Clip:
         size: (width, height) of the source. scale: source frame -> small frame.
     """
 
-    job: RelightJob
+    job: ResolvedRelightJob
     survey: Survey
     work: Work
     size: tuple[int, int]

@@ -19,13 +19,14 @@ from relight.engine.prepare import frame_count, is_moving, refuse, upscale_job
 from relight.engine.sizes import BYTES, target_size
 from relight.engine.survey import sparse
 from relight.engine.work import work_folder
-from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.jobs import Job, ModelRelightJob, ResolvedJob, ResolvedUpscaleJob
 from relight.lights import parse_light
 from relight.media import Frame, VideoInfo
 
 if TYPE_CHECKING:
     from relight.engine.resolve import Models
-    from relight.models.loader import Found
+    from relight.models.catalogue import Entry, UpscaleEntry
+    from relight.models.loader import Found, Model, Upscaler
 
 LIGHT_BYTES, SMALL_BYTES, PICTURE_BYTES = 24, 3, 6
 """Bytes on disk per pixel, at most: of a light (six float32 planes), of a small frame (8 bits a
@@ -81,7 +82,7 @@ class Plan:
         frames: of the output, as far as the file tells. width, height: of the output.
     """
 
-    job: Job
+    job: ResolvedJob
     info: VideoInfo
     model: str
     frames: int
@@ -175,21 +176,25 @@ def describe(job: Job) -> list[str]:
     return lines
 
 
-def _stages(job: Job, models: Models, info: VideoInfo, frames: int) -> Iterator[Stage]:
-    if isinstance(job, UpscaleJob):
-        yield _upscaling(job, models, info, frames)
+def _stages(job: ResolvedJob, models: Models, info: VideoInfo, frames: int) -> Iterator[Stage]:
+    upscaler = models.upscaling
+    if isinstance(job, ResolvedUpscaleJob):
+        assert upscaler is not None
+        yield _upscaling(job, upscaler, info, frames)
         return
-    if models.relighting is not None:
+    if models.relighting is not None and isinstance(job, ModelRelightJob):
         yield _relighting(job, models.relighting, info, frames)
-    if job.upscale is not None:
+    if upscaler is not None:
         from relight.engine.resolve import resolve_upscale
 
-        second = upscale_job(job, models.upscaling.name)
+        second = upscale_job(job, upscaler.name)
         before = info.height, info.width
-        yield _upscaling(resolve_upscale(second, models.upscaling, before), models, info, frames)
+        yield _upscaling(resolve_upscale(second, upscaler, before), upscaler, info, frames)
 
 
-def _relighting(job: RelightJob, found: Found, info: VideoInfo, frames: int) -> Stage:
+def _relighting(
+    job: ModelRelightJob, found: Model | Found[Entry], info: VideoInfo, frames: int
+) -> Stage:
     from relight.engine.build import framing_of, key_chunks, light_chunks
 
     seen = _seen(job, info, frames)
@@ -210,18 +215,20 @@ def _relighting(job: RelightJob, found: Found, info: VideoInfo, frames: int) -> 
     )
 
 
-def _upscaling(job: UpscaleJob, models: Models, info: VideoInfo, frames: int) -> Stage:
+def _upscaling(
+    job: ResolvedUpscaleJob, upscaler: Upscaler | Found[UpscaleEntry], info: VideoInfo, frames: int
+) -> Stage:
     from relight.engine.build_upscale import upscale_chunks
 
     before = info.height, info.width
     height, width = target_size(job, before)
-    chunks = upscale_chunks(job, models.upscaling, before, frames)
+    chunks = upscale_chunks(job, upscaler, before, frames)
     stored = sum(map(len, chunks)) * width * height * PICTURE_BYTES
     name = chunks[0].stage if chunks else "upscale"
-    return _stage(name, models.upscaling, chunks, (width, height), stored)
+    return _stage(name, upscaler, chunks, (width, height), stored)
 
 
-def _keyframes(job: RelightJob, info: VideoInfo, frames: int, seen: int) -> int:
+def _keyframes(job: ModelRelightJob, info: VideoInfo, frames: int, seen: int) -> int:
     """How many keyframes a clip of one scene has; each further scene brings a few more."""
     if job.light_at or parse_light(job.light).moving:
         return seen
@@ -229,13 +236,18 @@ def _keyframes(job: RelightJob, info: VideoInfo, frames: int, seen: int) -> int:
 
 
 def _stage(
-    name: str, found: Found, chunks: tuple[Chunk, ...], size: tuple[int, int], disk: int
+    name: str,
+    found: Model | Upscaler | Found,
+    chunks: tuple[Chunk, ...],
+    size: tuple[int, int],
+    disk: int,
 ) -> Stage:
+    paths = getattr(found, "paths", {})  # of what is only found
     return Stage(
         name=name,
         model=found.name,
         device=found.compute.device,
-        weights_bytes=_bytes_of(list(found.paths.values())),
+        weights_bytes=_bytes_of(list(paths.values())),
         chunks=chunks,
         width=size[0],
         height=size[1],
@@ -243,7 +255,7 @@ def _stage(
     )
 
 
-def _seen(job: RelightJob, info: VideoInfo, frames: int) -> int:
+def _seen(job: ModelRelightJob, info: VideoInfo, frames: int) -> int:
     """How many frames the model sees, if they are as evenly spaced as the header says."""
     if job.transfer == "off" or job.drawn_background:
         return frames

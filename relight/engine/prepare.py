@@ -132,6 +132,7 @@ def _refuse_model(job: Job, info: VideoInfo) -> None:
             refuse_recipe(job, CATALOGUE[job.model])
         hub.check(job.model, CATALOGUE)
         return
+    assert isinstance(job, UpscaleJob)
     entry = UPSCALERS.get(job.model)
     if entry is not None and entry.clips is None and frame_count(job, info) > 1:
         raise ModelError(

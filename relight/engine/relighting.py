@@ -27,7 +27,7 @@ from relight.engine.region import Region
 from relight.engine.stored import pack, unpack
 from relight.engine.survey import SmallFrames, Survey
 from relight.engine.work import Work
-from relight.jobs import RelightJob
+from relight.jobs import ModelRelightJob
 from relight.lights import Light
 from relight.media import Frame, to_uint8
 from relight.media.depth import like, to_float
@@ -65,18 +65,18 @@ class Relighting:
 
     Attributes:
         job: with every setting decided. light: its light, read. chunks: windows of seen frames.
-        size: (width, height) of the source. model: None where chunks are only read.
+        size: (width, height) of the source.
         region: what is lit; None: everything.
     """
 
-    job: RelightJob
+    job: ModelRelightJob
     light: Light
     framing: Framing
     size: tuple[int, int]
     survey: Survey
     work: Work
     chunks: tuple[Chunk, ...]
-    model: Model | None = None
+    model: Model
     region: Region | None = None
 
     def __post_init__(self) -> None:
@@ -194,7 +194,7 @@ class Relighting:
 def run_window(
     images: np.ndarray,
     model: Model,
-    job: RelightJob,
+    job: ModelRelightJob,
     light: Light,
     seconds: Sequence[float],
     *,
@@ -211,7 +211,8 @@ def run_window(
         seconds: when each frame is shown, counted from the first that is lit.
         mask: what is lit, (frames, 1, h, w) in [0, 1]; None: everything.
     """
-    result = model.pipe(
+    relit: Tensor
+    (relit,) = model.pipe(
         images,
         prompt=understood(job.scene, model.entry).text,
         negative_prompt=job.negative_prompt,
@@ -229,11 +230,12 @@ def run_window(
         generator=torch.Generator("cpu").manual_seed(job.seed),
         recipe=job.recipe,
         output_type="pt",
+        return_dict=False,
         relight_chunk_size=model.chunk,
         on_relight_step=(lambda *_: on_step()) if on_step else None,
         on_fused=on_fused,
     )
-    return result.frames[0]
+    return relit[0]
 
 
 def schedule_steps(steps: int, strength: float) -> int:

@@ -10,7 +10,15 @@ from typing import Any
 
 from relight.engine.prepare import refuse_recipe, upscale_job
 from relight.engine.sizes import Size, target_size
-from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.jobs import (
+    Job,
+    ModelRelightJob,
+    RelightJob,
+    ResolvedJob,
+    ResolvedRelightJob,
+    ResolvedUpscaleJob,
+    UpscaleJob,
+)
 from relight.jobs.regions import MaskAuto, MaskSeed
 from relight.media import VideoInfo
 from relight.methods.back_projection import larger
@@ -40,11 +48,11 @@ class Models:
     """What a job has loaded; None for what it doesn't need.
 
     Attributes:
-        upscaling: only found, where a job denoises nothing.
+        relighting, upscaling: only found for a plan, or where a job denoises nothing.
         guide: makes the large pictures that an upscale starts from. guide_file: its weights.
     """
 
-    relighting: Model | None = None
+    relighting: Model | Found[Entry] | None = None
     upscaling: Upscaler | Found[UpscaleEntry] | None = None
     guide: Enlarge = larger
     guide_file: Path | None = None
@@ -57,6 +65,18 @@ class Models:
             return REFERENCE if upscaling is None else f"{upscaling.name} ({upscaling.why})"
         said = f"{relighting.name} ({relighting.why})"
         return said if upscaling is None else f"{said}, {upscaling.name}"
+
+    @property
+    def to_relight(self) -> Model:
+        """What relights, of a job that needs it."""
+        assert isinstance(self.relighting, Model), "loaded by `Loaders`"
+        return self.relighting
+
+    @property
+    def to_upscale(self) -> Upscaler | Found[UpscaleEntry]:
+        """What upscales, of a job that needs it."""
+        assert self.upscaling is not None, "loaded by `Loaders`"
+        return self.upscaling
 
     @property
     def enlarging(self) -> str:
@@ -78,14 +98,15 @@ class Models:
 class Loaders:
     """How models are loaded; an app passes ones that remember."""
 
-    relighting: Callable[..., Model] = load_model
-    upscaling: Callable[..., Upscaler] = load_upscaler
+    relighting: Callable[..., Model | Found[Entry]] = load_model
+    upscaling: Callable[..., Upscaler | Found[UpscaleEntry]] = load_upscaler
     guide: Callable[..., Enlarge] = load_enlargement
 
     def load(self, job: Job, moving: bool) -> Models:
         """The models of a job; `moving` for clips, else for single pictures."""
         if isinstance(job, UpscaleJob):
             return self._upscaling(job, moving)
+        assert isinstance(job, RelightJob)
         model = None if job.reference else self.relighting(job.model, job.compute)
         if job.upscale is None:
             return Models(relighting=model)
@@ -106,7 +127,7 @@ class Loaders:
         )
 
 
-def _upscaler_of(model: Model) -> str:
+def _upscaler_of(model: Model | Found[Entry]) -> str:
     """What enlarges the result of a model: its own weights if they can."""
     upscaler = model.entry.upscaler
     if upscaler != "auto" and model.name not in CATALOGUE:
@@ -114,17 +135,19 @@ def _upscaler_of(model: Model) -> str:
     return upscaler
 
 
-def resolve(job: Job, models: Models, info: VideoInfo) -> Job:
+def resolve(job: Job, models: Models, info: VideoInfo) -> ResolvedJob:
     """The job with every open setting decided, so that its sidecar repeats the run exactly."""
     seed = secrets.randbelow(2**31) if job.seed is None else job.seed
     job = job.model_copy(update={"seed": seed})
     if isinstance(job, UpscaleJob):
+        assert models.upscaling is not None
         return resolve_upscale(job, models.upscaling, (info.height, info.width))
+    assert isinstance(job, RelightJob)
     region = None if job.region is None else str(job.region)
     decided = {"mask": region, "relight": job.lit, "matte_model": matte_model_of(job)}
     job = job.model_copy(update=decided)
     if models.relighting is None:
-        return job.model_copy(update={"recipe": "fast", "transfer": "on"})
+        return ResolvedRelightJob(**{**dict(job), "recipe": "fast", "transfer": "on"})
     return _resolve_relight(job, models.relighting, info)
 
 
@@ -135,7 +158,9 @@ def matte_model_of(job: RelightJob) -> Path | None:
     return hub.sam2_folder()
 
 
-def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJob:
+def _resolve_relight(
+    job: RelightJob, model: Model | Found[Entry], info: VideoInfo
+) -> ModelRelightJob:
     refuse_recipe(job, model.entry)
     default = model.entry.defaults
     recipe = job.recipe
@@ -160,7 +185,7 @@ def _resolve_relight(job: RelightJob, model: Model, info: VideoInfo) -> RelightJ
     elif job.transfer == "auto":
         kept = model.entry.transfer or larger or job.drawn_background
         decided["transfer"] = "on" if kept else "off"
-    return job.model_copy(update=decided)
+    return ModelRelightJob(**{**dict(job), **decided})
 
 
 def _scene(job: RelightJob) -> str:
@@ -185,7 +210,7 @@ def guide_of(job: UpscaleJob) -> str:
 
 def resolve_upscale(
     job: UpscaleJob, upscaler: Upscaler | Found[UpscaleEntry], before: Size
-) -> UpscaleJob:
+) -> ResolvedUpscaleJob:
     """An upscaling job with every open setting decided, of frames of (height, width) `before`."""
     recipe, guide = RECIPES[job.recipe], guide_of(job)
     identity = upscaler.entry.identity if job.identity is None else job.identity
@@ -206,9 +231,9 @@ def resolve_upscale(
         "tile": tile or 0,
         **_placed(upscaler),
     }
-    return job.model_copy(update=decided)
+    return ResolvedUpscaleJob(**{**dict(job), **decided})
 
 
-def _placed(model: Model | Upscaler | Found[UpscaleEntry]) -> dict[str, str]:
+def _placed(model: Model | Upscaler | Found) -> dict[str, str]:
     compute = model.compute
     return {"device": compute.device, "dtype": compute.dtype, "memory": compute.memory}

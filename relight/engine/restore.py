@@ -8,12 +8,12 @@ from relight.engine.flows import workflows
 from relight.engine.resolve import Loaders
 from relight.engine.survey import Survey
 from relight.engine.work import Work
-from relight.engine.workflow import Workflow
+from relight.engine.workflow import Workflows
 from relight.errors import MediaError
-from relight.jobs import KINDS
+from relight.jobs import resolved
 
 
-def restore(work: Work, device: str) -> tuple[Workflow, ...]:
+def restore(work: Work, device: str) -> Workflows:
     """The workflows of the run in a work folder, with models loaded on a device.
 
     Raises:
@@ -22,6 +22,6 @@ def restore(work: Work, device: str) -> tuple[Workflow, ...]:
     stored, survey = manifest.read(work), Survey.load(work)
     if stored is None or survey is None:
         raise MediaError(f"{work.root} holds no run")
-    job = KINDS[stored.kind].make(**stored.resolved)
+    job = resolved(stored.kind, stored.resolved)
     models = Loaders().load(job.model_copy(update={"device": device}), len(survey.times) > 1)
     return workflows(job, models, media.probe(job.input, job.reading), survey, work)

@@ -91,7 +91,7 @@ def run(
     work = Work(work_folder(job.output, job.work))
     with work.locked():
         try:
-            running = Run(job=job, info=info, work=work, on_progress=on_progress, begun=begun)
+            running = Run(asked=job, info=info, work=work, on_progress=on_progress, begun=begun)
             running.take_over()
             running.load(load, load_upscaler)
             result = running.finish()

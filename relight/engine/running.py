@@ -20,12 +20,12 @@ from relight.engine.progress import Meter, OnProgress, Units, timed
 from relight.engine.survey import Survey, survey
 from relight.engine.work import Work
 from relight.engine.writing import Writing
-from relight.jobs import KINDS, Job, RelightJob, UpscaleJob
+from relight.jobs import KINDS, Job, RelightJob, ResolvedJob, ResolvedUpscaleJob
 
 if TYPE_CHECKING:
     from relight.engine.chunks import Chunk
     from relight.engine.resolve import Loaders, Models
-    from relight.engine.workflow import Workflow
+    from relight.engine.workflow import Workflows
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,13 @@ Load = Callable[..., Any]
 
 @dataclass(kw_only=True)
 class Run:
-    """The steps of one run, in order: take over, load, finish."""
+    """The steps of one run, in order: take over, load, finish.
 
-    job: Job
+    Attributes:
+        asked: the job as it was given. job: with every setting decided, once models are loaded.
+    """
+
+    asked: Job
     info: media.VideoInfo
     work: Work
     on_progress: OnProgress | None
@@ -61,25 +65,26 @@ class Run:
     noted_s: float = 0.0
     manifest: Manifest = field(init=False)
     models: Models = field(init=False)
+    job: ResolvedJob = field(init=False)
     size: tuple[int, int] = field(init=False)
 
     def take_over(self) -> None:
         """Keep what an earlier run has left, if nothing that matters has changed."""
-        kind = next(name for name, one in KINDS.items() if isinstance(self.job, one))
+        kind = next(name for name, one in KINDS.items() if isinstance(self.asked, one))
         self.manifest = Manifest(
             kind=kind,
             version=__version__,
-            asked=self.job.settings(),
-            files=manifest.fingerprints(self.job),
+            asked=self.asked.settings(),
+            files=manifest.fingerprints(self.asked),
         )
-        earlier = manifest.read(self.work) if self.job.resume else None
+        earlier = manifest.read(self.work) if self.asked.resume else None
         if earlier is None:
             self.work.clear()
             return
         if self._afresh(earlier):
             return
-        if self.job.seed is None and "seed" in earlier.resolved:
-            self.job = self.job.model_copy(update={"seed": earlier.resolved["seed"]})
+        if self.asked.seed is None and "seed" in earlier.resolved:
+            self.asked = self.asked.model_copy(update={"seed": earlier.resolved["seed"]})
 
     def _afresh(self, earlier: Manifest) -> bool:
         """Whether the run must start afresh; it then says why, and the folder is emptied."""
@@ -98,9 +103,9 @@ class Run:
             from relight.engine.resolve import resolve
 
             self.models = _loaders(load, load_upscaler).load(
-                self.job, is_moving(self.job, self.info)
+                self.asked, is_moving(self.asked, self.info)
             )
-        self.job = resolve(self.job, self.models, self.info)
+        self.job = resolve(self.asked, self.models, self.info)
         self.manifest.resolved = self.job.settings()
         self.manifest.weights = self.models.weights
         earlier = manifest.read(self.work) if self.job.resume else None
@@ -130,7 +135,14 @@ class Run:
         self._plan(meter, found, flows)
         if isinstance(self.job, RelightJob):
             self.notes += refuse_region(self.job, self.info)
-        writing = Writing(self, flows[-1], meter)
+        writing = Writing(
+            job=self.job,
+            info=self.info,
+            work=self.work,
+            flow=flows[-1],
+            meter=meter,
+            outcome=self.outcome,
+        )
         meter.check = writing.check
         with writing:
             self._compute(flows, meter)
@@ -173,7 +185,7 @@ class Run:
         _set(meter, "survey", len(found.times), len(found.times))
         return found
 
-    def _plan(self, meter: Meter, found: Survey, flows: tuple[Workflow, ...]) -> None:
+    def _plan(self, meter: Meter, found: Survey, flows: Workflows) -> None:
         """Write down what there is to do, and count what is done already."""
         chunks = [chunk for flow in flows for chunk in flow.chunks]
         there = [chunk for chunk in chunks if self.work.has(chunk.name)]
@@ -189,7 +201,7 @@ class Run:
             self.notes.append(f"resumed: {len(there)} of {len(chunks)} chunks were there")
         meter.stage = "relighting" if isinstance(self.job, RelightJob) else "upscaling"
 
-    def _compute(self, flows: tuple[Workflow, ...], meter: Meter) -> None:
+    def _compute(self, flows: Workflows, meter: Meter) -> None:
         def done(chunk: Chunk) -> None:
             self.manifest.chunks[chunk.name] = "done"
             self.manifest.save(self.work)
@@ -238,8 +250,13 @@ class Run:
                 own = {stage: self.costs[stage]}
                 estimates.record(model.name, model.compute.device, shared | own)
 
-    def outcome(self, frames: int) -> Result:
-        """What was made, for the sidecar and the caller."""
+    def outcome(self, frames: int, notes: list[str]) -> Result:
+        """What was made, for the sidecar and the caller.
+
+        Args:
+            frames: that were written. notes: of the writer.
+        """
+        self.notes += notes
         total = time.perf_counter() - self.begun
         seconds = {name: round(value, 2) for name, value in self.seconds.items()}
         settings = self.job.settings()
@@ -263,9 +280,9 @@ def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:
     return replace(Loaders(), **{name: one for name, one in given.items() if one is not None})
 
 
-def _stages(job: Job, models: Models) -> list[str]:
+def _stages(job: ResolvedJob, models: Models) -> list[str]:
     """Those that a resolved job may have; one without chunks costs nothing."""
-    if isinstance(job, UpscaleJob):
+    if isinstance(job, ResolvedUpscaleJob):
         return [models.enlarging]
     stages = ["key", "carry", "form"] if job.recipe == "fast" else ["light"]
     if job.region is not None:

@@ -130,8 +130,11 @@ def _nearest(
     now, ahead = next(follower, None), next(follower, None)
     for frame in leader:
         time = float(frame.time) - leader_start
-        while ahead and abs(float(ahead.time) - follower_start - time) <= abs(
-            float(now.time) - follower_start - time
+        while (
+            now is not None
+            and ahead is not None
+            and abs(float(ahead.time) - follower_start - time)
+            <= abs(float(now.time) - follower_start - time)
         ):
             now, ahead = ahead, next(follower, None)
         if now is None or abs(float(now.time) - follower_start - time) > 0.75 / fps:
@@ -164,13 +167,18 @@ def choose(
 ) -> Way:
     """The way in which both show the same edges, where what was asked leaves more than one."""
     source, result = infos
-    matches, fits = [match], [fit]
+    matches: list[Literal["time", "index"]]
+    fits: list[Literal["stretch", "crop"]]
     if match == "auto":
         same_rate = abs(source.fps / result.fps - 1) < 0.001
         matches = ["time"] if same_rate else ["time", "index"]
+    else:
+        matches = [match]
     if fit == "auto":
         same_shape = abs(source.width * result.height / (source.height * result.width) - 1) < 0.002
         fits = ["stretch"] if same_shape else ["stretch", "crop"]
+    else:
+        fits = [fit]
     ways = [Way(*both) for both in product(matches, fits)]
     best, most = ways[0], -math.inf
     last = min([PROBED, *(info.frames for info in infos if info.frames)])

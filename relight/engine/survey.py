@@ -7,15 +7,17 @@ been decoded once. From then on each frame has an index, and chunks can be cut. 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import overload
 
 import cv2
 import numpy as np
 
 from relight.engine.keyframes import THUMB
 from relight.engine.work import Work
+from relight.errors import MediaError
 from relight.media import Frame
 
 BLOCK = 32
@@ -65,7 +67,7 @@ def sparse(frames: Iterable[Frame], fps: float | None) -> Iterator[tuple[int, Fr
             # On the grid where there is one, so that 8 of 30 a second don't drift into 7.5.
             due = max(due + step, last.time + step / 2)
             yield index, last
-    if not taken:
+    if last is not None and not taken:
         yield index, last
 
 
@@ -112,7 +114,7 @@ def survey(
     return found
 
 
-class SmallFrames:
+class SmallFrames(Sequence[np.ndarray]):
     """The small frames that a survey stored, by their number among those seen."""
 
     def __init__(self, work: Work, count: int = 0) -> None:
@@ -122,8 +124,14 @@ class SmallFrames:
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, number: int) -> np.ndarray:
-        """(h, w, 3) uint8."""
+    @overload
+    def __getitem__(self, number: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, number: int | slice) -> np.ndarray | list[np.ndarray]:
+        """(h, w, 3) uint8, or several of them."""
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
         index = number // BLOCK
         if index not in self._blocks:
             self._blocks[index] = self._work.load(f"small-{index:05d}")
@@ -146,6 +154,8 @@ def encoded(image: np.ndarray) -> np.ndarray:
 def decoded(png: np.ndarray) -> np.ndarray:
     """The inverse of `encoded`."""
     image = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise MediaError("a stored frame is damaged: run again with --no-resume")
     return np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image
 
 

@@ -19,7 +19,7 @@ from relight.diffusion.pictures import as_pixels
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import FrameSource
 from relight.engine.stored import pack, unpack
-from relight.jobs import UpscaleJob
+from relight.jobs import ResolvedUpscaleJob
 from relight.media import Frame, to_uint8
 from relight.methods.detail_agreement import OWN, REACH, agreed
 from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
@@ -42,7 +42,7 @@ class Upscaling:
         upscaler: None where nothing is denoised: the result is the guide.
     """
 
-    job: UpscaleJob
+    job: ResolvedUpscaleJob
     recipe: UpscaleRecipe
     sizes: tuple[tuple[int, int], ...]
     chunks: tuple[Chunk, ...]
@@ -127,7 +127,8 @@ class Upscaling:
             return tensors
 
         job, upscaler = self.job, self.upscaler
-        assert upscaler is not None and job.seed is not None
+        assert upscaler is not None, "something is denoised"
+        pipe: Any = upscaler.pipe  # of pictures, or of clips
         common = {
             "prompt": job.prompt,
             "negative_prompt": job.negative_prompt,
@@ -141,12 +142,12 @@ class Upscaling:
             "generator": torch.Generator("cpu").manual_seed(job.seed),
         }
         if upscaler.window is None:
-            return upscaler.pipe(image=images, **common).images
-        noise = upscaler.pipe.frame_noise(self.sizes, len(images), start, job.seed)
-        return upscaler.pipe(images, stage_noise=noise, **common).frames[0]
+            return pipe(image=images, **common).images
+        noise = pipe.frame_noise(self.sizes, len(images), start, job.seed)
+        return pipe(images, stage_noise=noise, **common).frames[0]
 
 
-def recipe_of(job: UpscaleJob, entry: UpscaleEntry) -> UpscaleRecipe:
+def recipe_of(job: ResolvedUpscaleJob, entry: UpscaleEntry) -> UpscaleRecipe:
     """The recipe with the settings of a job that leaves nothing open.
 
     Args:
@@ -155,15 +156,14 @@ def recipe_of(job: UpscaleJob, entry: UpscaleEntry) -> UpscaleRecipe:
     recipe = RECIPES[job.recipe]
     if job.recipe == "paper":
         return recipe.with_(noising_steps=job.steps, upscale_guidance_scale=job.guidance)
-    assert job.identity is not None
     recipe = recipe.with_identity(job.identity, entry.reach)
-    if job.guide is not None and restores(job.guide):
+    if restores(job.guide):
         recipe = replace(recipe, back_projection=0.0)
-    if not recipe.noising_steps:
+    if not recipe.noising_steps or job.steps is None:
         return recipe
     return recipe.with_(
         # The default recipe's schedule is as long as its steps ask for.
-        num_inference_steps=max(job.steps or 1, PAPER.num_inference_steps),
+        num_inference_steps=max(job.steps, PAPER.num_inference_steps),
         noising_steps=job.steps,
         dwt_steps=job.steps,
         upscale_guidance_scale=job.guidance,

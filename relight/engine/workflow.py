@@ -11,16 +11,11 @@ from relight.engine.chunks import Chunk
 from relight.media import Frame
 
 
-class Workflow(Protocol):
-    """What is computed for a job, chunk by chunk."""
+class Step(Protocol):
+    """What is computed, chunk by chunk, for those that come after it."""
 
     @property
     def chunks(self) -> tuple[Chunk, ...]: ...
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the result."""
-        ...
 
     def compute(
         self,
@@ -31,8 +26,21 @@ class Workflow(Protocol):
         """What is stored of a chunk; told its steps, and what there is to see meanwhile."""
         ...
 
+
+class Workflow(Step, Protocol):
+    """The last step: what it has computed is the result."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the result."""
+        ...
+
     def frames(
         self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
     ) -> Iterator[Frame]:
         """The result from frame `first` on; `load` gives what was stored of a chunk."""
         ...
+
+
+Workflows = tuple[*tuple[Step, ...], Workflow]
+"""The steps of a job, each of which needs the chunks of the last; the last one is the result."""

@@ -17,19 +17,32 @@ from relight.errors import Cancelled
 
 if TYPE_CHECKING:
     from relight.engine.progress import Meter
-    from relight.engine.running import Run
+    from relight.engine.work import Work
     from relight.engine.workflow import Workflow
+    from relight.jobs import ResolvedJob
 
 
 class Writing:
     """Writes the output of a run while its chunks are computed.
 
     Args:
-        run: what is done. flow: whose frames are the result. meter: counts them.
+        job: resolved. info: of its input. work: where the chunks are stored.
+        flow: whose frames are the result. meter: counts them.
+        outcome: (frames written, the writer's notes) -> what the sidecar says.
     """
 
-    def __init__(self, run: Run, flow: Workflow, meter: Meter) -> None:
-        self._run, self._flow, self._meter = run, flow, meter
+    def __init__(
+        self,
+        *,
+        job: ResolvedJob,
+        info: media.VideoInfo,
+        work: Work,
+        flow: Workflow,
+        meter: Meter,
+        outcome: Callable[[int, list[str]], Result],
+    ) -> None:
+        self._job, self._info, self._work = job, info, work
+        self._flow, self._meter, self._outcome = flow, meter, outcome
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -69,8 +82,7 @@ class Writing:
         try:
             with self._open() as writer:
                 count = self._add_all(writer)
-                self._run.notes += writer.notes
-                self.result = self._run.outcome(count)
+                self.result = self._outcome(count, writer.notes)
                 sidecar = Sidecar(self.result)
                 sidecar.write()
             sidecar.move_in()
@@ -80,18 +92,18 @@ class Writing:
             raise
 
     def _open(self) -> contextlib.AbstractContextManager[media.Writer]:
-        run, job = self._run, self._run.job
+        job = self._job
         return media.write(
             job.output,
-            run.info,
+            self._info,
             size=self._flow.size,
-            fps=run.info.fps,
+            fps=self._info.fps,
             start=job.start,
             frames=job.frames,
             overwrite=job.overwrite,
             encoding=job.encoding,
             on_note=lambda note: None,  # they are in the outcome
-            scratch=run.work.root,
+            scratch=self._work.root,
         )
 
     def _add_all(self, writer: media.Writer) -> int:
@@ -110,7 +122,7 @@ class Writing:
         import torch
 
         with torch.no_grad():
-            yield from self._flow.frames(lambda name: self._run.work.wait(name, self._look))
+            yield from self._flow.frames(lambda name: self._work.wait(name, self._look))
 
     def _look(self) -> None:
         if self._stop.is_set():

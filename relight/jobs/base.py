@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from relight.errors import InputError
-from relight.media.formats import CODECS, listed
+from relight.media.formats import CodecName, listed
 from relight.media.options import Encoding, Reading
 
 INPUT = (
@@ -108,7 +108,7 @@ class Compute:
     compile: bool = False
 
 
-class Delivery(BaseModel):
+class Delivery(BaseModel, frozen=True):
     """How a job's input is read and its output written; shared by all jobs."""
 
     fps: float | None = Field(
@@ -125,7 +125,7 @@ class Delivery(BaseModel):
     tonemap: bool = Field(
         False, description="Map HDR (PQ, HLG) to SDR by BT.2390; without it, HDR is refused."
     )
-    codec: Literal[*CODECS] | None = Field(
+    codec: CodecName | None = Field(
         None,
         description="Video codec; default: h264, which plays everywhere, and vp9 in .webm; for "
         "a transparent source prores4444 in .mov and vp9 in .mkv, which keep that.",
@@ -170,18 +170,38 @@ class Delivery(BaseModel):
         names = ("codec", "crf", "pix_fmt", "preset", "depth", "keep_metadata", "matte")
         return Encoding(**{name: getattr(self, name) for name in names})
 
+    @classmethod
+    def in_order(cls) -> list[str]:
+        """The names of all settings, for people: a job's own first, files and their form last."""
+        kinds = (Delivery, Job)
+        return sorted(
+            cls.model_fields, key=lambda name: [name in kind.model_fields for kind in kinds]
+        )
 
-class Job(Delivery):
+
+class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
     """What jobs have in common. Frozen; raises `InputError` (one line) through `make`.
 
     `exclusive` names settings that say one thing in several ways, of which a job has one at most.
     """
 
     exclusive: ClassVar[tuple[str, ...]] = ()
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    input: Path
-    output: Path
+    input: Path = Field(description=INPUT)
+    output: Path = Field(description=OUTPUT)
+    seed: Seed = Field(None)
+    start: Start = 0.0
+    frames: Frames = None
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    memory: Memory = "auto"
+    attention: Attention = "auto"
+    compile: Compile = False
+    devices: Devices = None
+    work: WorkFolder = None
+    keep_work: KeepWork = False
+    resume: Resume = True
+    overwrite: Overwrite = False
 
     @model_validator(mode="after")
     def _paths(self) -> Self:

@@ -8,25 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from relight.jobs.base import (
-    INPUT,
-    OUTPUT,
-    Attention,
-    Compile,
-    Device,
-    Devices,
-    Dtype,
-    Fraction01,
-    Frames,
-    Job,
-    KeepWork,
-    Memory,
-    Overwrite,
-    Resume,
-    Seed,
-    Start,
-    WorkFolder,
-)
+from relight.jobs.base import Fraction01, Job
 from relight.jobs.regions import (
     USAGE,
     Background,
@@ -43,13 +25,11 @@ MATTE_MODELS = (".tflite", ".onnx")
 """Suffixes of networks that find a subject."""
 
 
-class RelightJob(Job):
+class RelightJob(Job, frozen=True):
     """One clip to relight."""
 
     exclusive = ("light", "light_at")
 
-    input: Path = Field(description=INPUT)
-    output: Path = Field(description=OUTPUT)
     prompt: str = Field(
         "", description='Subject and light, e.g. "a bear, red neon light"; none with a reference.'
     )
@@ -97,9 +77,6 @@ class RelightJob(Job):
     negative_prompt: str = Field(
         "bad quality, worst quality", description="What the video model moves away from."
     )
-    seed: Seed = None
-    start: Start = 0.0
-    frames: Frames = None
     reference: list[str] = Field(
         [],
         description="A frame of the clip that was relit with any other tool: its light is carried "
@@ -186,16 +163,6 @@ class RelightJob(Job):
         allow_inf_nan=False,
         description="Frames a second that the model sees when the light is transferred.",
     )
-    device: Device = "auto"
-    dtype: Dtype = "auto"
-    memory: Memory = "auto"
-    attention: Attention = "auto"
-    compile: Compile = False
-    devices: Devices = None
-    work: WorkFolder = None
-    keep_work: KeepWork = False
-    resume: Resume = True
-    overwrite: Overwrite = False
 
     @property
     def drawn_background(self) -> bool:

@@ -7,34 +7,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from relight.jobs.base import (
-    INPUT,
-    OUTPUT,
-    Attention,
-    Compile,
-    Device,
-    Devices,
-    Dtype,
-    Fraction01,
-    Frames,
-    Job,
-    KeepWork,
-    Memory,
-    Overwrite,
-    Resume,
-    Seed,
-    Start,
-    WorkFolder,
-)
+from relight.jobs.base import Fraction01, Job
 
 
-class UpscaleJob(Job):
+class UpscaleJob(Job, frozen=True):
     """One picture or clip to upscale."""
 
     exclusive = ("scale", "size")
 
-    input: Path = Field(description=INPUT)
-    output: Path = Field(description=OUTPUT)
     scale: float | None = Field(
         None,
         gt=1,
@@ -68,9 +48,6 @@ class UpscaleJob(Job):
         "auto",
         description="auto, mini (embedded), sd15, sdxl (pictures only), or a folder of your own.",
     )
-    seed: Seed = None
-    start: Start = 0.0
-    frames: Frames = None
     recipe: Literal["best", "paper"] = Field(
         "best", description="best, or paper: DiffuseHigh as published."
     )
@@ -91,16 +68,6 @@ class UpscaleJob(Job):
         description="Side in pixels of the tiles the model works in, a multiple of 64: smaller "
         "needs less memory; 0: whole pictures; default: tiles for large pictures.",
     )
-    device: Device = "auto"
-    dtype: Dtype = "auto"
-    memory: Memory = "auto"
-    attention: Attention = "auto"
-    compile: Compile = False
-    devices: Devices = None
-    work: WorkFolder = None
-    keep_work: KeepWork = False
-    resume: Resume = True
-    overwrite: Overwrite = False
 
     def files(self) -> dict[str, Path]:
         """Its guide, if that is a file: see `Job.files`."""
