@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+NO_ARRAY: Any = None
+"""Where OpenCV takes None for an array; its types don't say that it does."""
 
 
 class Size(NamedTuple):

@@ -159,6 +159,7 @@ def _parts(word: re.Match, language: Language) -> Iterator[Unit]:
     must be read to their end, as their last syllables are particles.
     """
     text, found, at = word[0], [], 0
+    form, link, length = None, False, 1
     while at < len(text):
         for length in range(min(8, len(text) - at), 0, -1):
             written = key(text[at : at + length])

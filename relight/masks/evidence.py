@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from relight.types import NO_ARRAY
+
 ROUNDS = 8
 """Of reweighting in the robust fit."""
 STILL_PX = 0.7
@@ -46,6 +48,7 @@ def against_dominant(flow: np.ndarray) -> np.ndarray:
     v = flow[:, every, every].reshape(2, -1).T
     prior = np.clip(np.maximum(abs(a[:, 1]), abs(a[:, 2])), 0.05, 1) ** 2
     weight, unit = prior, min(h, w) / 128
+    fit, spread = np.zeros((3, 2)), 0.15 * unit
     for i in range(ROUNDS):
         weighted = a * weight[:, None]
         fit = np.linalg.solve(a.T @ weighted + 1e-6 * np.eye(3), weighted.T @ v)
@@ -89,7 +92,7 @@ def unlike_border(image: np.ndarray) -> np.ndarray:
     band = np.concatenate([side.reshape(-1, 3) for side in (lab[:k], lab[:, :k], lab[:, -k:])])
     cv2.setRNGSeed(1)  # its clusters start from random points
     limits = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 10, 1.0)
-    _, labels, centres = cv2.kmeans(band, COLOURS, None, limits, 1, cv2.KMEANS_PP_CENTERS)
+    _, labels, centres = cv2.kmeans(band, COLOURS, NO_ARRAY, limits, 1, cv2.KMEANS_PP_CENTERS)
     share = np.bincount(labels.ravel(), minlength=COLOURS) / len(labels)
     centres = centres[share > 0.06]  # less is the subject touching the border
     apart = ((lab[:, :, None] - centres) ** 2).sum(-1).min(-1)

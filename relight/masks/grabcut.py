@@ -30,6 +30,7 @@ from relight.masks.steady import (
     part_of,
     resized,
 )
+from relight.types import NO_ARRAY
 
 WORK = 112
 """Frames are cut at this many pixels squared, whatever their shape."""
@@ -154,7 +155,7 @@ def cut(image: np.ndarray, score: np.ndarray) -> Tensor:
     cv2.grabCut(
         np.ascontiguousarray(image[..., ::-1]),
         labels,
-        None,
+        NO_ARRAY,
         np.zeros((1, 65)),
         np.zeros((1, 65)),
         ITERATIONS,

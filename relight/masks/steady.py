@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relight.methods.optical_flow import link, same_scene, warp
+from relight.types import Size
 
 REACH = 2
 """Frames on either side that a steadied frame is averaged with."""
@@ -153,7 +154,7 @@ def guided(
     cross = (box(guide * x, r) - mean_i * mean_x).permute(0, 2, 3, 1)[..., None]
     a = (_inverse3(covariance) @ cross)[..., 0].permute(0, 3, 1, 2)  # frames, 3, h, w
     b = mean_x - (a * mean_i).sum(1, keepdim=True)
-    a, b = (resized(box(part, r), tuple(full.shape[-2:])) for part in (a, b))
+    a, b = (resized(box(part, r), Size(*full.shape[-2:])) for part in (a, b))
     out = (a * full).sum(1, keepdim=True) + b
     return out.clamp(x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True))
 

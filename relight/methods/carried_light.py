@@ -32,6 +32,7 @@ from relight.errors import InputError
 from relight.methods.gain_and_glow import GainGlow, box_mean, luma, resized
 from relight.methods.light_transfer import fit_light
 from relight.methods.optical_flow import apart, as_tensor, link, same_scene, warp
+from relight.types import Size
 
 SIDE = 256  # shorter side of the small frames that this works on, in pixels
 OTHER = 0.12  # difference of two frames' thumbnails from which a flow that fails means a cut
@@ -239,7 +240,7 @@ def step(
 ) -> Carried | None:
     """The light of `frame`, from the reference and from the frame before; None behind a cut."""
     planes, last = anchor.light.planes, state.light.planes
-    size = tuple(planes.shape[-2:])
+    size = Size(*planes.shape[-2:])
     (near_flow, near), _ = link(frame, before, size)
     if same_scene(near) == 0 and apart(frame, before) > OTHER:
         return None

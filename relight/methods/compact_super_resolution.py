@@ -33,10 +33,10 @@ class DifferenceConv(nn.Conv2d):
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 3, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(n, channels_in, h, w) -> (n, channels_out, h, w)."""
         kernels = self.weight - self.weight.mean((2, 3), keepdim=True)
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernels)
+        return F.conv2d(F.pad(input, (1, 1, 1, 1), mode="replicate"), kernels)
 
 
 class ResidualBlock(nn.Module):

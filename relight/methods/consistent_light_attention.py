@@ -78,6 +78,8 @@ class ConsistentLightAttnProcessor:
         attention_mask: None = None,
     ) -> Tensor:
         """(halves * frames, tokens, channels) -> the same; it takes no other states and no mask."""
+        assert attn.to_k is not None and attn.to_v is not None and attn.to_out is not None
+        project, dropout = attn.to_out
         k, v = attn.to_k(hidden_states), attn.to_v(hidden_states)  # (batch, tokens, channels)
         mean_k, mean_v = self._common(k), self._common(v)
         batch = len(hidden_states)
@@ -89,7 +91,7 @@ class ConsistentLightAttnProcessor:
             own = self._attend(attn, q, k[part], v[part])
             shared = self._attend(attn, q, mean_k[half[part]], mean_v[half[part]])
             out = torch.lerp(own, shared, self.gamma)
-            outs.append(attn.to_out[1](attn.to_out[0](out)) / attn.rescale_output_factor)
+            outs.append(dropout(project(out)) / attn.rescale_output_factor)
         return _joined(outs)
 
     def _common(self, x: Tensor) -> Tensor:
@@ -104,7 +106,8 @@ class ConsistentLightAttnProcessor:
     def _attend(self, attn: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (x.unflatten(-1, (attn.heads, -1)) for x in (q, k, v))
         # -> (batch, tokens, heads, channels / heads)
-        return dispatch_attention_fn(q, k, v, backend=self.backend).flatten(-2)
+        backend: Any = self.backend  # a name of diffusers, or of a newer one
+        return dispatch_attention_fn(q, k, v, backend=backend).flatten(-2)
 
 
 @contextmanager
@@ -148,7 +151,10 @@ def consistent_light_attention(
             chosen = backend or ("xformers" if uses_xformers else None)
             processor = ConsistentLightAttnProcessor(gamma, halves, rows, chosen, near)
             patches.enter_context(patched(layer, "processor", processor))
-        for part in _frame_by_frame(unet, layers) if rows else ():
+        if rows is None:
+            yield
+            return
+        for part in _frame_by_frame(unet, layers):
             patches.enter_context(patched(part, "forward", _in_chunks(part.forward, rows)))
         yield
 

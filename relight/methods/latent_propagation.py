@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.optical_flow import link, warp
+from relight.types import Size
 
 
 class LatentPropagation:
@@ -38,7 +39,7 @@ class LatentPropagation:
 
     def __init__(self, reference: Tensor, source: Tensor, weight: float) -> None:
         self.reference, self.weight = reference, weight
-        size = tuple(reference.shape[-2:])
+        size = Size(*reference.shape[-2:])
         self.links = [link(a, b, size) for a, b in pairwise(source)]
 
     def __call__(self, x0: Tensor, step: int, timestep: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from relight.methods.gain_and_glow import GainGlow, bounded_ratio, box_mean, luma, resized
 from relight.methods.optical_flow import link, same_scene, warp
+from relight.types import Size
 
 FIT_SIDE = 256  # shorter side at which the map is fitted at most, in pixels
 LIGHT_SIDE = 128  # shorter side at which it is kept at most: its edges return with the source's
@@ -84,7 +85,7 @@ def smooth_light(light: GainGlow, frames: Tensor, *, sigma: float = 2.0) -> Gain
             s = t + k
             if cuts.intersection(range(t + 1, s + 1)):
                 continue
-            links = link(frames[t], frames[s], tuple(planes.shape[-2:]))
+            links = link(frames[t], frames[s], Size(*planes.shape[-2:]))
             scene = min(same_scene(trust) for _, trust in links)
             if scene == 0 and k == 1:
                 cuts.add(s)

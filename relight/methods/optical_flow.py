@@ -11,6 +11,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from relight.types import NO_ARRAY, Size
+
 WORK = 256  # long side at which the flow is computed, in pixels
 SAME_SCENE = (
     0.2,
@@ -31,9 +33,9 @@ def flow(a: Frame, b: Frame) -> torch.Tensor:
     """Where each pixel of `a` is in `b`: (2, h, w), in pixels of the given size, on the CPU."""
     grey_a, grey_b = _grey(a), _grey(b)
     h, w = size_of(a)
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    found = dis.calc(grey_a, grey_b, None)  # h', w', 2
-    found = found * np.float32([w / grey_a.shape[1], h / grey_a.shape[0]])
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    found = dis.calc(grey_a, grey_b, NO_ARRAY)  # h', w', 2
+    found = found * np.array([w / grey_a.shape[1], h / grey_a.shape[0]], np.float32)
     return torch.from_numpy(cv2.resize(found, (w, h))).view(h, w, 2).permute(2, 0, 1).contiguous()
 
 
@@ -87,12 +89,13 @@ def link(
     def fit(x: torch.Tensor) -> torch.Tensor:
         return F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
 
-    return tuple((fit(vectors) * scale, fit(trust)) for vectors, trust in pairs)
+    (there, to), (back, fro) = pairs
+    return (fit(there) * scale, fit(to)), (fit(back) * scale, fit(fro))
 
 
 def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
     """Light (c, h, w) known at frame `source`, moved to frame `to`, and its trust (1, h, w)."""
-    (there, trust), _ = link(to, source, tuple(gain.shape[-2:]))
+    (there, trust), _ = link(to, source, Size(*gain.shape[-2:]))
     return warp(gain, there), trust.to(gain)
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
+from relight.types import NO_ARRAY
 
 SIDE = 256  # shorter side of the pictures that are compared, in pixels
 SMALLEST = 64  # shorter side of a still that can be registered, in pixels
@@ -184,8 +185,8 @@ class _View:
         grey = cv2.cvtColor(cv2.resize(image, size, interpolation=method), cv2.COLOR_RGB2GRAY)
         contrast = _contrast(grey)
         codes = cv2.convertScaleAbs(contrast, alpha=40, beta=128)
-        points, descriptors = cv2.SIFT_create(FEATURES).detectAndCompute(codes, None)
-        places = np.float32([p.pt for p in points]).reshape(-1, 2)
+        points, descriptors = cv2.SIFT.create(FEATURES).detectAndCompute(codes, NO_ARRAY)
+        places = np.array([p.pt for p in points], np.float32).reshape(-1, 2)
         return cls(contrast, w / h, places, descriptors)
 
 
@@ -255,7 +256,7 @@ def _refined(still: _View, frame: _View, matrix: np.ndarray) -> np.ndarray:
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ECC_STEPS, 1e-4)
     try:
         _, found = cv2.findTransformECC(
-            frame.contrast, still.contrast, start, cv2.MOTION_AFFINE, stop, None, 5
+            frame.contrast, still.contrast, start, cv2.MOTION_AFFINE, stop, NO_ARRAY, 5
         )
     except cv2.error:
         return matrix

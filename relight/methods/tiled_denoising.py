@@ -57,7 +57,7 @@ def tiled_denoising(unet: ModelMixin, tile: int | None, multiple: int = 8) -> It
         if max(whole) <= tile:
             return stock(sample, *args, **kwargs)
         total = torch.zeros_like(sample, dtype=torch.float32)
-        weights = total.new_zeros(whole)
+        weights, result = total.new_zeros(whole), None
         for part in tiles(whole, tile, multiple):
             cut = {
                 name: _cut(value, part, whole)
@@ -69,6 +69,7 @@ def tiled_denoising(unet: ModelMixin, tile: int | None, multiple: int = 8) -> It
             ramp = down[:, None] * _ramp(part.columns, whole.width, total)
             total[..., part.rows, part.columns] += result[0] * ramp
             weights[part.rows, part.columns] += ramp
+        assert result is not None, "a picture has tiles"
         blended = (total / weights).to(result[0].dtype)
         return (blended,) if isinstance(result, tuple) else type(result)(sample=blended)
 

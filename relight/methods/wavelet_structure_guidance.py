@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, cast
 
 import pywt
 import torch
@@ -135,7 +136,7 @@ class WaveletStructureGuidance:
 def _taps(wavelet: str) -> tuple[tuple[float, ...], ...]:
     """(low, high) taps of the analysis and (low, high) taps of the synthesis."""
     try:
-        bank = pywt.Wavelet(wavelet).filter_bank
+        bank = cast(Any, pywt).Wavelet(wavelet).filter_bank
     except (ValueError, TypeError):
         known = "haar, db4, sym4, coif1, bior2.2 or another discrete wavelet of PyWavelets"
         raise InputError(f"unknown wavelet {wavelet!r}: use {known}") from None

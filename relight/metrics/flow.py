@@ -13,6 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from relight.types import NO_ARRAY
+
 SHORTEST = 16  # pixels: DIS fails on a shorter side, which is enlarged for it
 
 
@@ -50,12 +52,13 @@ def dis_flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     h, w = a.shape[:2]
     large = (max(w, SHORTEST), max(h, SHORTEST))
-    greys = [_grey(frame) for frame in (a, b)]
+    grey_a, grey_b = _grey(a), _grey(b)
     if large != (w, h):
-        greys = [cv2.resize(grey, large) for grey in greys]
-    found = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*greys, None)
+        grey_a, grey_b = cv2.resize(grey_a, large), cv2.resize(grey_b, large)
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    found = method.calc(grey_a, grey_b, NO_ARRAY)
     if large != (w, h):
-        found = cv2.resize(found, (w, h)) * np.float32([w / large[0], h / large[1]])
+        found = cv2.resize(found, (w, h)) * np.array([w / large[0], h / large[1]], np.float32)
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from relight.errors import InputError
 
 Frames = Iterable[np.ndarray]
-LUMA = np.float32([[0.2126, 0.7152, 0.0722]])  # ITU-R BT.709
+LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)  # ITU-R BT.709
 WHITE = 255.0  # the level of white
 
 
@@ -39,7 +39,7 @@ def paired(source: Frames, result: Frames) -> Iterator[tuple[np.ndarray, np.ndar
     >>> len(list(paired(np.zeros((2, 4, 4, 3)), np.ones((2, 4, 4, 3)))))
     2
     """
-    ones, others = iter(source), iter(result)
+    ones, others, count = iter(source), iter(result), -1
     for count, one in enumerate(ones):
         other = next(others, None)
         if other is None:
