@@ -103,7 +103,7 @@ class DiffuseHigh(GuidedStages):
         if identity is not None:
             recipe = recipe.with_identity(identity)
         pixels = None if image is None else as_pixels(image)
-        before = None if pixels is None else tuple(pixels.shape[-2:])
+        before = None if pixels is None else Size(*pixels.shape[-2:])
         sizes = self.checked_sizes(sizes, before, stage_noise, pad)
         call = {"prompt": prompt, "negative_prompt": negative_prompt, **stock}
         call["generator"] = generator
@@ -114,7 +114,7 @@ class DiffuseHigh(GuidedStages):
         pixels, latents = self.staged(pixels, sizes, recipe, stage_noise, tile, call, enlarge)
         self.maybe_free_model_hooks()
         if output_type == "latent":
-            images = self.encoded(pixels) if latents is None else latents
+            images: Any = self.encoded(pixels) if latents is None else latents
         else:
             images = self.image_processor.postprocess(pixels * 2 - 1, output_type=output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -135,7 +135,7 @@ class DiffuseHigh(GuidedStages):
         height, width = self.base_size(size)
         known = inspect.signature(self.text_to_image.__init__).parameters
         parts = {**self.config, **self.components}
-        pipe = self.text_to_image(**{name: parts[name] for name in known if name in parts})
+        pipe: Any = self.text_to_image(**{name: parts[name] for name in known if name in parts})
         pipe.set_progress_bar_config(**getattr(self, "_progress_bar_config", {}))
         pipe.scheduler = type(self.scheduler).from_config(self.scheduler.config)
         latents = pipe(

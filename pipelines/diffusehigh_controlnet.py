@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import cv2
@@ -41,11 +41,16 @@ class ControlledStages(DiffuseHigh):
     """
 
     def denoised(
-        self, guide: Tensor, *, control: Control | Sequence[Control] = "tile", **call: Any
+        self,
+        guide: Tensor,
+        *,
+        control: Control | list[Control] | tuple[Control, ...] = "tile",
+        **call: Any,
     ) -> Tensor:
-        several = isinstance(control, list | tuple)
-        conditions = [condition(one, guide) for one in (control if several else [control])]
-        call["control_image"] = conditions if several else conditions[0]
+        if isinstance(control, list | tuple):
+            call["control_image"] = [condition(one, guide) for one in control]
+        else:
+            call["control_image"] = condition(control, guide)
         return super().denoised(guide, **call)
 
     def _generated(self, size: Size, recipe: UpscaleRecipe, call: Mapping[str, Any]) -> Tensor:

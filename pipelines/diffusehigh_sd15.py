@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from diffusers import (
     EulerDiscreteScheduler,
     StableDiffusionImg2ImgPipeline,
@@ -9,6 +11,7 @@ from diffusers import (
 )
 
 from relight.diffusion.parts import SD15_PARTS, Parts, stable_diffusion
+from relight.diffusion.typed import Call
 from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.diffuse_high import DiffuseHigh
 
@@ -24,7 +27,8 @@ class DiffuseHighSD15Pipeline(DiffuseHigh, StableDiffusionImg2ImgPipeline):
 
 
 def _load(parts: Parts) -> DiffuseHighSD15Pipeline:
-    return DiffuseHighSD15Pipeline(
+    stock = cast(Call, DiffuseHighSD15Pipeline)  # whose types want a checker
+    return stock(
         **stable_diffusion(parts),
         scheduler=parts.plain(EulerDiscreteScheduler, "scheduler"),
         safety_checker=None,

@@ -15,6 +15,7 @@ from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 from relight.diffusion.parts import SDXL_PARTS, Parts, stable_diffusion
 from relight.pipelines.backbone import Backbone, unet_native
 from relight.pipelines.diffuse_high import DiffuseHigh
+from relight.types import Size
 
 
 class DiffuseHighSDXLPipeline(DiffuseHigh, StableDiffusionXLImg2ImgPipeline):
@@ -28,7 +29,7 @@ class DiffuseHighSDXLPipeline(DiffuseHigh, StableDiffusionXLImg2ImgPipeline):
     text_to_image = StableDiffusionXLPipeline
 
     def stage_inputs(self, guide: Tensor) -> dict[str, Any]:
-        base = self.base_size(guide.shape[-2:])
+        base = self.base_size(Size(*guide.shape[-2:]))
         return {"original_size": base, "target_size": base}
 
 

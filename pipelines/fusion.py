@@ -86,8 +86,7 @@ def light_fusion(
     gamma = recipe.gamma if gamma is None else gamma
     if not 0 <= gamma <= 1:
         raise InputError(f"gamma must be in [0, 1], not {gamma}")
-    if not isinstance(prompt, str):
-        raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
+    prompt = one_text(prompt)
     if not relight_steps >= 1:
         raise InputError(f"relighting needs at least 1 step, not {relight_steps}")
     video = as_pictures(video)
@@ -119,6 +118,7 @@ def light_fusion(
         return pixels[0].transpose(0, 1)  # (frames, 3, h, w) in [-1, 1]
 
     def relight(pixels: Tensor) -> Tensor:
+        assert session is not None, "`source` is called first"
         return session(pixels, noise=generator, on_step=on_step)
 
     def steps(timestep: Tensor) -> int:
@@ -156,6 +156,13 @@ def mask_of(mask: Tensor, size: Size) -> Tensor:
     if tuple(mask.shape[-2:]) == tuple(size):
         return mask.float()
     return F.interpolate(mask.float(), tuple(size), mode="bilinear", antialias=True)
+
+
+def one_text(prompt: object) -> str:
+    """The relighter's prompt, if it is one text; else InputError."""
+    if not isinstance(prompt, str):
+        raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
+    return prompt
 
 
 def check_maps(maps: Tensor | None, frames: int) -> None:

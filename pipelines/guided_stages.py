@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, SchedulerMixin
+from diffusers import AutoencoderKL
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from relight.diffusion.codecs import FrameCodec, VideoCodec
+from relight.diffusion.typed import Scheduler, StockPipeline
 from relight.diffusion.x0 import edit_x0
 from relight.errors import InputError
 from relight.methods.back_projection import larger
@@ -42,7 +43,7 @@ class _Start:
     noise: Tensor | None
 
 
-class GuidedStages(ABC):
+class GuidedStages(StockPipeline, ABC):
     """Put before a stock pipeline that starts from pictures, it runs DiffuseHigh's stages on it.
 
     A subclass says how the stock pipeline is called (`denoised`) and how its latents are coded.
@@ -74,6 +75,7 @@ class GuidedStages(ABC):
     def prepare_latents(self, *stock: Any, **named: Any) -> Tensor:
         """The stock hook that makes the start latents: here those of the stage, with its noise."""
         call = inspect.signature(super().prepare_latents).bind(*stock, **named).arguments
+        assert self._start is not None, "stages run within `_stage`"
         latents = self._start.latents.to(call["device"], call["dtype"])
         noise = self._start.noise
         if call["batch_size"] != len(latents):
@@ -210,10 +212,11 @@ class GuidedStages(ABC):
         return [Size(*size) for size in sizes]
 
 
-def _alphas(scheduler: SchedulerMixin) -> Tensor:
+def _alphas(scheduler: Scheduler) -> Tensor:
     """How much of a sample is signal, by timestep, as a part of its variance."""
-    if hasattr(scheduler, "alphas_cumprod"):
-        return scheduler.alphas_cumprod
+    alphas = getattr(scheduler, "alphas_cumprod", None)
+    if alphas is not None:
+        return alphas
     noise = torch.linspace(0, 1, scheduler.config.num_train_timesteps)  # flow matching
     return (1 - noise) ** 2 / ((1 - noise) ** 2 + noise**2)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from relight.diffusion.codecs import VideoCodec
 from relight.diffusion.light_maps import AnyLight
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size, resized
+from relight.diffusion.typed import StockPipeline
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines.foreground import drawn_of, foreground_mode
@@ -28,7 +29,7 @@ from relight.types import Size
 Videos = list[list[Image.Image]] | np.ndarray | Tensor
 
 
-class LightAVideo(ABC):
+class LightAVideo(StockPipeline, ABC):
     """Put before a stock video-to-video pipeline, it relights what that pipeline generates.
 
     A subclass gives its recipes and its codec, and says which sizes and frame counts its model can
@@ -119,12 +120,12 @@ class LightAVideo(ABC):
         video = _filled_up(resized(video, size), whole)
         if isinstance(light, Tensor) and light.ndim == 4:  # a moving light: a map for each frame
             check_maps(light, frames)
-            light = _filled_up(light, whole) if len(light) > 1 else light
+            light = _repeated(light, whole) if len(light) > 1 else light
         if mask is not None and len(mask) > 1:
             check_mask(mask, frames)
-            mask = _filled_up(mask, whole)
+            mask = _repeated(mask, whole)
         recipe = self._recipe(recipe)
-        about = {
+        about: dict[str, Any] = {
             "video": video,
             "mask": mask,
             "prompt": prompt if relight_prompt is None else relight_prompt,
@@ -176,7 +177,7 @@ class LightAVideo(ABC):
         """The next number of frames, from `frames` up, that the model can take."""
         return frames
 
-    def check_frames(self, frames: int) -> None:  # noqa: B027 - most models take any number
+    def check_frames(self, frames: int) -> None:
         """Raise InputError where the model can't take so many frames."""
 
     def _check_drawing(self, mask: Tensor | None) -> None:
@@ -230,10 +231,14 @@ def _check_one_clip(call: Mapping[str, Any]) -> None:
 
 
 def _filled_up(video: list[Image.Image] | Tensor, count: int) -> list[Image.Image] | Tensor:
-    missing = count - len(video)
     if isinstance(video, Tensor):
-        return torch.cat([video, video[-1:].expand(missing, -1, -1, -1)])
-    return video + [video[-1]] * missing
+        return _repeated(video, count)
+    return video + [video[-1]] * (count - len(video))
+
+
+def _repeated(frames: Tensor, count: int) -> Tensor:
+    """Filled up to `count` frames with copies of the last."""
+    return torch.cat([frames, frames[-1:].expand(count - len(frames), -1, -1, -1)])
 
 
 def _cut(videos: Videos, frames: int) -> Videos:

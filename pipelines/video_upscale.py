@@ -31,7 +31,7 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
     """
 
     @torch.no_grad()
-    def __call__(
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride] - another call on purpose
         self,
         video: Pictures,
         prompt: str | None = None,
@@ -78,7 +78,7 @@ class VideoUpscaleAnimateDiffPipeline(GuidedStages, AnimateDiffVideoToVideoPipel
         if identity is not None:
             recipe = recipe.with_identity(identity)
         pixels = as_pixels(video)
-        sizes = self.checked_sizes(sizes, tuple(pixels.shape[-2:]), stage_noise, pad)
+        sizes = self.checked_sizes(sizes, Size(*pixels.shape[-2:]), stage_noise, pad)
         call = {"prompt": prompt, "negative_prompt": negative_prompt, **stock}
         call["generator"] = generator
         self.checked_call(call)

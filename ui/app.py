@@ -17,9 +17,10 @@ from relight.errors import RelightError
 from relight.ui import panels, theme
 from relight.ui.api import endpoints
 from relight.ui.batch_tab import BatchTab
+from relight.ui.events import PRIVATE
 from relight.ui.history_tab import HistoryTab
 from relight.ui.relight_tab import RelightTab
-from relight.ui.run_tab import PRIVATE, RunTab
+from relight.ui.run_tab import RunTab
 from relight.ui.studio import Studio, one_line
 from relight.ui.upscale_tab import UpscaleTab
 

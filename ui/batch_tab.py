@@ -13,6 +13,7 @@ import gradio as gr
 
 from relight.errors import Cancelled, InputError, RelightError
 from relight.ui import clips, panels, theme, work
+from relight.ui.events import PRIVATE
 from relight.ui.orders import Order
 from relight.ui.run_tab import FAILURES
 from relight.ui.shelf import Entry
@@ -64,22 +65,21 @@ class BatchTab:
         return [self.go, self.cancel, self.status, self.table, self.zip]
 
     def _wire(self) -> None:
-        private = {"api_visibility": "private", "show_progress": "hidden"}
         for name in ("prompt", "light"):
             self.named[name].change(
-                _settings, [self.named["prompt"], self.named["light"]], self.told, **private
+                _settings, [self.named["prompt"], self.named["light"]], self.told, **PRIVATE
             )
-        self.files.change(_chosen, self.files, self.table, **private)
+        self.files.change(_chosen, self.files, self.table, **PRIVATE)
         self.made = self.go.click(
             self._run,
             inputs_kwargs={**self.named, "files": self.files, "browser": self.browser},
             outputs=self.outputs,
             concurrency_id="gpu",
             concurrency_limit=1,
-            **private,
+            **PRIVATE,
         )
         self.cancel.click(
-            self._cancelled, outputs=self.outputs, cancels=[self.made], queue=False, **private
+            self._cancelled, outputs=self.outputs, cancels=[self.made], queue=False, **PRIVATE
         )
 
     async def _run(self, request: gr.Request, **given: Any) -> AsyncIterator[dict[Any, Any]]:

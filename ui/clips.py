@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -95,7 +96,7 @@ def middle(clip: Path, target: Path, *, start: float, side: int) -> None:
     height, width = (min(length, side) for length in image.shape[:2])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     with media.write(target, size=(width, height), fps=1) as out:
-        out.add(np.ascontiguousarray(image[top : top + height, left : left + width]), 0)
+        out.add(np.ascontiguousarray(image[top : top + height, left : left + width]), Fraction(0))
 
 
 def side_by_side(

@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.components import Component
 from pydantic import BaseModel
 
-from relight.jobs.base import Delivery
+from relight.jobs.base import Delivery, Job
 
 SERVER_SIDE = {
     *("input", "output", "overwrite"),
@@ -28,10 +28,9 @@ SHORT_RANGE = 1
 """A number with both ends known, no further apart than this, is a slider."""
 
 
-def open_fields(job: type[BaseModel], *own: str) -> list[str]:
+def open_fields(job: type[Job], *own: str) -> list[str]:
     """Fields of `job` that a generic control shall show: not the server's, not those of `own`."""
-    names = [name for name in job.model_fields if name not in SERVER_SIDE and name not in own]
-    return sorted(names, key=lambda name: name in Delivery.model_fields)
+    return [name for name in job.in_order() if name not in SERVER_SIDE and name not in own]
 
 
 def control(job: type[BaseModel], name: str, *, drawn: bool = True, **overrides: Any) -> Component:
@@ -74,7 +73,8 @@ def _number(schema: dict[str, Any], default: Any, drawn: bool, common: dict[str,
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     whole = schema["type"] == "integer"
-    if None not in (low, high, default) and high - low <= SHORT_RANGE:
+    known = low is not None and high is not None and default is not None
+    if known and high - low <= SHORT_RANGE:
         own = {"minimum": low, "maximum": high, "step": 1 if whole else 0.01, "value": default}
         return gr.Slider(**own | common)
     if drawn and default is None:  # the browser would turn an empty number into a 0

@@ -50,6 +50,10 @@ class Guard:
             return
         if scope["method"] == "POST" and _is_json(scope):
             body = await _body(receive)
+            if body is None:
+                large = f"the call is larger than {BODY_LIMIT} bytes: upload files first"
+                await _refuse(413, large, scope, receive, send)
+                return
             reason = _fault(body)
             if reason:
                 await _refuse(*reason, scope, receive, send)
@@ -58,10 +62,8 @@ class Guard:
         await self.app(scope, receive, _with_headers(send))
 
 
-def _fault(body: bytes | None) -> tuple[int, str] | None:
-    """Why a call is refused: too large, not JSON, or a file given by its address."""
-    if body is None:
-        return 413, f"the call is larger than {BODY_LIMIT} bytes: upload files first"
+def _fault(body: bytes) -> tuple[int, str] | None:
+    """Why a call is refused: not JSON, or a file given by its address."""
     try:
         data = json.loads(body or b"null")
     except (ValueError, RecursionError):

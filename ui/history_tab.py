@@ -9,6 +9,7 @@ import gradio as gr
 
 from relight.errors import RelightError
 from relight.ui import clips, panels, theme
+from relight.ui.events import PRIVATE
 from relight.ui.result_panel import ResultPanel
 from relight.ui.shelf import Entry
 from relight.ui.studio import Studio, one_line
@@ -49,11 +50,10 @@ class HistoryTab:
                 with gr.Row(visible=False) as self.actions:
                     self.again = gr.Button("Use these settings again", elem_id="again")
                     self.delete = gr.Button("Delete", variant="stop", elem_id="delete")
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
         detail = [*self.panel.outputs, self.actions, self.chosen]
-        self.gallery.select(self._choose, [self.browser, self.ids], detail, **quiet)
+        self.gallery.select(self._choose, [self.browser, self.ids], detail, **PRIVATE)
         self.delete.click(
-            self._delete, [self.browser, self.chosen], [*detail, *self.listing], **quiet
+            self._delete, [self.browser, self.chosen], [*detail, *self.listing], **PRIVATE
         )
 
     @property

@@ -12,9 +12,10 @@ from relight.errors import RelightError
 from relight.jobs import RelightJob
 from relight.lights import ImageLight
 from relight.ui import clips, controls, theme
+from relight.ui.events import PRIVATE
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.result_panel import ResultPanel
-from relight.ui.run_tab import PRIVATE, RunTab
+from relight.ui.run_tab import RunTab
 from relight.ui.studio import Studio
 
 SIDES = {"left": "← Left", "right": "Right →", "top": "↑ Top", "bottom": "↓ Bottom"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from relight import media
 from relight.ui import clips, panels
@@ -71,7 +72,7 @@ class ResultPanel:
         )
 
     @property
-    def outputs(self) -> list[gr.components.Component]:
+    def outputs(self) -> list[Block]:
         """All that the updates touch."""
         return [
             *(self.status, self.place, self.live, self.done, self.compare, self.moment),

@@ -12,6 +12,7 @@ from relight.errors import InputError, RelightError
 from relight.jobs.files import read_job
 from relight.lights import ImageLight
 from relight.ui import clips, controls, panels, work
+from relight.ui.events import PRIVATE
 from relight.ui.orders import KINDS, QUALITY, Order
 from relight.ui.result_panel import ResultPanel
 from relight.ui.studio import Studio, one_line
@@ -19,7 +20,6 @@ from relight.ui.studio import Studio, one_line
 NO_FACTS = '<div class="facts">Nothing chosen yet</div>'
 FAILURES = (RelightError, RuntimeError, MemoryError, OSError)
 JOB_FILE_LIMIT = 100_000
-PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class RunTab:

@@ -13,7 +13,7 @@ import logging
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from relight.errors import Cancelled, RelightError
 
@@ -64,7 +64,7 @@ class Run(Generic[Made]):
         """What the job made, once it is over; raises what it raised."""
         if self._error is not None:
             raise self._error
-        return self._made
+        return cast("Made", self._made)  # which may be None itself
 
     async def news(self) -> AsyncIterator[Progress | None]:
         """Yield the progress whenever there is some, until the job is over.

@@ -30,8 +30,9 @@ def logins(pairs: tuple[str, ...]) -> list[tuple[str, str]]:
     Raises:
         InputError: one of them is not of that form.
     """
-    found = [tuple(pair.split(":", 1)) for pair in pairs]
-    if any(len(pair) != 2 or not all(pair) for pair in found):
+    parts = [pair.partition(":") for pair in pairs]
+    found = [(name, password) for name, _, password in parts]
+    if not all(name and password for name, password in found):
         raise InputError("--auth is NAME:PASSWORD, both of them given")
     return found
 

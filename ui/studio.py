@@ -48,7 +48,7 @@ class Studio:
         login = getattr(request, "username", None)
         if login:
             return hmac.new(self._secret, login.encode(), hashlib.sha256).hexdigest()[:32]
-        return browser if is_id(browser) else new_id()
+        return browser if isinstance(browser, str) and is_id(browser) else new_id()
 
     def shelf(self, browser: object, request: gr.Request | None) -> Shelf:
         return Shelf(self.outputs / self.user(browser, request))

@@ -11,9 +11,10 @@ import numpy as np
 from relight.errors import RelightError
 from relight.jobs import UpscaleJob
 from relight.ui import clips, controls, theme
+from relight.ui.events import PRIVATE
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.result_panel import ResultPanel
-from relight.ui.run_tab import PRIVATE, RunTab
+from relight.ui.run_tab import RunTab
 from relight.ui.studio import Studio
 
 NEXT = "Choose a picture or a clip, and how many times larger it shall be."

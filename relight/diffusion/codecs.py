@@ -11,11 +11,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, ModelMixin
 from torch import Tensor
 
+from relight.diffusion.typed import Autoencoder
 from relight.errors import InputError, ModelError
 
 CHUNK = 16 * 512 * 512
@@ -33,7 +34,7 @@ class FrameCodec:
     """
 
     def __init__(
-        self, vae: AutoencoderKL, device: torch.device | None = None, chunk: int | None = None
+        self, vae: Autoencoder, device: torch.device | None = None, chunk: int | None = None
     ) -> None:
         self.vae, self.device, self.chunk = vae, device, chunk
 
@@ -66,7 +67,7 @@ class FrameCodec:
 
 
 @contextmanager
-def _safe_dtype(vae: AutoencoderKL) -> Iterator[torch.dtype]:
+def _safe_dtype(vae: Autoencoder) -> Iterator[torch.dtype]:
     """Run a VAE marked `force_upcast` in float32 when it is held in float16."""
     own = vae.dtype
     if own != torch.float16 or not vae.config.force_upcast:
@@ -89,11 +90,12 @@ class VideoCodec(ABC):
 
     def __init__(
         self,
-        vae: ModelMixin,
+        vae: Autoencoder,
         device: torch.device | None = None,
         clip: tuple[int, int, int] | None = None,
     ) -> None:
-        self.vae, self.device, self.clip = vae, device or vae.device, clip
+        self.vae: Any = vae  # each family has what its codec asks for
+        self.device, self.clip = device or vae.device, clip
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor:
@@ -192,6 +194,8 @@ class LTXCodec(ClipCodec):
         return self.vae.decode(raw, clean, return_dict=False)[0]
 
     def _grid(self, tokens: int) -> tuple[int, int, int]:
+        if self.clip is None:
+            raise InputError("a sequence of latents tells no shape: say the clip's")
         frames, height, width = self.clip
         f, s = self.vae.temporal_compression_ratio, self.vae.spatial_compression_ratio
         grid = (frames - 1) // f + 1, height // s, width // s
@@ -217,7 +221,7 @@ _CODECS = {
 
 
 def video_codec(
-    vae: ModelMixin,
+    vae: Autoencoder,
     device: torch.device | None = None,
     clip: tuple[int, int, int] | None = None,
 ) -> VideoCodec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -14,6 +14,8 @@ from relight.jobs.base import Compute
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
+
+    from relight.diffusion.typed import Component
 
     Pipes = Sequence[DiffusionPipeline]
 
@@ -147,10 +149,10 @@ def compile_denoisers(pipes: Pipes) -> None:
             model.compile()
 
 
-def _parts(pipes: Pipes, names: Sequence[str] | None = None) -> list[nn.Module]:
+def _parts(pipes: Pipes, names: Sequence[str] | None = None) -> list[Component]:
     """The modules of those names, or all, each once though several pipelines share it."""
     found = [
-        part
+        cast("Component", part)
         for pipe in pipes
         for name, part in pipe.components.items()
         if isinstance(part, nn.Module) and (names is None or name in names)
@@ -170,7 +172,7 @@ def _offload_by_layer(model: nn.Module, device: torch.device) -> None:
     )
 
 
-def _set_attention(model: nn.Module, backend: str) -> bool:
+def _set_attention(model: Component, backend: str) -> bool:
     """Whether the model has that choice; it is then made."""
     processors = model.attn_processors.values()
     if any(hasattr(processor, "_attention_backend") for processor in processors):

@@ -33,11 +33,11 @@ def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
     >>> image.size, tuple(as_pictures(np.ones((2, 4, 3))).shape)
     ((4, 2), (1, 3, 2, 4))
     """
-    if not isinstance(pictures, list | tuple):
-        pictures = [pictures]
-    if pictures and all(isinstance(picture, Image.Image) for picture in pictures):
-        return [picture.convert("RGB") for picture in pictures]
-    parts = [_frames_first(picture) for picture in pictures]
+    several = pictures if isinstance(pictures, list | tuple) else [pictures]
+    images = [picture for picture in several if isinstance(picture, Image.Image)]
+    if images and len(images) == len(several):
+        return [image.convert("RGB") for image in images]
+    parts = [_frames_first(picture) for picture in several]
     if len({(part.shape[1:], part.dtype) for part in parts}) != 1:
         raise InputError("there are no pictures, or they differ in size or kind")
     pixels = torch.cat(parts)  # (frames, 3, h, w)
@@ -64,7 +64,7 @@ def as_pixels(pictures: Pictures) -> Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 
-def _frames_first(picture: np.ndarray | Tensor) -> Tensor:
+def _frames_first(picture: Image.Image | np.ndarray | Tensor) -> Tensor:
     """(frames, h, w, 3) array or (frames, 3, h, w) tensor, frames optional -> (frames, 3, h, w)."""
     if isinstance(picture, np.ndarray):
         shape, form = picture.shape, "an array (frames, h, w, 3)"

@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers import SchedulerMixin
 from torch import Tensor
 
+from relight.diffusion.typed import Scheduler
 from relight.errors import ModelError
 from relight.patching import patched
 from relight.types import Edit
@@ -43,7 +43,7 @@ _ALPHAS = {"DDIMScheduler", "DDPMScheduler", "CogVideoXDDIMScheduler", "CogVideo
 
 
 def predict_x0(
-    scheduler: SchedulerMixin,
+    scheduler: Scheduler,
     model_output: Tensor,
     timestep: Tensor | float,
     sample: Tensor,
@@ -79,7 +79,7 @@ def predict_x0(
 
 
 def output_for_x0(
-    scheduler: SchedulerMixin,
+    scheduler: Scheduler,
     x0: Tensor,
     timestep: Tensor | float,
     sample: Tensor,
@@ -104,7 +104,7 @@ def output_for_x0(
 
 
 @contextmanager
-def edit_x0(scheduler: SchedulerMixin, edit: Edit) -> Iterator[SchedulerMixin]:
+def edit_x0(scheduler: Scheduler, edit: Edit) -> Iterator[Scheduler]:
     """Within the block, `scheduler.step` sees the model output of the edited x0.
 
     Args:
@@ -166,7 +166,7 @@ class _Steps:
         self.schedule: Tensor | None = None
         self.first = self.last = 0
 
-    def number(self, scheduler: SchedulerMixin, timestep: Tensor | float) -> int:
+    def number(self, scheduler: Scheduler, timestep: Tensor | float) -> int:
         """The step's number, from 0 at the first step of the pass that was seen."""
         here = step_position(scheduler, timestep)
         if scheduler.timesteps is not self.schedule or here <= self.last:
@@ -175,7 +175,7 @@ class _Steps:
         return here - self.first
 
 
-def step_position(scheduler: SchedulerMixin, timestep: Tensor | float) -> int:
+def step_position(scheduler: Scheduler, timestep: Tensor | float) -> int:
     """Index of `timestep` in `scheduler.timesteps`.
 
     Karras spacing may round two steps to one timestep; the scheduler's own counter then decides,
@@ -192,15 +192,16 @@ def step_position(scheduler: SchedulerMixin, timestep: Tensor | float) -> int:
     if len(places) == 1:
         return places[0]
     for own in (getattr(scheduler, "step_index", None), getattr(scheduler, "begin_index", None)):
-        if own in places:
+        if own is not None and own in places:
             return own
-    if hasattr(scheduler, "index_for_timestep"):
-        return int(scheduler.index_for_timestep(timestep))
+    own_rule = getattr(scheduler, "index_for_timestep", None)
+    if own_rule is not None:
+        return int(own_rule(timestep))
     # Schedulers without a counter step from any timestep, also from one off their schedule.
     return places[0] if places else int((scheduler.timesteps > timestep).sum())
 
 
-def _prediction_type(scheduler: SchedulerMixin) -> str:
+def _prediction_type(scheduler: Scheduler) -> str:
     name = type(scheduler).__name__
     if name in _FLOW:
         return "flow_prediction"
@@ -222,7 +223,7 @@ def _due(per_token_timesteps: Tensor, timestep: Tensor | float) -> Tensor:
 
 
 def _coefficients(
-    scheduler: SchedulerMixin,
+    scheduler: Any,  # whose family `name` decides
     timestep: Tensor | float,
     device: torch.device,
     per_token_timesteps: Tensor | None = None,

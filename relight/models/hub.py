@@ -13,6 +13,7 @@ import json
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from relight.errors import ModelError
 from relight.models.catalogue import MINI, Source, Weights
@@ -162,7 +163,7 @@ def _snapshot(source: Source) -> Path | None:
         return Path(incomplete) if incomplete else None
 
 
-def _wanted(source: Source) -> dict[str, object]:
+def _wanted(source: Source) -> dict[str, Any]:
     patterns = []
     for part in source.parts:
         if part.endswith(".safetensors"):

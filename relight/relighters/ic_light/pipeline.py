@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from diffusers import (
     AutoencoderKL,
     DiffusionPipeline,
     ImagePipelineOutput,
-    SchedulerMixin,
     UNet2DConditionModel,
 )
 from diffusers.image_processor import VaeImageProcessor
@@ -26,6 +26,7 @@ from relight.diffusion.codecs import FrameCodec
 from relight.diffusion.light_maps import AnyLight, light_map
 from relight.diffusion.pictures import Pictures, as_pictures, picture_size, resized
 from relight.diffusion.prompts import encode_prompts
+from relight.diffusion.typed import Scheduler
 from relight.errors import InputError
 from relight.relighters.base import OnStep
 from relight.relighters.ic_light.sampling import STRENGTH, sample
@@ -52,13 +53,13 @@ class ICLightPipeline(DiffusionPipeline):
         text_encoder: CLIPTextModel,
         tokenizer: CLIPTokenizer,
         unet: UNet2DConditionModel,
-        scheduler: SchedulerMixin,
+        scheduler: Scheduler,
     ) -> None:
         super().__init__()
         self.register_modules(
             vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler
         )
-        self.vae_scale_factor = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.vae_scale_factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
         self.image_processor = VaeImageProcessor(vae_scale_factor=self.vae_scale_factor)
 
     @torch.no_grad()
@@ -113,14 +114,15 @@ class ICLightPipeline(DiffusionPipeline):
         image = as_pictures(image)
         size = self._size(picture_size(image), height, width)
         pixels = self.image_processor.preprocess(resized(image, size), *size)
+        shown = None
         if background is not None:
             behind = resized(as_pictures(background), size)
-            background = self.image_processor.preprocess(behind, *size)
+            shown = self.image_processor.preprocess(behind, *size)
         relit = self.relight(
             pixels,
             embeds=self.encode_prompt(prompt, negative_prompt, guidance_scale),
             light_latents=self.light_latents(light, *size, seconds),
-            background=background,
+            background=shown,
             gamma=gamma,
             steps=num_inference_steps,
             strength=strength,
@@ -131,7 +133,7 @@ class ICLightPipeline(DiffusionPipeline):
             on_step=on_step,
         )
         self.maybe_free_model_hooks()
-        images = self.image_processor.postprocess(relit.cpu(), output_type=output_type)
+        images: Any = self.image_processor.postprocess(relit.cpu(), output_type=output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 
     @torch.no_grad()

@@ -7,12 +7,14 @@ The start is the light's own latents, noised with one frame's noise for all fram
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import torch
-from diffusers import SchedulerMixin, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+from relight.diffusion.typed import Scheduler
 from relight.errors import InputError
 from relight.methods.consistent_light_attention import consistent_light_attention
 from relight.relighters.base import OnStep
@@ -32,24 +34,26 @@ def image_to_image_steps(steps: int, strength: float = STRENGTH) -> tuple[int, i
 
 
 def fresh_schedule(
-    scheduler: SchedulerMixin, steps: int, strength: float, device: torch.device
-) -> tuple[SchedulerMixin, Tensor]:
+    scheduler: Scheduler, steps: int, strength: float, device: torch.device
+) -> tuple[Scheduler, Tensor]:
     """A new scheduler like `scheduler`, set to its last steps, and the timesteps of those.
 
     Two pipelines must not share a scheduler's state, and a relight runs inside another's step.
     """
-    scheduler = type(scheduler).from_config(scheduler.config)
+    kind: Any = type(scheduler)
+    scheduler = kind.from_config(scheduler.config)
     total, run = image_to_image_steps(steps, strength)
     scheduler.set_timesteps(total, device=device)
     begin = (total - run) * scheduler.order
-    if hasattr(scheduler, "set_begin_index"):  # DDIM and DDPM find their place by the timestep
-        scheduler.set_begin_index(begin)
+    set_begin = getattr(scheduler, "set_begin_index", None)
+    if set_begin is not None:  # DDIM and DDPM find their place by the timestep
+        set_begin(begin)
     return scheduler, scheduler.timesteps[begin:]
 
 
 def sample(
     unet: UNet2DConditionModel,
-    scheduler: SchedulerMixin,
+    scheduler: Scheduler,
     condition: Tensor,
     embeds: Tensor,
     light_latents: Tensor | None,
@@ -114,11 +118,11 @@ def _start(
     unet: UNet2DConditionModel,
     condition: Tensor,
     light_latents: Tensor | None,
-    scheduler: SchedulerMixin,
+    scheduler: Scheduler,
     timesteps: Tensor,
     generator: torch.Generator | None,
 ) -> Tensor:
-    frames, channels = len(condition), unet.config.in_channels - condition.shape[1]
+    frames, channels = len(condition), unet.config["in_channels"] - condition.shape[1]
     noise = shared_noise(condition[:, :channels], generator)
     if light_latents is None:
         return noise * scheduler.init_noise_sigma
@@ -134,5 +138,5 @@ def _moves(light_latents: Tensor | None, share_noise: bool) -> bool:
     return share_noise and light_latents is not None and len(light_latents) > 1
 
 
-def _takes(scheduler: SchedulerMixin, argument: str) -> bool:
+def _takes(scheduler: Scheduler, argument: str) -> bool:
     return argument in inspect.signature(scheduler.step).parameters

@@ -54,6 +54,7 @@ def ic_light_unet(
         merged[key] = (weight.float() + offset.float()).to(weight.dtype)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(base_unet.config, in_channels=channels)
+    assert isinstance(unet, UNet2DConditionModel)  # a tuple only with return_unused_kwargs
     unet.load_state_dict(merged, assign=True)
     return unet.eval().requires_grad_(False)
 
@@ -87,7 +88,7 @@ def _read_offsets(path: Path) -> dict[str, Tensor]:
 
 def _channels(base_unet: UNet2DConditionModel, offsets: Mapping[str, Tensor]) -> int:
     """Input channels of the relighting UNet: noisy latents, picture and (fbc) background."""
-    own, shape = base_unet.config.in_channels, tuple(offsets["conv_in.weight"].shape)
+    own, shape = base_unet.config["in_channels"], tuple(offsets["conv_in.weight"].shape)
     if len(shape) != 4 or shape[1] not in (2 * own, 3 * own):
         raise ModelError(
             f"IC-Light offset conv_in.weight has shape {shape}: it needs {2 * own} (fc) or "
