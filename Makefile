@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TYPES := $(BIN)/basedpyright --pythonpath $(BIN)/python
 # Whose examples in docstrings are run.
 EXAMPLES := $(addprefix relight/,engine jobs lights media metrics methods masks diffusion types.py)
 
@@ -17,7 +18,9 @@ ui: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/typos
+	$(TYPES)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules $(EXAMPLES)
 
 test-slow: $(INSTALLED)
@@ -26,6 +29,8 @@ test-slow: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/typos
+	$(TYPES)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relight needs Python 3.11 or newer: make PYTHON=python3.11")'
