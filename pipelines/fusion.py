@@ -81,6 +81,14 @@ def light_fusion(
 
     Yields:
         The edit, whose `detail` and `steps` can be looked at afterwards.
+
+    >>> import relight
+    >>> model = relight.load_model("mini")
+    >>> frames = torch.full((2, 3, 64, 64), 0.5)
+    >>> with light_fusion(model.pipe, model.relighter, video=frames, prompt="red") as edit:
+    ...     pass  # model.pipe or a stock pipeline is called here
+    >>> type(edit).__name__
+    'ProgressiveLightFusion'
     """
     recipe = recipe or Recipe()
     gamma = recipe.gamma if gamma is None else gamma

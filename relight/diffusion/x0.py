@@ -64,6 +64,14 @@ def predict_x0(
 
     Raises:
         ModelError: the scheduler or its prediction type is not supported.
+
+    >>> from diffusers import DDIMScheduler
+    >>> scheduler = DDIMScheduler()
+    >>> scheduler.set_timesteps(4)
+    >>> sample, noise = torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)
+    >>> time = scheduler.timesteps[2]
+    >>> bool((predict_x0(scheduler, noise, time, sample) > 1).all())
+    True
     """
     a, s, c = _coefficients(scheduler, timestep, sample.device, per_token_timesteps)
     x, o = sample.float() * c, model_output.float()
@@ -89,6 +97,15 @@ def output_for_x0(
 
     Same arguments, shapes, dtype (float32) and errors as `predict_x0`. Tokens without noise have
     no such output; theirs is not finite.
+
+    >>> from diffusers import DDIMScheduler
+    >>> scheduler = DDIMScheduler()
+    >>> scheduler.set_timesteps(4)
+    >>> sample, noise = torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)
+    >>> time = scheduler.timesteps[2]
+    >>> x0 = predict_x0(scheduler, noise, time, sample)
+    >>> output_for_x0(scheduler, x0, time, sample).abs().max().item() < 1e-5
+    True
     """
     a, s, c = _coefficients(scheduler, timestep, sample.device, per_token_timesteps)
     x, x0 = sample.float() * c, x0.float()

@@ -31,6 +31,14 @@ def relight_video(
 
     Raises:
         relight.errors.RelightError: one line saying what is wrong and what to do.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = tempfile.mkdtemp()
+    >>> Image.new("RGB", (32, 32), "grey").save(f"{folder}/in.png")
+    >>> settings = {"model": "mini", "side": 32, "relight_steps": 1, "shape": 0}
+    >>> relight_video(f"{folder}/in.png", f"{folder}/out.png", prompt="red", **settings).frames
+    1
     """
     return run_relight(RelightJob.make(input=input, output=output, prompt=prompt, **settings))
 
@@ -44,6 +52,13 @@ def upscale(input: str | os.PathLike, output: str | os.PathLike, **settings: Any
 
     Raises:
         relight.errors.RelightError: one line saying what is wrong and what to do.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = tempfile.mkdtemp()
+    >>> Image.new("RGB", (32, 32), "grey").save(f"{folder}/in.png")
+    >>> Image.open(upscale(f"{folder}/in.png", f"{folder}/out.png", model="mini").path).size
+    (64, 64)
     """
     return run_upscale(UpscaleJob.make(input=input, output=output, **settings))
 
@@ -66,6 +81,15 @@ def run_relight(
 
     Raises:
         InputError, MediaError, ModelError, BusyError, Cancelled: the output was not written.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = tempfile.mkdtemp()
+    >>> Image.new("RGB", (32, 32), "grey").save(f"{folder}/in.png")
+    >>> job = RelightJob(input=f"{folder}/in.png", output=f"{folder}/out.png", prompt="red",
+    ...     model="mini", side=32, relight_steps=1, shape=0)
+    >>> run_relight(job).path.name
+    'out.png'
     """
     return run(job, load=load, load_upscaler=load_upscaler, on_progress=on_progress)
 
@@ -73,7 +97,15 @@ def run_relight(
 def run_upscale(
     job: UpscaleJob, *, load: Load | None = None, on_progress: OnProgress | None = None
 ) -> Result:
-    """Run an upscaling job; arguments and errors as of `run_relight`."""
+    """Run an upscaling job; arguments and errors as of `run_relight`.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = tempfile.mkdtemp()
+    >>> Image.new("RGB", (32, 32), "grey").save(f"{folder}/in.png")
+    >>> run_upscale(UpscaleJob(input=f"{folder}/in.png", output=f"{folder}/out.png")).frames
+    1
+    """
     return run(job, load_upscaler=load, on_progress=on_progress)
 
 

@@ -162,6 +162,9 @@ def load_model(name: str = "auto", compute: Compute = Compute()) -> Model:  # no
     Raises:
         ModelError: an unknown name, weights that are missing, damaged or don't fit each other, a
             device or an attention backend that can't be used. Nothing is ever downloaded.
+
+    >>> load_model("mini").name
+    'mini'
     """
     found = find_model(name, compute)
     parts = Parts(found.paths, DTYPES[found.compute.dtype])
@@ -194,6 +197,9 @@ def load_upscaler(
 
     Raises:
         ModelError: as `load_model`; or a model of pictures for a clip.
+
+    >>> load_upscaler("mini", moving=False).name
+    'mini'
     """
     found = find_upscaler(name, compute, moving=moving)
     pipe = _assembled(found, Parts(found.paths, DTYPES[found.compute.dtype]))

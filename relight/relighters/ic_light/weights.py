@@ -35,6 +35,16 @@ def ic_light_unet(
 
     Raises:
         ModelError: not a safetensors file, a key is missing or unknown, or a shape differs.
+
+    >>> base = UNet2DConditionModel(
+    ...     block_out_channels=(8, 8),
+    ...     down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+    ...     up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+    ...     cross_attention_dim=8, attention_head_dim=4, norm_num_groups=4)
+    >>> offsets = {name: torch.zeros_like(weight) for name, weight in base.state_dict().items()}
+    >>> offsets["conv_in.weight"] = torch.zeros(8, 8, 3, 3)
+    >>> ic_light_unet(base, offsets).config["in_channels"]
+    8
     """
     if not isinstance(offsets, Mapping):
         offsets = _read_offsets(Path(offsets))
