@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from relight.diffusion.memory import peak_memory, reset_peak_memory
 from relight.engine.resolve import Models
+from relight.models.loader import Model, Upscaler
 
 
 class Denoiser(NamedTuple):
@@ -51,11 +52,12 @@ class Cost:
 
 def denoisers(models: Models) -> list[Denoiser]:
     """The UNets and transformers that a run with these models calls, each once."""
-    pipes = [models.upscaling.pipe] if models.upscaling else []
-    if models.relighting:
-        relighter = models.relighting.relighter
+    upscaling, relighting = models.upscaling, models.relighting
+    pipes: list[Any] = [upscaling.pipe] if isinstance(upscaling, Upscaler) else []
+    if isinstance(relighting, Model):
+        relighter = relighting.relighter
         editor = getattr(relighter, "editor", None)
-        pipes += [models.relighting.pipe, relighter if editor is None else editor.pipe]
+        pipes += [relighting.pipe, relighter if editor is None else editor.pipe]
     found = {}
     for pipe in filter(None, pipes):
         scale = getattr(pipe, "vae_scale_factor", None) or pipe.vae_scale_factor_spatial

@@ -20,7 +20,7 @@ from relight.engine.resolve import Loaders, Models, resolve
 from relight.engine.run import run_relight
 from relight.engine.scoring import evaluate
 from relight.errors import InputError
-from relight.jobs import RelightJob
+from relight.jobs import ModelRelightJob, RelightJob
 from relight.media import to_uint8
 from relight.models.loader import load_model, load_upscaler
 from relight.relighters.ic_light import ICLight, ICLightPipeline
@@ -86,7 +86,8 @@ def compare(task: Task, variants: Sequence[Variant], say: Say = lambda text: Non
             job = task.job(clip, variant)
             info = media.probe(clip)
             models = loaders.load(job, is_moving(job, info))
-            with variant.applied(models.relighting):
+            lit = None if models.relighting is None else models.to_relight
+            with variant.applied(lit):
                 cost = _run(job, variant, models, loaders)
             found = evaluate(clip, job.output, light=_side(task.light), prompt=task.prompt)
             rows.append(row(variant.name, clip, found.values, cost))
@@ -139,21 +140,24 @@ def _run(job: RelightJob, variant: Variant, models: Models, loaders: Loaders) ->
 def frame_by_frame(job: RelightJob, models: Models) -> None:
     """IC-Light on each frame with a noise of its own; the model's own pixels, enlarged."""
     info = media.probe(job.input)
-    model = models.relighting
+    model = models.to_relight
     if not isinstance(model.relighter, ICLightPipeline):
         raise InputError(
             f"{FRAMES} is IC-Light's: {model.name} has another relighter", field="model"
         )
-    job = resolve(job, models, info)
-    framing = framing_of(job, model, info)
+    asked = resolve(job, models, info)
+    assert isinstance(asked, ModelRelightJob), "it has a model"
+    framing = framing_of(asked, model, info)
     size = framing.padded_height, framing.padded_width
     relighter = ICLight(pipe=model.relighter, gamma=0.0)
-    session = relighter.prepare(job.prompt, size=size, light=job.light, steps=job.relight_steps)
+    session = relighter.prepare(
+        asked.prompt, size=size, light=asked.light, steps=asked.relight_steps
+    )
     with media.write(job.output, size=(info.width, info.height), fps=info.fps) as out:
         for number, frame in enumerate(media.read(job.input, frames=job.frames)):
             image = framing.pad(framing.scale(frame.image)[None])
             pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 127.5 - 1
-            noise = torch.Generator("cpu").manual_seed(job.seed + number)
+            noise = torch.Generator("cpu").manual_seed(asked.seed + number)
             relit = framing.cut(session(pixels, noise=noise)).cpu().float()
             relit = torch.nn.functional.interpolate(
                 relit, (info.height, info.width), mode="bicubic"
