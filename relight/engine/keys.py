@@ -76,7 +76,7 @@ class Keys:
         if anchored:
             numbers = (self.numbers[0], *numbers)
         images = np.stack([self.framing.scale(self.clip.small[n]) for n in numbers])
-        weights = None if self.region is None else self._weights(numbers)
+        weights = None if self.region is None else self._weights(self.region, numbers)
         relit = self._relit(images, numbers, weights, on_step)
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         if show is not None:
@@ -126,9 +126,9 @@ class Keys:
         stored = load(chunk.name)["light"][place - chunk.first]
         return GainGlow.from_planes(torch.from_numpy(stored))
 
-    def _weights(self, numbers: Sequence[int]) -> Tensor:
+    def _weights(self, region: Region, numbers: Sequence[int]) -> Tensor:
         """How far each pixel of keyframes is lit, (keyframes, 1, h, w), as they are shown."""
-        weights = self.region.weights(numbers, functools.lru_cache(maxsize=4)(self.clip.work.load))
+        weights = region.weights(numbers, functools.lru_cache(maxsize=4)(self.clip.work.load))
         return resized(weights, (self.framing.height, self.framing.width))
 
     def _behind(self, numbers: Sequence[int]) -> Tensor | None:
