@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from diffusers import (
     AutoencoderKL,
@@ -14,6 +15,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, CLIPTextModel, T5EncoderModel
 
 from relight.diffusion.parts import Parts
+from relight.diffusion.typed import Call
 from relight.pipelines.backbone import Backbone, Native, halvings, is_pipeline
 from relight.relighters.image_edit import Given
 
@@ -51,7 +53,8 @@ class KontextEditor:
     def edit(self, frame: Tensor, instruction: str, given: Given) -> Tensor:
         """(3, h, w) in [0, 1] -> the same, edited."""
         height, width = frame.shape[-2:]
-        return self.pipe(
+        stock = cast(Call, self.pipe)
+        return stock(
             image=frame[None],
             prompt=instruction,
             negative_prompt=given.negative,

@@ -68,7 +68,7 @@ def foreground_mode(
     size = Size(*picture_size(video))
     within = mask_of(mask, size).expand(len(video), -1, -1, -1)
     device = pipe._execution_device
-    latents = (codec or video_codec)(pipe.vae, device, (len(video), *size))
+    latents = (codec or video_codec)(pipe.vae, device, (len(video), size.height, size.width))
     about = {"light": light, "seconds": seconds, "size": size, "steps": relight_steps}
     pixels = pipe.video_processor.preprocess_video(video, *size)[0].transpose(0, 1)
     with torch.no_grad():

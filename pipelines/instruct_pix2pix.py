@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
 from torch import Tensor
 
 from relight.diffusion.parts import SD15_PARTS, Parts, stable_diffusion
+from relight.diffusion.typed import Call
 from relight.pipelines.backbone import Backbone, is_pipeline, unet_native
 from relight.relighters.image_edit import Given
 
@@ -38,7 +40,8 @@ class InstructPix2PixEditor:
 
     def edit(self, frame: Tensor, instruction: str, given: Given) -> Tensor:
         """(3, h, w) in [0, 1] -> the same, edited; its size is the frame's."""
-        return self.pipe(
+        stock = cast(Call, self.pipe)
+        return stock(
             instruction,
             image=frame[None],
             negative_prompt=given.negative,
@@ -52,7 +55,8 @@ class InstructPix2PixEditor:
 
 
 def _load(parts: Parts) -> StableDiffusionInstructPix2PixPipeline:
-    return StableDiffusionInstructPix2PixPipeline(
+    stock = cast(Call, StableDiffusionInstructPix2PixPipeline)  # whose types want a checker
+    return stock(
         **stable_diffusion(parts, pictures=2),
         scheduler=parts.plain(EulerAncestralDiscreteScheduler, "scheduler"),
         safety_checker=None,

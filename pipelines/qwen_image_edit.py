@@ -7,7 +7,7 @@ output, so that a map of the light can be given beside the frame: `qwen_image_ed
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from diffusers import (
     AutoencoderKLQwenImage,
@@ -26,7 +26,8 @@ from transformers import (
 )
 
 from relight.diffusion.parts import Parts
-from relight.diffusion.pictures import as_pictures, resized
+from relight.diffusion.pictures import as_pixels, resized
+from relight.diffusion.typed import Call
 from relight.pipelines.backbone import Backbone, Native, is_pipeline
 from relight.relighters.image_edit import Given
 from relight.types import Size
@@ -98,7 +99,8 @@ class QwenEditor:
 
     def edit(self, frame: Tensor, instruction: str, given: Given) -> Tensor:
         """(3, h, w) in [0, 1] -> the same, edited."""
-        edited = self.pipe(
+        stock = cast(Call, self.pipe)
+        edited: Tensor = stock(
             image=self.pictures(as_image(frame), given),
             prompt=instruction,
             negative_prompt=" " if given.negative is None else given.negative,
@@ -108,12 +110,13 @@ class QwenEditor:
             output_type="pt",
             callback_on_step_end=given.callback,
         ).images
-        return resized(edited.float().cpu(), Size(*frame.shape[-2:]))[0]
+        return as_pixels(resized(edited.float().cpu(), Size(*frame.shape[-2:])))[0]
 
 
 def as_image(frame: Tensor) -> Image.Image:
     """(3, h, w) in [0, 1] -> an image: these pipelines ask their pictures for `size`."""
-    return as_pictures((frame.clamp(0, 1) * 255).round().byte().cpu())[0]
+    levels = (frame.clamp(0, 1) * 255).round().byte().cpu()
+    return Image.fromarray(levels.permute(1, 2, 0).numpy())
 
 
 def native(parts: Parts) -> Native:

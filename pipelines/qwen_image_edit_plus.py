@@ -27,7 +27,7 @@ class QwenPlusEditor(QwenEditor):
     A list of pictures means references for one output here, never a batch.
     """
 
-    pipe: QwenImageEditPlusPipeline
+    pipe: Any  # a QwenImageEditPlusPipeline
     takes_map: bool = True
 
     def instruction(self, light: str, has_map: bool) -> str:

@@ -73,8 +73,7 @@ def _number(schema: dict[str, Any], default: Any, drawn: bool, common: dict[str,
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     whole = schema["type"] == "integer"
-    known = low is not None and high is not None and default is not None
-    if known and high - low <= SHORT_RANGE:
+    if low is not None and high is not None and default is not None and high - low <= SHORT_RANGE:
         own = {"minimum": low, "maximum": high, "step": 1 if whole else 0.01, "value": default}
         return gr.Slider(**own | common)
     if drawn and default is None:  # the browser would turn an empty number into a 0

@@ -37,7 +37,9 @@ class Backdrop:
             for _ in times[first:]:
                 yield picture
             return
-        lap, shown, coming = -1, None, iter(())
+        picture = np.empty((0, 0, 3), np.uint8)  # until the first is read
+        lap, coming = -1, iter(())
+        shown: media.Frame | None = None
         ahead: media.Frame | None = None
         for time in times[first:]:
             since = time - times[0]
@@ -48,7 +50,7 @@ class Backdrop:
             fresh = False
             while ahead is not None and (shown is None or ahead.time <= moment):
                 shown, ahead, fresh = ahead, next(coming, None), True
-            if fresh:
+            if fresh and shown is not None:
                 picture = self._covering(shown)
             yield picture
 

@@ -27,7 +27,7 @@ from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
-from relight.engine.workflow import Workflows
+from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, MovingLight, parse_light
 from relight.media import Frame, VideoInfo
@@ -54,30 +54,31 @@ def workflows(
     region = None
     if mask is not None and job.lit != "all":
         region = Region(mask=mask, lit=job.lit, backdrop=behind)
+    before: tuple[Step, ...] = ()
+    last: Workflow
     if job.recipe == "fast":
         model = None if models.relighting is None else models.to_relight
-        flows = _lighting(clip, model, info, mask, region)
+        before, last = _lighting(clip, model, info, mask, region)
     else:
-        flows = (_relighting(clip, models.to_relight, info, region),)
+        last = _relighting(clip, models.to_relight, info, region)
     if mask is not None:
-        flows = (mask, *flows)
+        before = (mask, *before)
     if region is not None:
-        lit = flows[-1]
-        drawn = lit if isinstance(lit, Relighting) and job.drawn_background else None
+        drawn = last if isinstance(last, Relighting) and job.drawn_background else None
         if drawn is None or job.transfer == "on":
-            composed = Composed(clip=clip, lit=lit, region=region, backdrop=behind, drawn=drawn)
-            flows = (*flows, composed)
+            composed = Composed(clip=clip, lit=last, region=region, backdrop=behind, drawn=drawn)
+            before, last = (*before, last), composed
     if job.upscale is None:
-        return flows
+        return *before, last
     second = resolve_upscale(
         upscale_job(job, models.to_upscale.name), models.to_upscale, (info.height, info.width)
     )
 
     def relit(first: int) -> Iterator[Frame]:
-        return flows[-1].frames(work.load, first)
+        return last.frames(work.load, first)
 
     enlarging = upscaling(second, models, info, survey)
-    return *flows, replace(enlarging, source=Buffered(relit), mend=like)
+    return *before, last, replace(enlarging, source=Buffered(relit), mend=like)
 
 
 def seen_by(
@@ -143,12 +144,13 @@ def _lighting(
     info: VideoInfo,
     mask: SubjectMask | None,
     region: Region | None,
-) -> Workflows:
+) -> tuple[tuple[Step, ...], Lighting]:
+    """(what comes before, the last step): all of a clip whose light is carried."""
     job, survey = clip.job, clip.survey
     if model is None:
         references = read_references(clip, read_stills(job))
         carry = Carry.plan(clip, references)
-        return carry, Lighting(clip=clip, carry=carry, form=None)
+        return (carry,), Lighting(clip=clip, carry=carry, form=None)
     light = _light(job)
     seconds = float(survey.times[-1] - survey.times[0])
     # A light that moves is found anew in every frame: carried along, it would be smeared.
@@ -171,7 +173,7 @@ def _lighting(
         chunks = pieces(len(survey.seen), FORM, stage="form")
         form = Form(clip=clip, light=light, chunks=chunks, mask=mask)
     flows = (keys, carry) if form is None else (keys, carry, form)
-    return *flows, Lighting(clip=clip, carry=carry, form=form, region=region)
+    return flows, Lighting(clip=clip, carry=carry, form=form, region=region)
 
 
 def key_chunks(

@@ -211,6 +211,7 @@ def run_window(
         seconds: when each frame is shown, counted from the first that is lit.
         mask: what is lit, (frames, 1, h, w) in [0, 1]; None: everything.
     """
+    assert model.pipe is not None, "an editor relights keyframes alone"
     relit: Tensor
     (relit,) = model.pipe(
         images,

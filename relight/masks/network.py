@@ -50,7 +50,7 @@ class MatteNetwork:
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """(h, w, 3) uint8 -> (h, w) float32 in [0, 1]."""
-        sides = (self._side,) if self._side else SIDES
+        sides, reason = (self._side,) if self._side else SIDES, ""
         for side in sides:
             try:
                 raw = self._run(image, side)

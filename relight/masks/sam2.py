@@ -8,6 +8,7 @@ safetensors is read.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -77,6 +78,7 @@ def followed(frames: Tensor, model: Sam2VideoModel, seed: Seed | None = None) ->
     session.obj_with_new_inputs = [OBJECT]
     scores: dict[int, tuple[Tensor, float]] = {}
     for backwards in (False, True):
+        out: Any
         for out in model.propagate_in_video_iterator(session, seed.at, reverse=backwards):
             scores[out.frame_idx] = out.pred_masks[0], float(out.object_score_logits.flatten()[0])
     logits = torch.stack([scores[t][0] for t in range(len(frames))]).float()

@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type as SideData
 
 from relight.errors import MediaError
 from relight.media.clock import Clock
-from relight.media.look import Looks
+from relight.media.look import Looks, tagged
 from relight.media.opening import decoder_of
 from relight.media.options import Conversion
 
@@ -88,7 +88,7 @@ class Source:
 
     def _name_left_out(self, picture: av.VideoFrame) -> None:
         for kind, note in _LEFT_OUT.items():
-            if note not in self.told and picture.side_data.get(kind) is not None:
+            if note not in self.told and tagged(picture, kind) is not None:
                 self.told.add(note)
                 self.on_note(note)
 

@@ -87,7 +87,7 @@ class Looks:
 
     def of(self, picture: av.VideoFrame) -> Look:
         """The look of a frame. Raises MediaError where it is too large."""
-        matrix = _tagged(picture, SideData.DISPLAYMATRIX)
+        matrix = tagged(picture, SideData.DISPLAYMATRIX)
         key = (
             *(picture.width, picture.height, picture.format.name, picture.colorspace),
             *(picture.color_range, picture.color_primaries, picture.color_trc),
@@ -135,7 +135,7 @@ def _look(
     )
 
 
-def _tagged(picture: av.VideoFrame, kind: SideData) -> bytes | None:
+def tagged(picture: av.VideoFrame, kind: SideData) -> bytes | None:
     """What a frame is tagged with beside its pixels."""
     tags = cast(Mapping[SideData, Buffer], picture.side_data)  # PyAV's types know no keys
     return bytes(tags[kind]) if kind in tags else None
@@ -149,9 +149,9 @@ def _matrix(picture: av.VideoFrame, exact: bool) -> int:
 
 def _peak(picture: av.VideoFrame) -> float:
     """The brightest light of an HDR frame's programme in nits, as it is tagged (MaxCLL)."""
-    level = _tagged(picture, SideData.CONTENT_LIGHT_LEVEL)
-    tagged = struct.unpack("=I", level[:4])[0] if level is not None else 0
-    return float(tagged) if 100 <= tagged <= 10_000 else USUAL_PEAK_NITS
+    level = tagged(picture, SideData.CONTENT_LIGHT_LEVEL)
+    nits = struct.unpack("=I", level[:4])[0] if level is not None else 0
+    return float(nits) if 100 <= nits <= 10_000 else USUAL_PEAK_NITS
 
 
 def _square(picture: av.VideoFrame, aspect: Fraction, notes: list[str]) -> tuple[int, int]:
@@ -180,7 +180,7 @@ def _turn(picture: av.VideoFrame, notes: list[str]) -> tuple[bool, bool, bool]:
 
     The matrix [[a, b], [c, d]] sends a point to x' = a x + c y, y' = b x + d y.
     """
-    matrix = _tagged(picture, SideData.DISPLAYMATRIX)
+    matrix = tagged(picture, SideData.DISPLAYMATRIX)
     if matrix is None:
         return False, False, False
     a, b, _, c, d = struct.unpack("=5i", matrix[:20])

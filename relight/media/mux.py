@@ -169,7 +169,7 @@ def _set_decoding_times(packets: list[av.Packet]) -> None:
     x265 works it out when it has seen a few frames; of a clip of one or two, the numbers are what
     happened to be in memory.
     """
-    times = sorted(packet.pts for packet in packets)
-    late = max((t - p.pts for t, p in zip(times, packets, strict=True)), default=0)
+    times = sorted(packet.pts or 0 for packet in packets)
+    late = max((t - (p.pts or 0) for t, p in zip(times, packets, strict=True)), default=0)
     for time, packet in zip(times, packets, strict=True):
         packet.dts = time - late

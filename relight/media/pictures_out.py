@@ -80,11 +80,6 @@ class AnimationWriter(PictureWriter):
     _made: Apng | AnimatedWebp | None = None
     _held: tuple[np.ndarray, np.ndarray | None, Fraction] | None = None
 
-    def _begin(self) -> None:
-        super()._begin()
-        self._held: tuple | None = None
-        self._made: Apng | AnimatedWebp | None = None
-
     def _put(
         self,
         image: np.ndarray,

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
@@ -105,7 +106,7 @@ def _of_image(image: Image.Image, size: tuple[int, int], place: bool) -> Tags:
     )
 
 
-def _of_tiff(found: dict[int, object]) -> Tags:
+def _of_tiff(found: dict[int, Any]) -> Tags:
     exif = Image.Exif()
     for tag in (0x010E, 0x010F, 0x0110, 0x0132, 0x013B, 0x8298):
         if isinstance(text := found.get(tag), str):
@@ -185,7 +186,7 @@ def _iptc(image: Image.Image) -> bytes:
 
 
 def _dpi(dpi: object) -> tuple[float, float] | None:
-    if not isinstance(dpi, tuple):
+    if not isinstance(dpi, tuple | list):
         return None
     try:
         across, down = (float(x) for x in dpi)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,7 +64,7 @@ def layout_of(path: Path) -> Layout | None:
     """The layout of a TIFF file's first page; None where it is damaged."""
     try:
         with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
+            page: Any = file.pages[0]  # whose attributes depend on its tags
             extra = tuple(int(x) for x in page.extrasamples)
             clear = extra[0] if extra and extra[0] in (1, 2) else None
             tag = page.tags.get(34675)
@@ -105,10 +106,11 @@ def read_tiff(path: Path, layout: Layout) -> Pixels:
     return Pixels(image, alpha)
 
 
-def tags_of_tiff(path: Path) -> dict[int, object]:
+def tags_of_tiff(path: Path) -> dict[int, Any]:
     """The tags of the first page, by number, of a file that Pillow doesn't open."""
     with tifffile.TiffFile(path) as file:
-        return {tag.code: tag.value for tag in file.pages[0].tags}
+        page: Any = file.pages[0]
+        return {tag.code: tag.value for tag in page.tags}
 
 
 def _array(path: Path, layout: Layout) -> np.ndarray:

@@ -33,7 +33,8 @@ def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     inside = alpha.astype(np.float32)[..., None]
     own, ground = image, image
     for window in (WIDE, NEAR):
-        size = (max(3, round(window * min(alpha.shape)) | 1),) * 2
+        side = max(3, round(window * min(alpha.shape)) | 1)
+        size = (side, side)
         weight = _blurred(inside, size)
         own_mean = _blurred(own * inside, size) / (weight + 1e-4)
         ground_mean = _blurred(ground * (1 - inside), size) / (1 - weight + 1e-4)

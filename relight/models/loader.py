@@ -244,9 +244,10 @@ def _backdrop_loader(found: Found[Entry]) -> Callable[[], ICLightPipeline] | Non
 def _editing(found: Found[Entry], parts: Parts) -> tuple[None, EditRelighter]:
     from relight.relighters.image_edit import EditRelighter
 
-    pipe = _assembled(found, parts)
+    pipe, editor = _assembled(found, parts), backbone(found.backbone).editor
+    assert editor is not None, "its entry says that it edits"
     set_up((pipe,), found.compute)
-    return None, EditRelighter(backbone(found.backbone).editor(pipe))
+    return None, EditRelighter(editor(pipe))
 
 
 def find_model(name: str = "auto", compute: Compute = Compute()) -> Found[Entry]:  # noqa: B008

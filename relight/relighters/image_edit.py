@@ -43,7 +43,8 @@ class Editor(Protocol):
         pipe: used as it is; its scheduler must not be that of a pipeline it works inside of.
     """
 
-    pipe: DiffusionPipeline
+    @property
+    def pipe(self) -> DiffusionPipeline: ...
 
     @property
     def multiple(self) -> int:

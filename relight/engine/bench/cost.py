@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -46,8 +46,8 @@ class Cost:
         >>> Cost(seconds=3.0, cpu_seconds=5.0).without(1.0, 2.0).cpu_seconds
         3.0
         """
-        less = {"seconds": self.seconds - seconds, "cpu_seconds": self.cpu_seconds - cpu_seconds}
-        return Cost(**asdict(self) | less)
+        spent = self.seconds - seconds
+        return replace(self, seconds=spent, cpu_seconds=self.cpu_seconds - cpu_seconds)
 
 
 def denoisers(models: Models) -> list[Denoiser]:
@@ -98,7 +98,7 @@ def cpu_seconds() -> float:
 
 
 def _counter(cost: Cost, one: Denoiser) -> Any:
-    def count(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def count(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = [*args, kwargs.get("sample"), kwargs.get("hidden_states")]
         latents = next(value for value in given if isinstance(value, Tensor))
         # Channels are an axis of their own in all of them, but for their place.

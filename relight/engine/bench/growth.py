@@ -47,7 +47,7 @@ def fit(work: Sequence[float], values: Sequence[float]) -> Fit:
     >>> fit([0, 1, 2], [1, 3, 5])
     Fit(constant=1.0, slope=2.0)
     """
-    slope, constant = np.polyfit(np.float64(work), np.float64(values), 1)
+    slope, constant = np.polyfit(np.asarray(work, float), np.asarray(values, float), 1)
     return Fit(round(float(constant), 9), round(float(slope), 9))
 
 

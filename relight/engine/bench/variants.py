@@ -93,7 +93,8 @@ def _put(undo: ExitStack, holder: Any, name: str, value: Any) -> None:
 def _own_noise(**fields: Any) -> Any:
     from relight.relighters.ic_light.relighter import ICLight  # the one that is not swapped
 
-    return ICLight(**(fields | {"share_noise": False}))
+    settings: dict[str, Any] = fields | {"share_noise": False}
+    return ICLight(**settings)
 
 
 def _middle_only(thumbs: Any, seconds: float) -> list[int]:
