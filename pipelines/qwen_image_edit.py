@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from relight.diffusion.parts import Parts
-from relight.diffusion.pictures import as_pixels, resized
+from relight.diffusion.pictures import resized
 from relight.diffusion.typed import Call
 from relight.pipelines.backbone import Backbone, Native, is_pipeline
 from relight.relighters.image_edit import Given
@@ -110,7 +110,9 @@ class QwenEditor:
             output_type="pt",
             callback_on_step_end=given.callback,
         ).images
-        return as_pixels(resized(edited.float().cpu(), Size(*frame.shape[-2:])))[0]
+        fitted = resized(edited.float().cpu(), Size(*frame.shape[-2:]))
+        assert isinstance(fitted, Tensor)  # as what it was made of
+        return fitted[0]
 
 
 def as_image(frame: Tensor) -> Image.Image:
