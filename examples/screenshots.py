@@ -1,6 +1,7 @@
 """Pictures of the studio at work, for the README: a real run, in a real browser.
 
 python -m examples.screenshots   # needs Playwright and a system Chromium; a few minutes on a CPU
+python -m examples.screenshots OUT   # every tab at both sizes, light and dark, into a folder
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from typing import Any
 
 from PIL import Image
 
+from examples.studio_journey import drag
 from relight.ui.serve import Options, launch
 
 PICTURES = Path(__file__).parent / "pictures"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 960}
+TABS = ("Relight", "Upscale", "Batch", "History")
 SECONDS = 600
 
 
-def main() -> int:
-    """Write pictures/studio.png and pictures/studio_phone.png."""
+def main(arguments: list[str]) -> int:
+    """Write pictures/studio.png and pictures/studio_phone.png, or all tabs into a folder."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -34,17 +37,15 @@ def main() -> int:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            page = browser.new_page(viewport=DESK)
+            context = browser.new_context(viewport=DESK)
+            page = context.new_page()
+            page.set_default_timeout(SECONDS * 1000)
             page.goto(served.address)
             _relight(page)
-            page.evaluate("window.scrollTo(0, 0)")
-            _save(page.screenshot(), "studio.png")
-            page.set_viewport_size(PHONE)
-            page.wait_for_timeout(1000)
-            page.locator(".compare:visible").first.scroll_into_view_if_needed()
-            page.locator(".status:visible").first.evaluate("e => e.scrollIntoView()")
-            page.wait_for_timeout(1000)
-            _save(page.screenshot(), "studio_phone.png")
+            if arguments:
+                _all(page, Path(arguments[0]))
+            else:
+                _two(page)
             browser.close()
     finally:
         served.close()
@@ -52,24 +53,59 @@ def main() -> int:
 
 
 def _relight(page: Any) -> None:
-    """What a visitor does: the example, a light, a side, the button; waits for the result."""
+    """What a visitor does: the example, two lights, a run of one second."""
+    page.wait_for_function("window.Relight && Relight.ready")
     page.click("#relight_example")
-    page.wait_for_selector(".facts .name")
-    page.get_by_role("button", name="Golden hour").click()
-    page.get_by_role("button", name="Advanced settings").filter(visible=True).click()
-    for name, value in (("seed", "1"), ("frames", "25")):
-        page.locator(f"#relight_{name} :is(input, textarea)").fill(value)
-    page.get_by_role("button", name="Advanced settings").filter(visible=True).click()
+    page.wait_for_selector("#relight_stage .facts .name")
+    page.locator("[data-preset='Moonlight']").click()
+    page.wait_for_timeout(500)
+    page.click("#add_light")
+    drag(page, ".lamp", 0.72, 0.32)
+    page.evaluate(
+        "() => { const s = Relight.parts.relight; s.state.lights[1].settings.color = '2400K';"
+        "s.trim(1); s.lightChanged(); s.redraw(); s.drawLights(true); }"
+    )
+    page.locator("#prompt textarea").fill("a bunny in a meadow, moonlight and a warm lamp light")
+    page.wait_for_timeout(800)
     page.click("#relight_go")
-    told = ""
-    for _ in range(SECONDS):
-        page.wait_for_timeout(1000)
-        told = page.locator(".status:visible").first.inner_text()
-        if told.startswith("Done"):
-            break
-    else:
-        raise TimeoutError(told)
-    page.wait_for_timeout(2000)
+    page.wait_for_function(
+        "document.querySelector('[data-result=relight]').innerText.includes('done in')"
+    )
+    page.wait_for_timeout(2500)
+
+
+def _two(page: Any) -> None:
+    page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
+    page.wait_for_timeout(1200)
+    _save(page.screenshot(), "studio.png")
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(1200)
+    page.locator("[data-result=relight]").evaluate("n => n.scrollIntoView({behavior: 'instant'})")
+    page.wait_for_timeout(800)
+    _save(page.screenshot(), "studio_phone.png")
+
+
+def _all(page: Any, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for mode in ("light", "dark"):
+        page.emulate_media(color_scheme=mode)
+        page.reload()
+        page.wait_for_function("window.Relight && Relight.ready")
+        page.wait_for_timeout(2500)
+        for size in (DESK, PHONE):
+            page.set_viewport_size(size)
+            for tab in TABS:
+                page.get_by_role("tab", name=tab, exact=True).first.click()
+                page.wait_for_timeout(700)
+                if tab == "History":
+                    page.locator(".card").first.click()
+                    page.wait_for_timeout(900)
+                page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
+                page.wait_for_timeout(300)
+                page.screenshot(path=folder / f"{tab}-{size['width']}-{mode}.png")
+                page.screenshot(
+                    path=folder / f"{tab}-{size['width']}-{mode}-full.png", full_page=True
+                )
 
 
 def _save(png: bytes, name: str) -> None:
@@ -80,4 +116,4 @@ def _save(png: bytes, name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -6,57 +6,66 @@ call's parameters are the job's fields, checked like those of the page.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from relight.errors import RelightError
+from relight.errors import InputError, RelightError
 from relight.jobs import RelightJob, UpscaleJob
-from relight.ui import controls, work
-from relight.ui.orders import QUALITY, Order
-from relight.ui.relight_tab import LIGHTS
-from relight.ui.run_tab import checker, files_of
-from relight.ui.shelf import Shelf
-from relight.ui.studio import Studio, one_line
+from relight.lights import ImageLight, parse_light
+from relight.ui import clips, controls
+from relight.ui.orders import QUALITY, SAME, Order
+from relight.ui.run_tab import FORMAT_CHOICES
+from relight.ui.shelf import new_id
+from relight.ui.store import Run
+from relight.ui.studio import Studio, login_of, one_line
 
 REQUIRED = {"relight": {"clip", "prompt"}, "upscale": {"clip"}}
+
+
+AT_ONCE = 20
+"""Calls that wait for their runs at the same time; further ones wait in Gradio's queue."""
+GLANCE_SECONDS = 0.2
+LIGHT = (
+    "Side or kind of the light: left, right, top, bottom, none, angle:30, "
+    "point:x=.2,y=.3,color=#ffb060, several with ' + ' between; image with light_image"
+)
 
 
 def endpoints(studio: Studio) -> None:
     """Add the endpoints to the page that is being built."""
     with gr.Group(visible=False):
         named = {"relight": _relighting(studio), "upscale": _upscaling(studio)}
-        made = {
-            "relight": gr.Video(label="The relit clip"),
-            "upscale": gr.File(label="The larger picture or clip"),
-        }
+        made = gr.File(label="The result: a picture for a picture, else a clip")
         job = gr.File(label="Its settings: a job file")
-    for name, kind, make, about in (
-        ("relight", "relight", work.make, "Relight a clip: the relit clip and its settings."),
-        ("preview", "relight", work.preview, "Relight the first second of a clip, small."),
-        ("upscale", "upscale", work.make, "Enlarge a picture or a clip."),
+    for name, kind, what, about in (
+        ("relight", "relight", "make", "Relight a clip or a picture: the result and its settings."),
+        ("preview", "relight", "preview", "Relight one frame of a clip, at `start`: a picture."),
+        ("upscale", "upscale", "make", "Enlarge a picture or a clip."),
     ):
         gr.on(
             [],
-            _endpoint(studio, kind, make, name, list(named[kind])),
+            _endpoint(studio, kind, what, name, named[kind], about),
             inputs_kwargs=named[kind],
-            outputs=[made[kind], job],
+            outputs=[made, job],
             validator=checker(kind, list(named[kind])),
             api_name=name,
             api_description=about,
-            concurrency_id="gpu",
-            concurrency_limit=1,
+            concurrency_id="calls",
+            concurrency_limit=AT_ONCE,
         )
 
 
 def _relighting(studio: Studio) -> dict[str, Any]:
     return {
-        "clip": gr.Video(label="The clip, uploaded", sources=["upload"]),
+        "clip": gr.File(label="The clip or picture, uploaded", type="filepath"),
         "prompt": controls.control(RelightJob, "prompt", value=None),  # to be given
-        "light": gr.Radio(list(LIGHTS), value="left", label="Side of the light"),
-        "light_image": gr.Image(label='Picture for light "image"', type="filepath"),
+        "light": gr.Textbox(value="left", label=LIGHT),
+        "light_image": gr.File(label='Picture for light "image", uploaded', type="filepath"),
         **_common(studio, "relight", RelightJob, "prompt", "light"),
     }
 
@@ -69,14 +78,76 @@ def _upscaling(studio: Studio) -> dict[str, Any]:
 def _common(studio: Studio, kind: str, job: Any, *own: str) -> dict[str, Any]:
     rest = controls.open_fields(job, "model", *own)
     return {
-        "quality": gr.Radio(list(QUALITY), value="Balanced", label="Quality"),
-        "model": gr.Dropdown(studio.models(kind), value="auto", label="Model"),
-        **{name: controls.control(job, name, drawn=False) for name in rest},
+        "quality": gr.Radio(
+            list(QUALITY), value="Balanced", label="Quality: half, all or 1.5 times the steps"
+        ),
+        "model": gr.Dropdown(studio.models(kind), value="auto", label="Model; auto: the best here"),
+        "format": gr.Dropdown(
+            [value for _, value in FORMAT_CHOICES],
+            value=SAME,
+            label="Extension of the result; same: .mp4 for clips, .png for pictures",
+        ),
+        **{name: controls.described(job, name) for name in rest},
     }
 
 
+def order_of(kind: str, given: dict[str, Any]) -> Order:
+    """The order of a call; no file but an upload is ever read.
+
+    Raises:
+        InputError: a setting is wrong, or a light is a path.
+    """
+    light = given.get("light")
+    if kind == "relight" and isinstance(light, str) and light not in ("", "image"):
+        if any(mark in light for mark in "/\\~") or "image:" in light or "video:" in light:
+            raise InputError("light is no path: upload a picture as light_image", field="light")
+        try:
+            reads_files = bool(parse_light(light).files())
+        except InputError as error:
+            raise InputError(str(error), field="light") from None
+        if reads_files:
+            raise InputError("light is no path: upload a picture as light_image", field="light")
+    order = Order.read(kind, given)
+    info, _ = clips.check(order.clip)
+    if info.hdr:
+        order.settings["tonemap"] = True
+    if given.get("light_image"):
+        ImageLight(Path(given["light_image"])).check()
+    start = float(order.settings.get("start") or 0.0)
+    if info.duration is not None and start >= max(info.duration, 1e-3):
+        raise InputError(
+            f"start {start:g} s is past the end, at {info.duration:.2f} s", field="start"
+        )
+    return order
+
+
+def checker(kind: str, names: list[str]) -> Callable[..., list[dict[str, Any]]]:
+    """A validator: bad files and settings are told before they wait in the queue.
+
+    Its answer has one place for each of `names`; the message stands at the one it is about.
+    """
+
+    def check(**given: Any) -> list[dict[str, Any]]:
+        problem, at = None, "clip"
+        try:
+            order_of(kind, given)
+        except RelightError as error:
+            problem = one_line(error, *files_of(given))
+            at = error.field if error.field in names else "clip"
+        return [gr.validate(name != at or problem is None, problem or "") for name in names]
+
+    own = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
+    check.__signature__ = inspect.Signature(own)  # of which Gradio's answer takes the names
+    return check
+
+
+def files_of(given: dict[str, Any]) -> list[Path]:
+    """The uploaded files among the values of a call."""
+    return [Path(str(given[name])) for name in ("clip", "light_image") if given.get(name)]
+
+
 def _endpoint(
-    studio: Studio, kind: str, make: Callable[..., Any], name: str, names: list[str]
+    studio: Studio, kind: str, what: str, name: str, named: dict[str, Any], about: str
 ) -> Callable[..., Any]:
     async def call(
         request: gr.Request,
@@ -84,25 +155,39 @@ def _endpoint(
         **given: Any,
     ) -> tuple[str, str]:
         # Without a login nobody browses what a program has made: it gets a shelf of its own.
-        shelf: Shelf = studio.shelf(None, request)
-        run = None
+        owner = studio.user(None, request) if login_of(request) else new_id()
         try:
-            order = Order.read(kind, given)
-            run = studio.start(request.session_hash, lambda tell: make(studio, shelf, order, tell))
-            async for news in run.news():
-                if news is not None:
-                    progress(news.fraction, desc=news.stage)
-            entry = run.result()
+            order = await asyncio.to_thread(order_of, kind, given)
+            run = await asyncio.to_thread(studio.enqueue, owner, order, what, caller="api")
         except RelightError as error:
             raise gr.Error(one_line(error, *files_of(given)), print_exception=False) from None
+        try:
+            await _watch(run, progress)
         finally:
-            if run is not None:
-                run.stop()
+            if run.busy:  # the caller is gone, and with it who could ask for the result
+                studio.runs.cancel(owner, run.id)
+        if run.entry is None:
+            raise gr.Error(run.error or "stopped: nothing was written", print_exception=False)
+        entry = run.entry
         return str(entry.path(entry.output)), str(entry.path(entry.job))
 
     call.__name__ = name  # the tool's name for MCP
-    call.__signature__ = _signature(names, REQUIRED[kind])
+    call.__doc__ = "\n".join(  # which assistants are told
+        [about, "", "Args:", *(f"    {key}: {one.label}" for key, one in named.items())]
+    )
+    call.__signature__ = _signature(list(named), REQUIRED[kind])
     return call
+
+
+async def _watch(run: Run, progress: gr.Progress) -> None:
+    """Tell a caller how far its run is, until that is over."""
+    seen = -1
+    while run.busy:
+        await asyncio.sleep(GLANCE_SECONDS)
+        news = run.progress
+        if run.changed != seen and news is not None:
+            seen = run.changed
+            progress(run.fraction, desc=news.stage)
 
 
 def _signature(names: list[str], required: set[str]) -> inspect.Signature:

@@ -1,4 +1,4 @@
-"""The app: all tabs in one page, and how it is served.
+"""The app: all tabs in one page, and what survives a reload.
 
 serve(Studio(Path("out")))  # http://127.0.0.1:7860
 """
@@ -14,90 +14,98 @@ from typing import Any
 import gradio as gr
 
 from relight.errors import RelightError
-from relight.ui import panels, theme
+from relight.ui import draft, theme
 from relight.ui.api import endpoints
-from relight.ui.batch_tab import BatchTab
+from relight.ui.batch_tab import HINT, BatchTab
+from relight.ui.desk import desk
 from relight.ui.events import PRIVATE
 from relight.ui.history_tab import HistoryTab
 from relight.ui.relight_tab import RelightTab
 from relight.ui.run_tab import RunTab
+from relight.ui.shelf import new_id
+from relight.ui.stage import told
 from relight.ui.studio import Studio, one_line
 from relight.ui.upscale_tab import UpscaleTab
 
 CACHE_SECONDS = (3600, 24 * 3600)
 """How often uploads are looked through, and the age at which they are deleted."""
-WAITING = 20
-"""Runs that may wait in the queue; further ones are told to come back."""
+WAITING = 60
+"""Calls that may wait in Gradio's queue; further ones are told to come back."""
 
 
 def build(studio: Studio, example: Path) -> gr.Blocks:
     """The page. Loads no model and not even torch: the first paint is quick."""
     with gr.Blocks(title="Relight", delete_cache=CACHE_SECONDS) as page:
-        gr.HTML(theme.HEAD)
+        gr.HTML(theme.HEAD, apply_default_css=False)
         browser = gr.BrowserState(None, storage_key="relight-studio", secret="relight-studio")
+        hints = {"relight": RelightTab.hint, "upscale": UpscaleTab.hint, "batch": HINT}
+        runs = desk(studio, hints)
         with gr.Tabs(selected="relight") as tabs:
             with gr.Tab("Relight", id="relight"):
-                relight = RelightTab(studio, browser, example)
+                relight = RelightTab(studio, browser, runs, example)
             with gr.Tab("Upscale", id="upscale"):
-                upscale = UpscaleTab(studio, browser, example)
+                upscale = UpscaleTab(studio, browser, runs, example)
+            made_by: dict[str, RunTab] = {"relight": relight, "upscale": upscale}
             with gr.Tab("Batch", id="batch"):
-                batch = BatchTab(studio, browser, relight.named)
-            with gr.Tab("History", id="history") as shelf:
+                BatchTab(studio, browser, runs, made_by)
+            with gr.Tab("History", id="history"):
                 history = HistoryTab(studio, browser)
         endpoints(studio)
-        _wire_again(tabs, history, {"relight": relight, "upscale": upscale})
-        fill = (history.fill, browser, history.listing)
-        page.load(_who(studio), browser, browser, **PRIVATE).then(*fill, **PRIVATE)
-        for event in (relight.made, upscale.made, batch.made):
-            event.then(*fill, **PRIVATE)
-        shelf.select(*fill, **PRIVATE)
-        batch.change.click(lambda: gr.Tabs(selected="relight"), None, tabs, **PRIVATE)
-        page.unload(_left(studio))
+        runs.select(_quicker, None, relight.named["recipe"], **PRIVATE)
+        _wire_again(tabs, runs, history, made_by)
+        known = page.load(_who(studio), browser, [browser, runs], **PRIVATE)
+        draft.wire(studio, known, browser, made_by)
     page.queue(max_size=WAITING, default_concurrency_limit=8)
     return page
 
 
-def _who(studio: Studio) -> Callable[..., str]:
-    def who(known: Any, request: gr.Request) -> str:
+def _who(studio: Studio) -> Callable[..., Any]:
+    def who(known: Any, request: gr.Request) -> tuple[str, dict[str, str]]:
         """The id of the visitor: the one the browser has kept, or a new one."""
-        return studio.user(known, request)
+        user = studio.user(known, request)
+        return user, {"who": user}
 
     return who
 
 
-def _left(studio: Studio) -> Callable[..., None]:
-    def left(request: gr.Request) -> None:
-        """A page is closed: nobody waits for its job any more."""
-        studio.stop(request.session_hash)
-
-    return left
+def _quicker(event: gr.EventData) -> Any:
+    """The bar's offer to use the fast recipe was taken."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return "fast" if data.get("fast") else gr.skip()
 
 
-def _wire_again(tabs: gr.Tabs, history: HistoryTab, made_by: dict[str, RunTab]) -> None:
+def _wire_again(
+    tabs: gr.Tabs, runs: gr.HTML, history: HistoryTab, made_by: dict[str, RunTab]
+) -> None:
     """A result's settings and its source, in the tab that made it."""
+    studio = history.studio
 
-    def again(known: Any, id: str, request: gr.Request) -> dict[Any, Any]:
+    def again(browser: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        data = event._data if isinstance(event._data, dict) else {}
         try:
-            entry = history.entry(known, id, request)
-        except RelightError as error:
-            return {history.panel.status: panels.note(one_line(error), "bad")}
-        tab = made_by[entry.kind]
-        update = tab.filled(entry.settings)
-        update[tab.named["clip"]] = str(entry.path(entry.source))
-        image = entry.path(Path(str(entry.settings.get("light"))).name)
-        if "light_image" in tab.named and image.is_file():
-            update[tab.named["light_image"]] = str(image)
-        return {**update, tabs: gr.Tabs(selected=entry.kind)}
+            entry = history.entry(browser, data.get("id"), request)
+            tab = made_by[entry.kind]
+            files = studio.files(studio.user(browser, request))
+            id = files.copy(entry.path(entry.source), entry.name)
+            clip = told(files, id)
+        except (RelightError, OSError) as error:
+            return {runs: {"tab": "history", "error": one_line(error), "nonce": new_id()}}
+        value = {**clip, **tab.staged(entry.settings), "references": [], "mask": {}}
+        return {
+            **tab.filled(entry.settings),
+            tab.stage: value,
+            tabs: gr.Tabs(selected=entry.kind),
+        }
 
-    controls = [control for tab in made_by.values() for control in tab.named.values()]
-    history.again.click(
-        again,
-        [history.browser, history.chosen],
-        [*controls, tabs, history.panel.status],
-        **PRIVATE,
-    )
+    controls = [control for tab in made_by.values() for control in tab.settable]
+    history.list.select(again, history.browser, [*controls, tabs, runs], **PRIVATE)
 
 
 def warm() -> None:
     """Import what the first click needs, in the background."""
-    threading.Thread(target=import_module, args=("relight.engine.run",), daemon=True).start()
+
+    def load() -> None:
+        for name in ("relight.engine.look", "relight.engine.run"):
+            import_module(name)
+
+    threading.Thread(target=load, daemon=True).start()

@@ -1,187 +1,195 @@
-"""The Batch tab: several clips under one light, one after another, and a zip of all results."""
+"""The Batch tab: many clips with the settings of another tab, and a zip of all results."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from relight.errors import Cancelled, InputError, RelightError
-from relight.ui import clips, panels, theme, work
+from relight.errors import InputError
+from relight.media.formats import READ
+from relight.ui import clips, stage, theme
+from relight.ui.desk import Plain, safely
 from relight.ui.events import PRIVATE
 from relight.ui.orders import Order
-from relight.ui.run_tab import FAILURES
-from relight.ui.shelf import Entry
+from relight.ui.run_tab import FAILURES, RunTab
+from relight.ui.shelf import Entry, is_id, new_id
 from relight.ui.studio import Studio, one_line
 
 MOST = 50
 """Clips of one batch."""
-NEXT = "Choose clips; they all get the settings of the Relight tab."
+HINT = "Choose clips; each becomes a run of its own, one after another."
 
 
 class BatchTab:
     """Components and events of the tab.
 
     Args:
-        named: the controls of the Relight tab, whose settings all clips get.
+        made_by: the tabs whose settings the clips get, by kind.
     """
 
-    def __init__(self, studio: Studio, browser: gr.BrowserState, named: dict[str, Any]) -> None:
-        self.studio, self.browser = studio, browser
-        self.named = {name: c for name, c in named.items() if name != "clip"}
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=5, min_width=320):
-                gr.HTML(theme.step(1, "Clips", f"up to {MOST}, one after another"))
-                self.files = gr.File(
-                    file_count="multiple",
-                    type="filepath",
-                    label="Clips",
-                    height=220,
-                    elem_id="batch_files",
-                )
-                gr.HTML(theme.step(2, "Light", "as set in the Relight tab"))
-                self.told = gr.HTML(_settings("", "left"))
-                self.change = gr.Button("Change it in the Relight tab", size="sm")
-                with gr.Row(elem_classes="actions"):
-                    self.go = gr.Button("Relight all", variant="primary", elem_id="batch_go")
-                    self.cancel = gr.Button(
-                        "Cancel", variant="stop", interactive=False, elem_id="batch_cancel"
-                    )
-            with gr.Column(scale=6, min_width=320):
-                self.status = gr.HTML(panels.note(NEXT), elem_classes="status")
-                self.table = gr.HTML(_table([]))
-                self.zip = gr.DownloadButton(
-                    "Download all as a zip", variant="primary", visible=False, elem_id="batch_zip"
-                )
+    def __init__(
+        self,
+        studio: Studio,
+        browser: gr.BrowserState,
+        desk: gr.HTML,
+        made_by: dict[str, RunTab],
+    ) -> None:
+        self.studio, self.browser, self.desk, self.made_by = studio, browser, desk, made_by
+        gr.HTML(theme.heading("Clips", 2))
+        self.pile = gr.HTML(
+            value={},
+            html_template='<div class="pilehome"></div>',
+            js_on_load="Relight.mount('pile', element, props, trigger, server, watch); // 'change'",
+            server_functions=[_keep(studio), _zip(studio)],
+            apply_default_css=False,
+            most=MOST,
+            limit=studio.upload_limit or 0,
+            formats=stage.FORMATS,
+            endings=list(READ),
+            elem_id="batch_clip",
+        )
+        gr.HTML(theme.heading("Settings", 2))
+        self.kind = gr.Radio(
+            [
+                ("Relight, with the light and settings of the Relight tab", "relight"),
+                ("Upscale, with the settings of the Upscale tab", "upscale"),
+            ],
+            value="relight",
+            label="What is done with each clip",
+            elem_id="batch_kind",
+        )
+        with gr.Row(elem_classes="actions"):
+            gr.HTML(
+                '<div class="barbody" data-bar="batch"></div>',
+                elem_classes="barhome",
+                apply_default_css=False,
+                js_on_load="",
+            )
+            with gr.Row(elem_classes="barbuttons"):
+                self.go = gr.Button("Run all", variant="primary", elem_id="batch_go")
         self._wire()
 
-    @property
-    def outputs(self) -> list[Any]:
-        return [self.go, self.cancel, self.status, self.table, self.zip]
-
     def _wire(self) -> None:
-        for name in ("prompt", "light"):
-            self.named[name].change(
-                _settings, [self.named["prompt"], self.named["light"]], self.told, **PRIVATE
-            )
-        self.files.change(_chosen, self.files, self.table, **PRIVATE)
-        self.made = self.go.click(
-            self._run,
-            inputs_kwargs={**self.named, "files": self.files, "browser": self.browser},
-            outputs=self.outputs,
-            concurrency_id="gpu",
-            concurrency_limit=1,
+        given = {
+            f"{kind}_{name}": control
+            for kind, tab in self.made_by.items()
+            for name, control in tab.inputs.items()
+            if name != "browser"
+        }
+        own = {"kind": self.kind, "pile": self.pile, "browser": self.browser}
+        self.go.click(
+            self._start,
+            inputs_kwargs={**given, **own},
+            outputs=[self.desk, self.pile],
+            trigger_mode="once",
             **PRIVATE,
         )
-        self.cancel.click(
-            self._cancelled, outputs=self.outputs, cancels=[self.made], queue=False, **PRIVATE
-        )
 
-    async def _run(self, request: gr.Request, **given: Any) -> AsyncIterator[dict[Any, Any]]:
-        shelf = self.studio.shelf(given.pop("browser"), request)
-        files = [Path(file) for file in given.pop("files") or ()]
-        lines = [[clips.plain_name(file.name), "waits", ""] for file in files]
+    def _start(self, request: gr.Request, **given: Any) -> dict[Any, Any]:
+        """Put a run in the queue for each clip."""
+        kind = given["kind"] if given["kind"] in self.made_by else "relight"
+        own = {
+            name.removeprefix(f"{kind}_"): value
+            for name, value in given.items()
+            if name.startswith(f"{kind}_")
+        }
+        browser, pile = given["browser"], given["pile"] or {}
+        owner = self.studio.user(browser, request)
+        told = {"tab": "batch", "nonce": new_id()}
+        batch = new_id()
         try:
-            if not files or len(files) > MOST:
-                raise InputError(f"choose 1 to {MOST} clips, not {len(files)}")
-            order = Order.read("relight", {**given, "clip": str(files[0])})
-        except RelightError as error:
-            yield self._state(one_line(error, *files), lines, kind="bad")
-            return
-        made: list[Entry] = []
-        for i, file in enumerate(files):
-            one = replace(order, clip=file, name=lines[i][0])
-            try:
-                clips.check(file)
-                job = self.studio.start(
-                    request.session_hash,
-                    lambda tell, one=one: work.make(self.studio, shelf, one, tell),
-                )
-                try:
-                    lines[i][1:] = ["runs", ""]
-                    yield self._state(_done(i, files), lines, part=i / len(files))
-                    async for news in job.news():
-                        part = news.fraction if news else 0.0
-                        lines[i][2] = f"{part:.0%}"
-                        yield self._state(_done(i, files), lines, part=(i + part) / len(files))
-                finally:
-                    job.stop()
-                made.append(job.result())
-                lines[i][1:] = ["done", panels.duration(made[-1].seconds)]
-            except Cancelled:
-                yield self._state("Stopped.", lines)
-                return
-            except FAILURES as error:
-                lines[i][1:] = ["failed", one_line(error, file)]
-        failed = len(files) - len(made)
-        told = f"{len(made)} of {len(files)} done" + (f", {failed} failed." if failed else ".")
-        packed = _pack(made, shelf.scratch()) if made else None
-        yield self._state(told, lines, kind="bad" if failed else "good", packed=packed)
+            files = self._files(owner, pile)
+            orders = [self._order(kind, own, browser, one, request) for one in files]
+            for order in orders:
+                self.studio.enqueue(owner, order, "make", batch=batch)
+        except FAILURES as error:
+            return {self.desk: {**told, "error": one_line(error)}}
+        return {self.desk: {**told, "run": batch}, self.pile: {"batch": batch}}
 
-    def _cancelled(self, request: gr.Request) -> dict[Any, Any]:
-        self.studio.stop(request.session_hash)
-        told = panels.note("Stopped. Clips that were done are under History.")
-        return {
-            self.go: gr.update(interactive=True),
-            self.cancel: gr.update(interactive=False),
-            self.status: told,
-        }
+    def _files(self, owner: str, pile: Any) -> list[dict[str, str]]:
+        files = pile.get("files") if isinstance(pile, dict) else None
+        if not isinstance(files, list) or not 1 <= len(files) <= MOST:
+            count = len(files) if isinstance(files, list) else 0
+            raise InputError(f"choose 1 to {MOST} clips, not {count}", field="files")
+        mine = self.studio.files(owner)
+        return [{"id": str(one.get("id")), "name": mine.get(one.get("id")).name} for one in files]
 
-    def _state(
-        self,
-        text: str,
-        lines: list[list[str]],
-        *,
-        kind: str = "idle",
-        part: float | None = None,
-        packed: Path | None = None,
-    ) -> dict[Any, Any]:
-        busy = part is not None
-        bar = panels.progress(text, part, None) if busy else panels.note(text, kind)
-        return {
-            self.go: gr.update(interactive=not busy),
-            self.cancel: gr.update(interactive=busy),
-            self.status: bar,
-            self.table: _table(lines),
-            self.zip: gr.update(value=packed and str(packed), visible=packed is not None),
-        }
+    def _order(
+        self, kind: str, own: Plain, browser: Any, file: Plain, request: gr.Request
+    ) -> Order:
+        """The tab's order with another clip, all of it."""
+        value = own.get("stage") if isinstance(own.get("stage"), dict) else {}
+        whole = {**value, "clip": file, "begin": 0, "end": None}
+        given = {**own, "stage": whole, "browser": browser}
+        tab = self.made_by[kind]
+        try:
+            return tab.order(given, request)
+        except FAILURES as error:
+            owner = self.studio.user(browser, request)
+            clip = self.studio.files(owner).get(file["id"])
+            if _broken(clip):  # it fails by itself, and the others are done
+                return _without_look(tab, given, request)
+            raise error
 
 
-def _chosen(files: list[str] | None) -> str:
-    return _table([[clips.plain_name(Path(file).name), "waits", ""] for file in files or ()])
+def _broken(clip: Path) -> bool:
+    try:
+        clips.check(clip)
+    except FAILURES:
+        return True
+    return False
 
 
-def _done(count: int, files: list[Path]) -> str:
-    return f"clip {count + 1} of {len(files)}"
+def _without_look(tab: RunTab, given: Plain, request: gr.Request) -> Order:
+    """An order whose clip can't be read: its run will say so."""
+    owner = tab.studio.user(given["browser"], request)
+    files = tab.studio.files(owner)
+    value = given["stage"]
+    light = stage.light_of(value, files) if tab.kind == "relight" else {"files": []}
+    plain = {k: v for k, v in given.items() if k not in ("stage", "browser")}
+    clip = files.get(value["clip"]["id"])
+    return Order.read(tab.kind, {**plain, **light, "clip": str(clip), "name": clip.name})
 
 
-def _pack(entries: list[Entry], folder: Path) -> Path:
-    """All outputs and job files in one zip, named after the clips."""
-    target = folder / "relit.zip"
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as packed:  # video does not shrink
-        for i, entry in enumerate(entries, start=1):
-            stem = f"{i:02}-{Path(entry.name).stem}"
-            packed.write(entry.path(entry.output), stem + Path(entry.output).suffix)
-            packed.write(entry.path(entry.job), stem + ".json")
+def _keep(studio: Studio) -> Any:
+    @safely
+    def keep(given: Plain, request: gr.Request) -> Plain:
+        files = studio.files(studio.user(given.get("who"), request))
+        id = files.take(given.get("path"), str(given.get("name") or ""))
+        return {"id": id, "name": files.get(id).name}
+
+    return keep
+
+
+def _zip(studio: Studio) -> Any:
+    @safely
+    def zip(given: Plain, request: gr.Request) -> Plain:
+        owner = studio.user(given.get("who"), request)
+        batch = given.get("batch")
+        if not is_id(batch):
+            raise InputError("this batch is not there any more")
+        entries = [run.entry for run in studio.runs.of(owner) if run.batch == batch and run.entry]
+        if not entries:
+            raise InputError("this batch is not there any more")
+        return {"path": str(_pack(entries, entries[0].folder / "batch.zip")), "name": "relight.zip"}
+
+    return zip
+
+
+def _pack(entries: list[Entry], target: Path) -> Path:
+    """All outputs, job files and the files these name, in one zip, named after the clips."""
+    part = target.with_name(f".{target.name}.part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:  # video does not shrink
+        for number, entry in enumerate(entries, start=1):
+            folder = f"{number:02}-{Path(entry.name).stem}"
+            made = "relit" if entry.kind == "relight" else "upscaled"
+            name = f"{Path(entry.name).stem}-{made}{Path(entry.output).suffix}"
+            packed.write(entry.path(entry.output), f"{folder}/{name}")
+            packed.write(entry.path(entry.job), f"{folder}/{entry.job}")
+            for file in sorted(entry.folder.glob("file[0-9]*")):
+                packed.write(file, f"{folder}/{file.name}")
+    part.replace(target)
     return target
-
-
-def _settings(prompt: str, light: str) -> str:
-    words = f"“{prompt.strip()}”" if prompt.strip() else "no words yet"
-    return f'<div class="note">{escape(words)}, light: {escape(str(light))}</div>'
-
-
-def _table(lines: list[list[str]]) -> str:
-    if not lines:
-        return theme.empty("No clips yet", "Each clip's progress is shown here.")
-    rows = "".join(
-        f'<tr class="{escape(state)}"><td>{escape(name)}</td><td>{escape(state)}</td>'
-        f"<td>{escape(text)}</td></tr>"
-        for name, state, text in lines
-    )
-    return f'<table class="batch"><tbody>{rows}</tbody></table>'

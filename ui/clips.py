@@ -1,24 +1,25 @@
-"""Looks at files: is a clip fit to be lit, one frame of it, a short copy, two side by side."""
+"""Looks at files: is a clip fit to be lit, one frame of it, copies that a browser plays."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from fractions import Fraction
+from contextlib import ExitStack
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
+from PIL import Image
 
 from relight import media
 from relight.errors import MediaError, RelightError
-from relight.lights import Light, NoLight, parse_light
 from relight.media.formats import READ, STILLS, listed
 
+SDR = media.Reading(tonemap=True)
 SHOWN = 960
 """Longer side, in pixels, of single frames that are shown."""
-SIDE = 480
-"""Height, in pixels, of each half of a side-by-side clip at most."""
+PLAYED = 1280
+"""Longer side, in pixels, of the copies that are made for the browser."""
 
 
 def check(clip: Path) -> tuple[media.VideoInfo, np.ndarray]:
@@ -34,9 +35,14 @@ def check(clip: Path) -> tuple[media.VideoInfo, np.ndarray]:
     return media.probe(clip), _first(clip)
 
 
+def info(clip: Path) -> media.VideoInfo:
+    """What a file is."""
+    return media.probe(clip)
+
+
 def _first(clip: Path, start: float = 0.0) -> np.ndarray:
     """The frame at a time as a screen shows it: (h, w, 3) uint8."""
-    return _shown(next(media.read(clip, start=start, frames=1)))
+    return _shown(next(media.read(clip, start=start, frames=1, how=SDR)))
 
 
 def _shown(frame: media.Frame) -> np.ndarray:
@@ -74,85 +80,67 @@ def pair_at(
     return before, after
 
 
-def excerpt(clip: Path, target: Path, *, start: float, seconds: float, height: int) -> None:
-    """Copy `seconds` of a clip from `start`, scaled down to `height` pixels at most, silent."""
-    info = media.probe(clip)
-    shrink = min(1.0, height / info.height)
-    size = (_even(info.width * shrink), _even(info.height * shrink))
-    if shrink == 1.0:
-        size = (info.width, info.height)
-    with media.write(target, size=size, fps=info.fps, encoding=media.Encoding(crf=12)) as out:
-        begun = None
-        for frame in media.read(clip, start=start):
-            begun = frame.time if begun is None else begun
-            if frame.time - begun >= seconds:
-                break
-            out.add(_resized(_shown(frame), size), frame.time - begun)
-
-
 def middle(clip: Path, target: Path, *, start: float, side: int) -> None:
     """Write the middle of the frame at `start`, `side` pixels wide and high at most."""
     image = _first(clip, start)
     height, width = (min(length, side) for length in image.shape[:2])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     with media.write(target, size=(width, height), fps=1) as out:
-        out.add(np.ascontiguousarray(image[top : top + height, left : left + width]), Fraction(0))
+        out.add(np.ascontiguousarray(image[top : top + height, left : left + width]), 0)
 
 
-def side_by_side(
-    source: Path, output: Path, target: Path, *, start: float, tell: Callable[[float], None]
-) -> None:
-    """Source and output in one picture, frame by frame, with the output's sound.
+def for_browser(
+    source: Path, output: Path, folder: Path, *, start: float, tell: Callable[[float], None]
+) -> tuple[str, str]:
+    """Source and output as files that every browser plays or shows, at the same times.
 
     Args:
+        folder: where copies go; files that a browser can play are not copied.
         start: where in the source the output begins, in seconds.
         tell: called with the part done; may raise to stop.
-    """
-    info = media.probe(output)
-    height = _even(min(info.height, SIDE))
-    half = (_even(info.width * height / info.height), height)
-    total = info.frames or 1
-    size, small = (2 * half[0], height), media.Encoding(crf=20)
-    with media.write(target, info, size=size, fps=info.fps, encoding=small) as out:
-        left = media.read(source, start=start)
-        for i, (a, b) in enumerate(zip(left, media.read(output), strict=False)):
-            pair = [_resized(_shown(a), half), _resized(_shown(b), half)]
-            out.add(np.hstack(pair), b.time)
-            tell(min((i + 1) / total, 1.0))
-
-
-def light_picture(light: str | Light, frame: np.ndarray | None) -> np.ndarray:
-    """What a light does, for the eye: the frame under the light map, the map itself in a corner.
-
-    Args:
-        light: "none" leaves the frame as it is.
-        frame: (h, w, 3) uint8; None shows the map alone.
 
     Returns:
-        (h, w, 3) uint8.
+        their names in `folder`.
     """
-    light = parse_light(light)
-    empty = np.full((360, 640, 3), 225, np.uint8)
-    frame = empty if frame is None else shown(frame, 640)
-    height, width = frame.shape[:2]
-    if isinstance(light, NoLight):
-        return frame
-    level = light.level_map(height, width)
-    lit = frame * (0.12 + 0.88 * level)
-    corner = cv2.resize(level * 255, (max(width // 5, 1), max(height // 5, 1)))
-    corner = cv2.copyMakeBorder(corner, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    h, w = corner.shape[:2]
-    if min(height, width) > 60:
-        lit[height - h - 8 : height - 8, width - w - 8 : width - 8] = corner
-    return lit.round().astype(np.uint8)
+    if is_still(output):
+        return _pictures_for_browser(source, output, folder, start)
+    info = media.probe(output)
+    shrink = min(1.0, PLAYED / max(info.width, info.height))
+    size = (_even(info.width * shrink), _even(info.height * shrink))
+    total = info.frames or round((info.duration or 0) * float(info.fps)) or 1
+    play = media.Encoding(codec="h264", crf=20, preset="veryfast", depth=8)
+    plays = _plays(output, info)
+    with ExitStack() as open_files:
+        both = {"size": size, "fps": info.fps, "overwrite": True, "encoding": play}
+        left = open_files.enter_context(media.write(folder / "before.mp4", **both))
+        right = None
+        if not plays:
+            right = open_files.enter_context(media.write(folder / "after.mp4", info, **both))
+        frames = media.read(source, start=start, how=SDR)
+        for number, (before, after) in enumerate(zip(frames, media.read(output), strict=False)):
+            left.add(_resized(_shown(before), size), after.time)
+            if right is not None:
+                right.add(_resized(_shown(after), size), after.time)
+            tell(min((number + 1) / total, 1.0))
+    return "before.mp4", output.name if plays else "after.mp4"
 
 
-def plain_name(name: str) -> str:
-    """A user's file name without anything that a path, a shell or a page could take for more."""
-    stem, dot, ending = Path(name).name.rpartition(".")
-    stem = re.sub(r"[^\w .-]+", "_", stem or ending, flags=re.ASCII).strip(" .-_")[:60]
-    ending = re.sub(r"[^a-z0-9]", "", ending.lower())[:5] if stem and dot else ""
-    return (stem or "clip") + (f".{ending}" if ending else "")
+def _plays(output: Path, info: media.VideoInfo) -> bool:
+    """Whether every browser plays it as it is."""
+    if output.suffix not in (".mp4", ".m4v") or info.depth > 8 or info.width % 2 or info.height % 2:
+        return False
+    with av.open(str(output)) as file:
+        return file.streams.video[0].codec_context.name == "h264"
+
+
+def _pictures_for_browser(
+    source: Path, output: Path, folder: Path, start: float
+) -> tuple[str, str]:
+    before, after = pair_at(source, start, output, 0.0, PLAYED)
+    names = "before.png", "after.png"
+    for name, image in zip(names, (before, after), strict=True):
+        Image.fromarray(image).save(folder / name)
+    return names
 
 
 def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -14,15 +14,27 @@ from pydantic import BaseModel
 
 from relight.jobs.base import Delivery, Job
 
+DELIVERED = ("codec", "crf", "depth")
+"""What a visitor may say of the output file."""
+
 SERVER_SIDE = {
     *("input", "output", "overwrite"),
     *("device", "dtype", "memory", "attention", "compile"),
     *("devices", "work", "keep_work", "resume"),
     *("guide", "mask", "matte_model", "background"),  # may be paths
-    *("light_at", "reference", "reference_at"),  # they may be paths of files
-    *(name for name in Delivery.model_fields if name != "tonemap"),
+    *("light_at", "reference", "reference_at"),  # the stage writes them, of the visitor's own files
+    *(name for name in Delivery.model_fields if name not in ("tonemap", *DELIVERED)),
 }
 """Fields that the server decides: no path and no device is ever taken from a browser."""
+
+GROUPS = {
+    "Model": ("scene", "negative_prompt", "model"),
+    "Light": ("shape", "intensity", "gamma", "transfer", "light_fps"),
+    "Sampling": ("recipe", "seed", "steps", "relight_steps", "strength", "guidance"),
+    "Output": ("upscale", *DELIVERED),
+    "Performance": ("side", "tile"),
+}
+"""Headings of the advanced settings; a field that is in none of them comes under "More"."""
 
 SHORT_RANGE = 1
 """A number with both ends known, no further apart than this, is a slider."""
@@ -31,6 +43,14 @@ SHORT_RANGE = 1
 def open_fields(job: type[Job], *own: str) -> list[str]:
     """Fields of `job` that a generic control shall show: not the server's, not those of `own`."""
     return [name for name in job.in_order() if name not in SERVER_SIDE and name not in own]
+
+
+def grouped(names: list[str]) -> dict[str, list[str]]:
+    """Names of fields under their headings."""
+    found = {title: [n for n in own if n in names] for title, own in GROUPS.items()}
+    known = {name for own in found.values() for name in own}
+    found["More"] = [name for name in names if name not in known]
+    return {title: own for title, own in found.items() if own}
 
 
 def control(job: type[BaseModel], name: str, *, drawn: bool = True, **overrides: Any) -> Component:
@@ -58,6 +78,12 @@ def control(job: type[BaseModel], name: str, *, drawn: bool = True, **overrides:
     if schema["type"] in ("integer", "number"):
         return _number(schema, default, drawn, {**common, **overrides})
     return gr.Textbox(**{**common, "value": default, **overrides})
+
+
+def described(job: type[BaseModel], name: str) -> Component:
+    """The parameter of a call for one field; its label, which programs are told, says all of it."""
+    text = _sentence(job.model_fields[name].description)
+    return control(job, name, drawn=False, **({"label": text} if text else {}))
 
 
 def values(job: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,24 @@ this computer alone, only this computer's own names are answered to (DNS rebindi
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from relight.ui.files import clean_name
+
 BODY_LIMIT = 4_000_000
 """Bytes of a call's JSON: settings and file names, never files."""
+
+TOOL_LIMIT = 36_000_000
+"""Bytes of an assistant's call, which may hold a file of 25 MB as text."""
+LARGE = 200_000
+"""Bytes of JSON above which it is read in a thread, so that nobody else waits for it."""
 
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 _OWN_NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -48,22 +56,27 @@ class Guard:
         if _SCHEME.search(unquote(scope["path"])):
             await _refuse(403, "addresses are not followed: upload the file", scope, receive, send)
             return
+        if scope["method"] == "POST" and _from_elsewhere(scope):
+            await _refuse(403, "another site may not send anything here", scope, receive, send)
+            return
         if scope["method"] == "POST" and _is_json(scope):
-            body = await _body(receive)
-            if body is None:
-                large = f"the call is larger than {BODY_LIMIT} bytes: upload files first"
-                await _refuse(413, large, scope, receive, send)
-                return
-            reason = _fault(body)
+            limit = TOOL_LIMIT if "/gradio_api/mcp" in scope["path"] else BODY_LIMIT
+            body = await _body(receive, limit)
+            if body is not None and len(body) > LARGE:
+                reason = await asyncio.to_thread(_fault, body)
+            else:
+                reason = _fault(body)
             if reason:
                 await _refuse(*reason, scope, receive, send)
                 return
             receive = _again(body, receive)
-        await self.app(scope, receive, _with_headers(send))
+        await self.app(scope, receive, _with_headers(send, _saved_as(scope)))
 
 
-def _fault(body: bytes) -> tuple[int, str] | None:
-    """Why a call is refused: not JSON, or a file given by its address."""
+def _fault(body: bytes | None) -> tuple[int, str] | None:
+    """Why a call is refused: too large, not JSON, or a file given by its address."""
+    if body is None:
+        return 413, f"the call is larger than {BODY_LIMIT} bytes: upload files first"
     try:
         data = json.loads(body or b"null")
     except (ValueError, RecursionError):
@@ -88,7 +101,7 @@ def _names_address(data: Any) -> bool:
     return False
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _body(receive: Receive, limit: int) -> bytes | None:
     """The whole body, or None where it is too large."""
     parts, size, more = [], 0, True
     while more:
@@ -97,7 +110,7 @@ async def _body(receive: Receive) -> bytes | None:
             break
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > BODY_LIMIT:
+        if size > limit:
             return None
         more = message.get("more_body", False)
     return b"".join(parts)
@@ -117,10 +130,24 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _with_headers(send: Send) -> Send:
+def _saved_as(scope: Scope) -> bytes | None:
+    """The header that names a download: files are stored under plain names, and have others for
+    people, which the page gives as `?as=NAME`."""
+    if "/gradio_api/file=" not in scope["path"]:
+        return None
+    name = parse_qs(scope["query_string"].decode("latin-1")).get("as", [""])[0]
+    quoted_name = quote(clean_name(name), safe="")
+    return f"attachment; filename*=UTF-8''{quoted_name}".encode() if name else None
+
+
+def _with_headers(send: Send, saved_as: bytes | None = None) -> Send:
     async def headed(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+            headers = list(message.get("headers", ()))
+            if saved_as is not None and message["status"] in (200, 206):
+                headers = [one for one in headers if one[0].lower() != b"content-disposition"]
+                headers.append((b"content-disposition", saved_as))
+            message = {**message, "headers": [*headers, *_HEADERS]}
         await send(message)
 
     return headed
@@ -129,6 +156,19 @@ def _with_headers(send: Send) -> Send:
 def _host(scope: Scope) -> str:
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     return re.sub(r":\d+$", "", host)
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """Whether a page of another site sends this (programs send no Origin)."""
+    headers = dict(scope["headers"])
+    site = headers.get(b"sec-fetch-site")  # what browsers say, whatever proxies stand between
+    if site is not None:
+        return site not in (b"same-origin", b"none")
+    origin = headers.get(b"origin")
+    if origin is None:
+        return False
+    host = headers.get(b"x-forwarded-host", headers.get(b"host", b""))
+    return origin.partition(b"://")[2] != host
 
 
 def _is_json(scope: Scope) -> bool:

@@ -1,127 +1,89 @@
-"""The History tab: one's results, to look at, download, delete, or start from again."""
+"""The History tab: one's results, to look at, download, delete, or start from again.
+
+Drawn by `web/history.js`; only the owner's results are ever read.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+import shutil
+import time
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from relight.errors import RelightError
-from relight.ui import clips, panels, theme
-from relight.ui.events import PRIVATE
-from relight.ui.result_panel import ResultPanel
-from relight.ui.shelf import Entry
-from relight.ui.studio import Studio, one_line
+from relight.ui import clips, panels
+from relight.ui.desk import Plain, result, safely
+from relight.ui.shelf import Entry, Shelf
+from relight.ui.studio import Studio
 
-NONE_YET = ("Nothing here yet", "Every finished clip is kept here, also after a reload.")
+CARD_SIDE = 360
 
 
 class HistoryTab:
-    """Components and events of the tab; only the owner's results are ever read."""
+    """Components and events of the tab."""
 
     def __init__(self, studio: Studio, browser: gr.BrowserState) -> None:
         self.studio, self.browser = studio, browser
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=5, min_width=320):
-                gr.HTML(theme.step(None, "Your results", "newest first"))
-                self.nothing = gr.HTML(theme.empty(*NONE_YET))
-                self.gallery = gr.Gallery(
-                    show_label=False,
-                    columns=2,
-                    fit_columns=False,
-                    object_fit="cover",
-                    height="auto",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    visible=False,
-                    elem_id="gallery",
-                )
-                self.ids = gr.State([])
-                self.chosen = gr.State(None)
-            with gr.Column(scale=6, min_width=320):
-                self.panel = ResultPanel(
-                    "Choose a result to look at it.",
-                    ("No result chosen", "Click a picture."),
-                    "result",
-                    longest=1600,
-                )
-                with gr.Row(visible=False) as self.actions:
-                    self.again = gr.Button("Use these settings again", elem_id="again")
-                    self.delete = gr.Button("Delete", variant="stop", elem_id="delete")
-        detail = [*self.panel.outputs, self.actions, self.chosen]
-        self.gallery.select(self._choose, [self.browser, self.ids], detail, **PRIVATE)
-        self.delete.click(
-            self._delete, [self.browser, self.chosen], [*detail, *self.listing], **PRIVATE
+        self.list = gr.HTML(
+            value={},
+            html_template='<div class="shelfhome"></div>',
+            js_on_load="Relight.mount('shelf', element, props, trigger, server, watch); "
+            "// 'select'",
+            server_functions=_functions(studio),
+            apply_default_css=False,
         )
 
-    @property
-    def listing(self) -> list[Any]:
-        """What `fill` touches."""
-        return [self.gallery, self.nothing, self.ids]
-
-    def fill(self, browser: Any, request: gr.Request) -> dict[Any, Any]:
-        """The user's results as pictures with captions."""
-        entries = self.studio.shelf(browser, request).entries()
-        return {
-            self.gallery: gr.update(
-                value=[(_picture(entry), _caption(entry)) for entry in entries],
-                visible=bool(entries),
-                selected_index=None,
-            ),
-            self.nothing: gr.update(visible=not entries),
-            self.ids: [entry.id for entry in entries],
-        }
-
-    def entry(self, browser: Any, id: str, request: gr.Request) -> Entry:
+    def entry(self, browser: Any, id: object, request: gr.Request) -> Entry:
         return self.studio.shelf(browser, request).get(id)
 
-    def _choose(
-        self, browser: Any, ids: list[str], event: gr.SelectData, request: gr.Request
-    ) -> dict[Any, Any]:
-        try:
-            id = ids[event.index] if 0 <= event.index < len(ids) else ""
-            entry = self.entry(browser, id, request)
-        except RelightError as error:
-            return {**self.panel.stopped(one_line(error), "bad"), self.actions: _hidden()}
-        shown = self.panel.finished(entry, _about(entry))
-        return {**shown, self.actions: gr.update(visible=True), self.chosen: entry.id}
 
-    def _delete(self, browser: Any, id: str | None, request: gr.Request) -> dict[Any, Any]:
-        told = "Deleted."
-        try:
-            self.studio.shelf(browser, request).remove(id or "")
-        except RelightError as error:
-            told = one_line(error)
+def _functions(studio: Studio) -> list[Any]:
+    @safely
+    def entries(given: Plain, request: gr.Request) -> Plain:
+        shelf = studio.shelf(given.get("who"), request)
+        found = shelf.entries()
         return {
-            **self.panel.stopped(told),
-            **self.fill(browser, request),
-            self.actions: _hidden(),
-            self.chosen: None,
+            "entries": [_card(entry) for entry in found],
+            "bytes": sum(entry.bytes for entry in found),
+            "free": shutil.disk_usage(studio.outputs).free,
+            "removed": studio.keeper.note(shelf.root.name),
         }
 
+    @safely
+    def remove(given: Plain, request: gr.Request) -> Plain:
+        owner = studio.user(given.get("who"), request)
+        with contextlib.suppress(RelightError):
+            studio.runs.forget(owner, given.get("id"))
+        Shelf(studio.outputs / owner).remove(given.get("id"))
+        return {}
 
-def _hidden() -> Any:
-    return gr.update(visible=False)
+    @safely
+    def restore(given: Plain, request: gr.Request) -> Plain:
+        studio.shelf(given.get("who"), request).restore(given.get("id"))
+        return {}
 
-
-def _picture(entry: Entry) -> str:
-    """A small picture of a result, made once."""
-    from PIL import Image
-
-    small = entry.path("small.jpg")
-    if not small.exists():
-        Image.fromarray(clips.shown(clips.frame_at(entry.path(entry.output), 0.0), 360)).save(small)
-    return str(small)
-
-
-def _caption(entry: Entry) -> str:
-    return str(entry.settings.get("prompt") or entry.name)[:60]
+    return [entries, remove, restore]
 
 
-def _about(entry: Entry) -> str:
-    seed = entry.settings.get("seed")
+def _card(entry: Entry) -> Plain:
+    """An entry of the list."""
+    when = time.strftime("%d %b %Y, %H:%M", time.localtime(entry.when)).lstrip("0")
+    size = f"{entry.bytes / 1e6:.1f} MB"
+    kind = "Relight" if entry.kind == "relight" else "Upscale"
     took = panels.duration(entry.seconds)
-    name = Path(entry.name).name
-    return f"{name}: {entry.settings.get('prompt') or entry.kind}. Seed {seed}, took {took}."
+    return {**result(entry), "small": _small(entry), "line": f"{kind}, {when}, {size}, {took}"}
+
+
+def _small(entry: Entry) -> str:
+    """A small picture of a result, made once; "" where it can't be read."""
+    small = entry.path("small.jpg")
+    try:
+        if not small.exists():
+            frame = clips.frame_at(entry.path(entry.output), 0.0)
+            Image.fromarray(clips.shown(frame, CARD_SIDE)).save(small)
+    except (RelightError, OSError):
+        return ""
+    return str(small)

@@ -1,20 +1,25 @@
-"""What a user asks for: the values of the controls, as a checked order for one of the jobs."""
+"""What a visitor asks for: the values of the controls, as a checked order for one of the jobs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from relight.errors import InputError
 from relight.jobs import Job, RelightJob, UpscaleJob
+from relight.lights.text import quoted
+from relight.media.formats import WRITTEN
 from relight.ui import clips
+from relight.ui.files import clean_name, place
 
 QUALITY = {"Quick": 0.5, "Balanced": 1.0, "Fine": 1.5}
 """Steps of a run, in multiples of what the model's authors use."""
 
 LONGEST_TEXT = 2000
 """Letters of a prompt."""
+SAME = "same"
+"""The output format that follows the source: mp4 for clips, png for pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +46,11 @@ class Order:
 
     Attributes:
         kind: a key of `KINDS`.
-        clip: the uploaded file. name: what the user calls it.
+        clip: the file. name: what the visitor calls it.
         settings: fields of the job, those left open missing.
-        quality: a key of `QUALITY`; numbers of steps among the settings go before it.
-        light_image: an uploaded picture that is the light.
+        quality: a key of `QUALITY`; numbers of steps among the settings take precedence.
+        files: further files that settings name by their paths.
+        format: extension of the output, or `SAME`.
     """
 
     kind: str
@@ -52,40 +58,42 @@ class Order:
     name: str
     settings: dict[str, Any] = field(default_factory=dict)
     quality: str = "Balanced"
-    light_image: Path | None = None
+    files: tuple[Path, ...] = ()
+    format: str = SAME
 
     @classmethod
     def read(cls, kind: str, given: dict[str, Any]) -> Order:
         """The order that the values of the controls mean.
 
         Raises:
-            InputError: no clip, no words, no light picture, or a setting out of its range.
+            InputError: no clip, no light described, no light picture, or a setting out of its
+                range; its `field` is the control it is about.
         """
         if not given.get("clip"):
-            raise InputError("no clip yet: choose one, or take the example")
+            raise InputError("no clip yet: choose one, or take the example", field="clip")
         clip = Path(given["clip"])
-        known = KINDS[kind].job.model_fields
-        settings = {k: v for k, v in given.items() if k in known and v not in (None, "")}
-        for name, value in settings.items():
-            if isinstance(value, str) and len(value) > LONGEST_TEXT:
-                raise InputError(f"{name} is longer than {LONGEST_TEXT} letters: shorten it")
-        if kind == "relight" and not str(settings.get("prompt", "")).strip():
-            raise InputError("no words yet: say what is in the clip and in what light")
-        image = None
-        if settings.get("light") == "image":
-            if not given.get("light_image"):
-                raise InputError("no picture for the light yet: choose one, or take a side")
-            image = Path(given["light_image"])
-            settings["light"] = "none"  # its place is known once it is in the result's folder
+        settings = _settings(KINDS[kind].job, given)
+        files = tuple(Path(file) for file in given.get("files") or ())
+        if kind == "relight":
+            if not str(settings.get("prompt", "")).strip() and not settings.get("reference"):
+                raise InputError(
+                    "no light described yet: say what is in the clip and in what light",
+                    field="prompt",
+                )
+            settings, files = _light_picture(settings, files, given.get("light_image"))
+        wanted = given.get("format") or SAME
+        if wanted not in (SAME, *WRITTEN):
+            raise InputError(f"format is {SAME} or one of {', '.join(WRITTEN)}", field="format")
         order = cls(
             kind=kind,
             clip=clip,
-            name=clips.plain_name(clip.name),
+            name=clean_name(given.get("name") or clip.name),
             settings=settings,
             quality=given.get("quality") or "Balanced",
-            light_image=image,
+            files=files,
+            format=wanted,
         )
-        order.job(clip, clip.with_name("out.mp4"))  # a wrong setting is told now
+        order.job(clip, clip.with_name(f"out{order.suffix}"))  # a wrong setting is told now
         return order
 
     @property
@@ -93,6 +101,73 @@ class Order:
         """Where in the clip it begins, in seconds."""
         return float(self.settings.get("start") or 0.0)
 
+    @property
+    def suffix(self) -> str:
+        """Extension of the output."""
+        if self.format != SAME:
+            return self.format
+        return ".png" if clips.is_still(self.clip) else ".mp4"
+
+    @property
+    def result_name(self) -> str:
+        """What the result is called: `toy.mov` -> `toy-relit.mp4`."""
+        return f"{Path(self.name).stem}-{KINDS[self.kind].made}{self.suffix}"
+
     def job(self, source: Path, output: Path) -> Any:
         """The job that does it."""
         return KINDS[self.kind].job.make(**self.settings, input=source, output=output)
+
+    def moved(self, folder: Path) -> Order:
+        """The order with its files in another folder, under plain names."""
+        source = folder / f"source{self.clip.suffix.lower()}"
+        place(self.clip, source)
+        settings, files = dict(self.settings), []
+        for number, file in enumerate(self.files):
+            new = folder / f"file{number}{file.suffix.lower()}"
+            place(file, new)
+            files.append(new)
+            settings = {k: _renamed(v, str(file), str(new)) for k, v in settings.items()}
+        return replace(self, clip=source, settings=settings, files=tuple(files))
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON; `from_plain` is the way back."""
+        return {**asdict(self), "clip": str(self.clip), "files": [str(f) for f in self.files]}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Order:
+        files = tuple(Path(file) for file in plain["files"])
+        return cls(**{**plain, "clip": Path(plain["clip"]), "files": files})
+
+
+def _settings(job: type[Job], given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of the job among the values of the controls; empty controls leave them open."""
+    known = job.model_fields
+    settings = {k: v for k, v in given.items() if k in known and v not in (None, "", [])}
+    for name, value in settings.items():
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            raise InputError(
+                f"{name} is longer than {LONGEST_TEXT} letters: shorten it", field=name
+            )
+    return settings
+
+
+def _light_picture(
+    settings: dict[str, Any], files: tuple[Path, ...], picture: Any
+) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """Light "image" as the path of the picture that was given with it."""
+    if settings.get("light") != "image":
+        return settings, files
+    if not picture:
+        raise InputError(
+            "no picture for the light yet: choose one, or take a side", field="light_image"
+        )
+    return {**settings, "light": f"image:{quoted(str(picture))}"}, (*files, Path(picture))
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    """A setting that names a file by its path, with the file's new one."""
+    if isinstance(value, list):
+        return [_renamed(one, old, new) for one in value]
+    if not isinstance(value, str):
+        return value
+    return value.replace(quoted(old), quoted(new)).replace(old, new)

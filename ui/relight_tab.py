@@ -1,4 +1,4 @@
-"""The Relight tab: a clip, its light in words and by eye, a preview, the run, the result."""
+"""The Relight tab: a clip, its light in words and by lamps on its frame, a preview, the run."""
 
 from __future__ import annotations
 
@@ -6,161 +6,130 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from relight.errors import RelightError
 from relight.jobs import RelightJob
-from relight.lights import ImageLight
-from relight.ui import clips, controls, theme
+from relight.lights import MovingLight
+from relight.ui import controls, lamps, stage, theme
 from relight.ui.events import PRIVATE
 from relight.ui.orders import LONGEST_TEXT
-from relight.ui.result_panel import ResultPanel
 from relight.ui.run_tab import RunTab
 from relight.ui.studio import Studio
 
-SIDES = {"left": "← Left", "right": "Right →", "top": "↑ Top", "bottom": "↓ Bottom"}
-LIGHTS = {**SIDES, "none": "Words only", "image": "My picture"}
-CHIPS = {
-    "Golden hour": "golden hour, warm sunset light",
-    "Moonlight": "moonlight, cold blue night",
-    "Red neon": "red neon light",
-    "Blue neon": "blue neon light",
-    "Candle": "warm candle light",
-    "Soft studio": "soft white studio light",
-    "Noir": "dim hard light, dark",
-    "Forest": "green light",
-}
-NEXT = "Choose a clip or take the example, then say what light it shall have."
-WAITING = ("Your relit clip appears here", "Preview lights the first second in a small size.")
+HINT = "Choose a clip or take the example, then describe the light."
+
+EXAMPLE_WORDS = "a bunny in a meadow, golden hour, warm sunset light"
 
 
 class RelightTab(RunTab):
     """Components and events of the tab."""
 
     kind = "relight"
-    ready = "Press Preview to light the first second, or Relight for the whole clip."
-    looked = "This is the first second. Change the light, or press Relight for the whole clip."
+    hint = HINT
 
-    def __init__(self, studio: Studio, browser: gr.BrowserState, example: Path) -> None:
-        super().__init__(studio, browser, example)
-        with gr.Row(equal_height=False):
+    def __init__(
+        self, studio: Studio, browser: gr.BrowserState, desk: gr.HTML, example: Path
+    ) -> None:
+        super().__init__(studio, browser, desk, example)
+        with gr.Row(equal_height=False, elem_classes="desktop"):
+            with gr.Column(scale=7, min_width=320, elem_classes="stay"):
+                gr.HTML(theme.heading("Clip", 2))
+                self.stage = stage.stage(studio, self.kind, example)
+                theme.result_home(self.kind)
             with gr.Column(scale=5, min_width=320):
-                self.named = {
-                    "clip": self._draw_clip(),
-                    **self._draw_light(),
-                    **self._draw_quality(),
-                }
-                self.draw_buttons("Relight")
-            with gr.Column(scale=6, min_width=320, elem_classes="stay"):
-                self.panel = ResultPanel(NEXT, WAITING, "relit")
+                self.named = {**self._draw_light(), **self._draw_run()}
+        self.draw_bar("Relight", "Preview this frame")
         self.wire()
         self._wire_light()
 
-    def _draw_clip(self) -> gr.Video:
-        gr.HTML(theme.step(1, "Clip", "what shall be lit"))
-        clip = gr.Video(
-            sources=["upload"], label="Clip", height=250, elem_id="clip", buttons=[], loop=True
-        )
-        self.draw_facts()
-        return clip
-
     def _draw_light(self) -> dict[str, Any]:
-        gr.HTML(theme.step(2, "Light", "in words, and by eye"))
+        gr.HTML(theme.heading("Light", 2))
         prompt = controls.control(
             RelightJob,
             "prompt",
-            label="What is lit, and how",
-            info=None,
+            label="Describe the light",
+            info="The subject, then its light.",
             placeholder="a bunny in a meadow, golden hour, warm sunset light",
             elem_id="prompt",
             max_length=LONGEST_TEXT,
             lines=2,
         )
-        with gr.Row(elem_classes="chips"):
-            self.chips = [gr.Button(name, size="sm") for name in CHIPS]
-        light = gr.Radio(
-            [(label, name) for name, label in LIGHTS.items()],
-            value="left",
-            label="Where the light comes from",
-            elem_id="light",
+        gr.HTML(
+            '<div class="presets" data-presets="relight" role="group" aria-label="Presets"></div>'
+            '<div class="lights" data-lights="relight" role="group" aria-label="Lights"></div>'
+            '<div class="region" data-region="relight"></div>',
+            apply_default_css=False,
+            js_on_load="",
         )
-        light_image = gr.Image(
-            label="Your light: bright where it shines",
-            type="filepath",
-            sources=["upload"],
-            visible=False,
-            height=160,
-            elem_id="light_image",
+        shape = controls.control(
+            RelightJob,
+            "shape",
+            label="Form",
+            info="0: a wash of light, 1: a lamp that shows the subject's form.",
+            elem_id="relight_shape",
         )
-        self.look = gr.Image(
-            value=empty_look(),
-            label="How that light falls",
-            interactive=False,
-            height=200,
-            buttons=[],
-            elem_id="look",
+        intensity = gr.Slider(
+            0,
+            2,
+            1,
+            step=0.05,
+            label="Strength",
+            info="0: the source, 1: as designed, 2: twice, in stops.",
+            elem_id="relight_intensity",
         )
-        return {"prompt": prompt, "light": light, "light_image": light_image}
+        both = {"shape": shape, "intensity": intensity}
+        return {"prompt": prompt, **both}
 
-    def _draw_quality(self) -> dict[str, Any]:
-        gr.HTML(theme.step(3, "Run", "look first, then all of it"))
-        return self.draw_settings("prompt", "light")
+    def _draw_run(self) -> dict[str, Any]:
+        gr.HTML(theme.heading("Run", 2))
+        return self.draw_settings("prompt", "light", "shape", "intensity", "relight")
 
     def _wire_light(self) -> None:
-        named = self.named
-        look = ([named["clip"], named["light"], named["light_image"]], self.look)
-        self.told.then(_look, *look, **PRIVATE)
-        gr.on([named["light"].change, named["light_image"].change], _look, *look, **PRIVATE)
-        named["light"].change(
-            lambda light: gr.update(visible=light == "image"),
-            named["light"],
-            named["light_image"],
+        words = {name: self.named[name] for name in ("prompt", "shape", "intensity")}
+        gr.on(
+            [c.change for c in words.values()],
+            None,
+            list(words.values()),
+            None,
+            js="(prompt, shape, intensity) => { document.dispatchEvent(new CustomEvent("
+            "'relight-words', {detail: {tab: 'relight', values: {prompt: prompt || '', "
+            "shape: Number(shape), intensity: Number(intensity)}}})); }",
             **PRIVATE,
         )
-        self.take_example.click(
-            lambda words: (str(self.example), words or f"a bunny, {CHIPS['Golden hour']}"),
-            named["prompt"],
-            [named["clip"], named["prompt"]],
-            **PRIVATE,
+        self.stage.select(_worded, self.named["prompt"], self.named["prompt"], **PRIVATE)
+        self.stage.upload(
+            _first_words, [self.named["prompt"], self.stage], self.named["prompt"], **PRIVATE
         )
-        for chip, words in zip(self.chips, CHIPS.values(), strict=True):
-            chip.click(
-                lambda prompt, words=words: with_light(prompt, words),
-                named["prompt"],
-                named["prompt"],
-                **PRIVATE,
-            )
 
-    def filled(self, settings: dict[str, Any]) -> dict[Any, Any]:
-        light = settings.get("light", "left")
-        known = light in LIGHTS and light != "image"
-        return super().filled(settings) | {self.named["light"]: light if known else "image"}
-
-
-def with_light(prompt: str | None, words: str) -> str:
-    """The prompt with another light: words of a chip taken before are replaced."""
-    text = (prompt or "").strip()
-    for known in CHIPS.values():
-        text = text.replace(known, "").strip(" ,")
-    return f"{text}, {words}" if text else words
-
-
-def empty_look() -> np.ndarray:
-    """A plain light map that needs no torch: light from the left."""
-    level = np.linspace(240, 60, 640).astype(np.uint8)
-    return np.repeat(np.repeat(level[None, :, None], 360, 0), 3, 2)
+    def staged(self, settings: dict[str, Any]) -> dict[str, Any]:
+        update = super().staged(settings)
+        if settings.get("frames") and not settings.get("light_at"):
+            update["frames"] = int(settings["frames"])
+        try:
+            if settings.get("light_at"):
+                moving = MovingLight.read(settings["light_at"])
+                update["keys"] = [
+                    {
+                        "seconds": key.seconds,
+                        "smooth": key.smooth,
+                        "lights": lamps.written(key.light),
+                    }
+                    for key in moving.keyframes
+                ]
+                return update | {"lights": update["keys"][0]["lights"]}
+            return update | {"lights": lamps.written(settings.get("light") or "left")}
+        except (RelightError, OSError):
+            return update | {"lights": [{"word": "left", "settings": {}}]}
 
 
-def _look(clip: str | None, light: str, light_image: str | None) -> np.ndarray:
-    """How the chosen light falls on the clip's first frame."""
-    frame = None
-    try:
-        if clip is not None:
-            frame = clips.frame_at(Path(clip), 0.0)
-        if light == "image":
-            if light_image is None:
-                return clips.light_picture("none", frame)
-            return clips.light_picture(ImageLight(Path(light_image)), frame)
-        return clips.light_picture(light, frame)
-    except (RelightError, OSError, ValueError):  # the facts say what is wrong with the clip
-        return clips.light_picture("none", None)
+def _worded(prompt: str | None, event: gr.EventData) -> str:
+    """The prompt with the words of a preset."""
+    words = str(event._data.get("words", ""))[:200] if isinstance(event._data, dict) else ""
+    return lamps.with_light(prompt, words)
+
+
+def _first_words(prompt: str | None, staged: Any) -> Any:
+    """Words for the example, where there are none yet."""
+    clip = staged.get("clip") if isinstance(staged, dict) else None
+    is_example = isinstance(clip, dict) and clip.get("example")
+    return EXAMPLE_WORDS if is_example and not prompt else gr.skip()

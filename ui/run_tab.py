@@ -1,8 +1,14 @@
-"""What the Relight and the Upscale tab have in common: buttons, runs, the facts of a clip."""
+"""What the Relight and the Upscale tab have in common: controls, the bar, and putting runs in the
+queue.
+
+Nothing here waits for a run. A button puts one in the queue and the bar, drawn by `web/desk.js`,
+shows how far it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,126 +16,175 @@ import gradio as gr
 
 from relight.errors import InputError, RelightError
 from relight.jobs.files import read_job
-from relight.lights import ImageLight
-from relight.ui import clips, controls, panels, work
+from relight.media.formats import FORMATS
+from relight.ui import clips, controls, stage, theme
 from relight.ui.events import PRIVATE
-from relight.ui.orders import KINDS, QUALITY, Order
-from relight.ui.result_panel import ResultPanel
+from relight.ui.expect import expected
+from relight.ui.orders import KINDS, QUALITY, SAME, Order
 from relight.ui.studio import Studio, one_line
 
-NO_FACTS = '<div class="facts">Nothing chosen yet</div>'
-FAILURES = (RelightError, RuntimeError, MemoryError, OSError)
+FAILURES = (RelightError, OSError, ValueError)
 JOB_FILE_LIMIT = 100_000
+FORMAT_CHOICES = [
+    ("As the source (MP4, PNG)", SAME),
+    *((f"{one.name} ({one.extensions[0]})", one.extensions[0]) for one in FORMATS if one.written),
+]
+SEEDS = 2**31
 
 
 class RunTab:
     """A tab that makes one thing of one clip.
 
-    A subclass draws `named` (control by name, as `Order.read` wants them), `facts`, `panel` and the
-    buttons, and calls `wire`.
+    A subclass draws `named` (control by name, as `Order.read` wants them) and the stage, and calls
+    `wire`.
 
     Args:
-        example: a clip that is one click away; no button where it is not there.
+        desk: the component that draws the bars. example: a clip that is one click away.
 
     Attributes:
-        kind: a key of `KINDS`. ready, looked: what to say once a clip and once a preview is there.
+        kind: a key of `KINDS`. hint: what to do first.
     """
 
     kind: str
-    ready: str
-    looked: str
+    hint: str
     named: dict[str, Any]
-    facts: gr.HTML
-    panel: ResultPanel
+    stage: gr.HTML
     preview: gr.Button
     go: gr.Button
-    cancel: gr.Button
     load_job: gr.UploadButton
+    groups: dict[str, gr.Accordion]
 
-    def __init__(self, studio: Studio, browser: gr.BrowserState, example: Path) -> None:
-        self.studio, self.browser, self.example = studio, browser, example
-
-    def draw_facts(self) -> None:
-        """The clip's facts, and the example one click away."""
-        with gr.Row():
-            with gr.Column(scale=3, min_width=200):
-                self.facts = gr.HTML(NO_FACTS)
-            self.take_example = gr.Button(
-                "Use the example clip",
-                size="sm",
-                elem_id=f"{self.kind}_example",
-                scale=0,
-                min_width=165,
-                visible=self.example.is_file(),
-            )
+    def __init__(
+        self, studio: Studio, browser: gr.BrowserState, desk: gr.HTML, example: Path
+    ) -> None:
+        self.studio, self.browser, self.desk, self.example = studio, browser, desk, example
+        self.groups, self._group_of = {}, {}
 
     def draw_settings(self, *own: str) -> dict[str, Any]:
-        """Quality, model and, folded away, a control for every field that is not among `own`."""
+        """Quality, format, seed and, folded away in groups, every field that is not in `own`."""
         job = KINDS[self.kind].job
+        quality = gr.Radio(
+            list(QUALITY),
+            value="Balanced",
+            label="Quality",
+            info="Half, all or 1.5 times the model's steps.",
+            elem_id=f"{self.kind}_quality",
+        )
         with gr.Row():
-            quality = gr.Radio(
-                list(QUALITY),
-                value="Balanced",
-                label="Quality",
-                info="Half, all or 1.5 times the model's steps.",
-                min_width=300,
-                scale=2,
-            )
             model = gr.Dropdown(
                 self.studio.models(self.kind),
                 value="auto",
                 label="Model",
                 info="auto: the best one here.",
-                min_width=160,
-                scale=1,
+                min_width=150,
+                elem_id=f"{self.kind}_model",
             )
-        with gr.Accordion("Advanced settings", open=False):
-            self.load_job = gr.UploadButton(
-                "Load settings from a file", file_types=[".json"], size="sm"
+            file_format = gr.Dropdown(
+                FORMAT_CHOICES,
+                value=SAME,
+                label="Output format",
+                info="The codec is under Advanced.",
+                min_width=200,
+                elem_id=f"{self.kind}_format",
             )
-            with gr.Row():
-                rest = {
-                    name: controls.control(job, name, min_width=200, elem_id=f"{self.kind}_{name}")
-                    for name in controls.open_fields(job, "model", *own)
-                }
-        return {"quality": quality, "model": model, **rest}
+        with gr.Row():
+            seed = controls.control(
+                job,
+                "seed",
+                label="Seed",
+                info="Set by the first preview; the run after it uses it.",
+                min_width=220,
+                elem_id=f"{self.kind}_seed",
+            )
+            self.lock = gr.Checkbox(
+                label="Keep this seed",
+                info="Also for further runs.",
+                min_width=180,
+                elem_id=f"{self.kind}_lock",
+            )
+        rest = self._draw_advanced(job, "model", "seed", "start", "frames", "tonemap", *own)
+        return {"quality": quality, "model": model, "format": file_format, "seed": seed, **rest}
 
-    def draw_buttons(self, go: str) -> None:
-        with gr.Row(elem_classes="actions"):
-            self.preview = gr.Button("Preview", elem_id=f"{self.kind}_preview")
-            self.go = gr.Button(go, variant="primary", elem_id=f"{self.kind}_go")
-            self.cancel = gr.Button(
-                "Cancel", variant="stop", interactive=False, elem_id=f"{self.kind}_cancel"
+    def _draw_advanced(self, job: Any, *own: str) -> dict[str, Any]:
+        rest: dict[str, Any] = {}
+        with gr.Accordion("Advanced", open=False, elem_classes="advanced") as outer:
+            self.advanced = outer
+            self.load_job = gr.UploadButton(
+                "Load settings from a file",
+                file_types=[".json"],
+                size="sm",
+                elem_id=f"{self.kind}_load",
             )
+            for title, names in controls.grouped(controls.open_fields(job, *own)).items():
+                gr.HTML(theme.heading(title, 3))
+                with gr.Row():
+                    for name in names:
+                        rest[name] = controls.control(
+                            job, name, min_width=180, elem_id=f"{self.kind}_{name}"
+                        )
+        return rest
+
+    def draw_bar(self, go: str, preview: str) -> None:
+        with gr.Row(elem_classes="actions"):
+            gr.HTML(
+                f'<div class="barbody" data-bar="{self.kind}"></div>',
+                elem_classes="barhome",
+                apply_default_css=False,
+                js_on_load="",
+            )
+            with gr.Row(elem_classes="barbuttons"):
+                self.preview = gr.Button(preview, elem_id=f"{self.kind}_preview")
+                self.go = gr.Button(go, variant="primary", elem_id=f"{self.kind}_go")
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What an order is read from."""
+        return {**self.named, "stage": self.stage, "browser": self.browser}
 
     def wire(self) -> None:
-        """Connect what was drawn. Afterwards `told` and `made` are events to go on from."""
-        named, panel = self.named, self.panel
-        self.told = named["clip"].change(
-            self._told, named["clip"], [self.facts, panel.status], **PRIVATE
-        )
-        self.load_job.upload(self._loaded, self.load_job, [*self.settable, panel.status], **PRIVATE)
-        outputs = [self.preview, self.go, self.cancel, *panel.outputs]
-        looking, self.made = (
+        """Connect what was drawn."""
+        shown = [self.desk, self.named["seed"], self.advanced]
+        for button, what in ((self.preview, "preview"), (self.go, "make")):
             button.click(
-                self._runner(make),
-                inputs_kwargs={**named, "browser": self.browser},
-                outputs=outputs,
-                validator=checker(self.kind, [*named, "browser"]),
-                concurrency_id="gpu",
-                concurrency_limit=1,
+                self._starter(what),
+                inputs_kwargs={**self.inputs, "lock": self.lock},
+                outputs=shown,
+                trigger_mode="multiple",
                 **PRIVATE,
             )
-            for button, make in ((self.preview, work.preview), (self.go, work.make))
+        looks = [self.stage.change, *(c.change for c in self.named.values())]
+        gr.on(
+            looks,
+            self._expected,
+            inputs_kwargs=self.inputs,
+            outputs=self.desk,
+            trigger_mode="always_last",
+            concurrency_limit=2,
+            concurrency_id="expect",
+            **PRIVATE,
         )
-        self.cancel.click(
-            self._cancelled, outputs=outputs, cancels=[looking, self.made], queue=False, **PRIVATE
-        )
+        self.load_job.upload(self._loaded, self.load_job, [*self.settable, self.desk], **PRIVATE)
 
     @property
     def settable(self) -> list[Any]:
         """The controls that `filled` may set."""
-        return [c for name, c in self.named.items() if name not in ("clip", "light_image")]
+        return [*self.named.values(), self.stage]
+
+    def order(self, given: dict[str, Any], request: gr.Request, *, now: bool = False) -> Order:
+        """The order that the page means. now: of the one frame that is shown.
+
+        Raises:
+            RelightError: it can't be run.
+        """
+        owner = self.studio.user(given.get("browser"), request)
+        value = given.get("stage")
+        staged = stage.settings(value, self.studio.files(owner), self.kind)
+        if now and staged.get("clip"):
+            staged = stage.at_moment(staged, value)
+        plain = {k: v for k, v in given.items() if k not in ("stage", "browser", "lock")}
+        order = Order.read(self.kind, {**plain, **staged})
+        clips.check(order.clip)
+        return order
 
     def filled(self, settings: dict[str, Any]) -> dict[Any, Any]:
         """Updates that put a job's settings into the controls; paths are left out."""
@@ -141,55 +196,49 @@ class RunTab:
         update[self.named["model"]] = model if model in self.studio.models(self.kind) else "auto"
         return update
 
-    def _runner(self, make: Callable[..., Any]) -> Callable[..., Any]:
-        """The handler of a button: starts the job, shows its news, then its result."""
+    def staged(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """What of a job's settings belongs to the stage, apart from its files."""
+        return {"set": 1, "begin": float(settings.get("start") or 0.0), "end": None, "keys": []}
 
-        async def run(request: gr.Request, **given: Any) -> AsyncIterator[dict[Any, Any]]:
-            shelf = self.studio.shelf(given.pop("browser"), request)
-            yield self._buttons(busy=True) | self.panel.running(None, "waiting for its turn")
+    def told(self, **what: Any) -> dict[str, Any]:
+        """A word to the bar of this tab."""
+        return {"tab": self.kind, "nonce": secrets.token_hex(4), **what}
+
+    def _starter(self, what: str) -> Callable[..., Any]:
+        """The handler of a button: puts a run in the queue."""
+
+        def start(request: gr.Request, **given: Any) -> dict[Any, Any]:
+            lock, files = given.pop("lock"), []
             try:
-                order = Order.read(self.kind, given)
-                job = self.studio.start(
-                    request.session_hash, lambda tell: make(self.studio, shelf, order, tell)
-                )
-                try:
-                    async for news in job.news():
-                        yield self.panel.running(news, "loading the model")
-                finally:
-                    job.stop()
-                entry = job.result()
+                drawn = given.get("seed") in (None, "")
+                if drawn:
+                    given["seed"] = secrets.randbelow(SEEDS)
+                order = self.order(given, request, now=what == "preview")
+                files.append(order.clip)
+                owner = self.studio.user(given.get("browser"), request)
+                guess = None if what == "preview" else expected(order).get("seconds")
+                run = self.studio.enqueue(owner, order, what, guess=guess)
             except FAILURES as error:
-                told = one_line(error, *files_of(given))
-                yield self._buttons(busy=False) | self.panel.stopped(told, "bad")
-                return
-            done = f"Done in {panels.duration(entry.seconds)}. It is kept under History."
-            text = self.looked if make is work.preview else done
-            yield self._buttons(busy=False) | self.panel.finished(entry, text)
+                field = getattr(error, "field", None) or ""
+                said = self.told(error=one_line(error, *files), field=field)
+                inside = field in self.named and field in controls.open_fields(
+                    KINDS[self.kind].job, "prompt", "model", "seed"
+                )
+                return {self.desk: said} | ({self.advanced: gr.update(open=True)} if inside else {})
+            # The seed of a preview is that of the run after it; a run frees it, unless it is kept.
+            seed = given["seed"] if what == "preview" or lock else None
+            update = {self.desk: self.told(run=run.id)}
+            return update | {self.named["seed"]: "" if seed is None else str(seed)}
 
-        return run
+        return start
 
-    def _cancelled(self, request: gr.Request) -> dict[Any, Any]:
-        self.studio.stop(request.session_hash)
-        return self._buttons(busy=False) | self.panel.stopped("Stopped. Nothing was written.")
-
-    def _buttons(self, busy: bool) -> dict[Any, Any]:
-        return {
-            self.preview: gr.update(interactive=not busy),
-            self.go: gr.update(interactive=not busy),
-            self.cancel: gr.update(interactive=busy),
-        }
-
-    def _told(self, clip: str | None) -> tuple[str, str]:
-        """The facts of a clip, or what is wrong with it, as soon as it is there."""
-        if clip is None:
-            return NO_FACTS, panels.note(self.panel.next_step)
-        file = Path(clip)
+    def _expected(self, request: gr.Request, **given: Any) -> dict[str, Any]:
+        """What a run would take, told before it is started."""
         try:
-            info, _ = clips.check(file)
-        except RelightError as error:
-            told = one_line(error, file)
-            return panels.fault(told), panels.note(told, "bad")
-        return panels.facts(info, clips.plain_name(file.name)), panels.note(self.ready)
+            order = self.order(given, request)
+        except FAILURES:
+            return self.told(plan={})
+        return self.told(plan=expected(order))
 
     def _loaded(self, file: str) -> dict[Any, Any]:
         """The controls, set from a job file or a sidecar."""
@@ -198,43 +247,12 @@ class RunTab:
                 raise InputError(f"{Path(file).name} is too large to be a job file")
             job = KINDS[self.kind].job
             found = read_job(Path(file), job)
-            job.make(**{**found, "input": "in.mp4", "output": "out.mp4"})
-        except RelightError as error:
-            return {self.panel.status: panels.note(one_line(error, Path(file)), "bad")}
+            checked = {k: v for k, v in found.items() if k not in ("reference", "light_at")}
+            job.make(**{**checked, "input": "in.mp4", "output": "out.mp4"})
+        except FAILURES as error:
+            return {self.desk: self.told(error=one_line(error, Path(file)))}
         return {
             **self.filled(found),
-            self.panel.status: panels.note("The settings are loaded.", "good"),
+            self.stage: self.staged(found),
+            self.desk: self.told(text="The settings are loaded."),
         }
-
-
-def checker(kind: str, names: list[str]) -> Callable[..., list[dict[str, Any]]]:
-    """A validator: bad files and settings are told before they wait in the queue.
-
-    Its answer has one place for each of `names`; the message stands at the control it is about.
-    """
-
-    def check(**given: Any) -> list[dict[str, Any]]:
-        problem, at = None, "clip"
-        try:
-            order = Order.read(kind, given)
-            clips.check(order.clip)
-            if order.light_image is not None:
-                at = "light_image"
-                check_light(order.light_image)
-        except RelightError as error:
-            problem = one_line(error, *files_of(given))
-            first = problem.split(" ", 1)[0]
-            at = first if first in names else "prompt" if problem.startswith("no words") else at
-        return [gr.validate(name != at or problem is None, problem or "") for name in names]
-
-    return check
-
-
-def check_light(picture: Path) -> None:
-    """Tell now whether a picture can be read as a light."""
-    ImageLight(picture).check()
-
-
-def files_of(given: dict[str, Any]) -> list[Path]:
-    """The uploaded files among the values of the controls."""
-    return [Path(str(given[name])) for name in ("clip", "light_image") if given.get(name)]

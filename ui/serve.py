@@ -45,6 +45,7 @@ class Options:
         host, port: where it listens; the first free port from 7860 where none is given.
         auth: `name:password` texts; none: no login. share: a public link by Gradio's servers.
         max_file_size: of an upload, e.g. "500mb". outputs: folder of the results.
+        quota_gb: gigabytes of results that each visitor may keep; above it the oldest go.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +54,7 @@ class Options:
     share: bool = False
     max_file_size: str = "2gb"
     outputs: Path = Path("out/studio")
+    quota_gb: float = 20.0
 
     @property
     def local(self) -> bool:
@@ -99,21 +101,28 @@ def launch(options: Options) -> Served:
         raise InputError("the studio needs Gradio: pip install 'relight[ui]'")
     users = logins(options.auth)
     _set_environment()
+    from gradio.utils import _parse_file_size
     from starlette.middleware import Middleware
 
     from relight.ui import theme
     from relight.ui.app import build, warm
     from relight.ui.guard import Guard
+    from relight.ui.mcp_files import accept_uploads
     from relight.ui.studio import Studio
 
     try:
-        studio = Studio(options.outputs)
+        limit = _parse_file_size(options.max_file_size)
+    except ValueError:
+        raise InputError(f"--max-file-size is like 500mb, not {options.max_file_size}") from None
+    try:
+        studio = Studio(options.outputs, limit, int(options.quota_gb * 1e9))
     except OSError as error:
         raise InputError(
             f"can't write to {options.outputs} ({error.strerror}): give --outputs"
         ) from None
     page = build(studio, EXAMPLE)
     warm()
+    studio.keeper.start()
     try:
         _, address, public = page.launch(
             server_name=options.host,
@@ -126,8 +135,7 @@ def launch(options: Options) -> Served:
             mcp_server=find_spec("mcp") is not None and not users,  # it knows no logins
             app_kwargs={"middleware": [Middleware(Guard, local=options.local)]},
             theme=theme.theme(),
-            css=theme.CSS,
-            head=theme.PAGE,
+            head=theme.page(),
             footer_links=["api"],
             prevent_thread_lock=True,
             show_error=False,
@@ -137,6 +145,7 @@ def launch(options: Options) -> Served:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"the studio can't be served: {reason}") from None
+    accept_uploads(page, Path(os.environ["GRADIO_TEMP_DIR"]))
     return Served(page, studio, public or address)
 
 

@@ -1,23 +1,29 @@
-"""What all parts of the app share: where results lie, who is who, which model is in memory."""
+"""What all parts of the app share: where results are stored, who is who, the runs."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import re
+import os
 import secrets
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.requests import Request
 
-from relight.errors import RelightError
 from relight.models.catalogue import CATALOGUE, UPSCALERS
 from relight.models.hub import is_here
-from relight.ui.runs import Run, free_memory
+from relight.ui import work
+from relight.ui.files import Files
+from relight.ui.keeper import Keeper
+from relight.ui.memory import LastModel
+from relight.ui.orders import Order
 from relight.ui.shelf import Shelf, is_id, new_id
+from relight.ui.store import Run, Store, new_run
+
+SECRET_BYTES = 32
+QUOTA = 20_000_000_000
 
 
 class Studio:
@@ -25,93 +31,100 @@ class Studio:
 
     Args:
         outputs: folder of the results; made when needed.
+        upload_limit: bytes of an upload; None: any.
+        quota: bytes of results that each visitor may keep.
     """
 
-    def __init__(self, outputs: Path) -> None:
+    def __init__(self, outputs: Path, upload_limit: int | None = None, quota: int = QUOTA) -> None:
         self.outputs = outputs.absolute()
         self.outputs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.upload_limit = upload_limit
         self._secret = self._server_secret()
-        self._running: dict[str, Run] = {}
-        self._device = threading.Lock()
-        self._loaded: tuple[Any, Any] | None = None
+        self.loaded = LastModel()
+        self.keeper = Keeper(self.outputs, quota)
+        self.runs = Store(self.outputs, self._perform, work.explain)
 
     @property
     def secret_file(self) -> Path:
         return self.outputs / ".secret"
 
-    def user(self, browser: object, request: gr.Request | None) -> str:
-        """The id of the user of a request.
+    def user(self, browser: object, request: Any) -> str:
+        """The id of the visitor of a request.
 
         With logins it is derived from the login, whatever the browser claims; without, it is the
         random id that the browser keeps, or a new one where it has none.
         """
-        login = getattr(request, "username", None)
+        login = login_of(request)
         if login:
             return hmac.new(self._secret, login.encode(), hashlib.sha256).hexdigest()[:32]
         return browser if isinstance(browser, str) and is_id(browser) else new_id()
 
-    def shelf(self, browser: object, request: gr.Request | None) -> Shelf:
+    def shelf(self, browser: object, request: Any) -> Shelf:
         return Shelf(self.outputs / self.user(browser, request))
-
-    def models(self, kind: str) -> list[str]:
-        """Names a user may choose: those whose weights are here. Nobody downloads from the app."""
-        known = UPSCALERS if kind == "upscale" else CATALOGUE
-        return ["auto", *(name for name, entry in known.items() if is_here(entry))]
-
-    def start(self, session: str | None, work: Callable[..., Any]) -> Run:
-        """Start a job for a browser tab; `stop` of the same tab ends it."""
-        run: Run = Run(work, self._device)
-        self._running = {key: one for key, one in self._running.items() if one.alive}
-        self._running[session or new_id()] = run
-        return run
 
     @property
     def idle(self) -> bool:
-        """Whether no job is computing now."""
-        return not self._device.locked()
+        """Whether nothing is computed or waits."""
+        return self.runs.idle
 
-    def stop(self, session: str | None) -> bool:
-        """Stop what a tab has running; says whether there was anything."""
-        run = self._running.pop(session or "", None)
-        if run is None or not run.alive:
-            return False
-        run.stop()
-        return True
+    def files(self, owner: str) -> Files:
+        """The files that a visitor has brought."""
+        return Files(self.outputs / owner, Path(os.environ["GRADIO_TEMP_DIR"]))
+
+    def models(self, kind: str) -> list[str]:
+        """Names a visitor may choose: those whose weights are here. Nobody downloads from the
+        app."""
+        known = UPSCALERS if kind == "upscale" else CATALOGUE
+        return ["auto", *(name for name, entry in known.items() if is_here(entry))]
+
+    def enqueue(self, owner: str, order: Order, what: str, **how: Any) -> Run:
+        """Put an order in the queue; its files are kept with the run.
+
+        Raises:
+            BusyError: the queue is full. InputError: a file is gone.
+        """
+        run = new_run(
+            self.outputs / owner, kind=order.kind, what=what, name=order.name, order={}, **how
+        )
+        run.order = work.enqueue_files(order, run.folder).plain()
+        return self.runs.add(run)
 
     def close(self, seconds: float = 20.0) -> None:
-        """Stop everything that runs, and wait for it: threads that compute must not be cut off."""
-        runs = list(self._running.values())
-        for run in runs:
-            run.stop()
-        for run in runs:
-            run.join(seconds)
+        """Stop computing, and wait for it: threads that compute must not be cut off."""
+        self.keeper.stop()
+        self.runs.close(seconds)
 
-    def keep(self, load: Callable[..., Any]) -> Callable[..., Any]:
-        """`load` that remembers its last model, and frees it before another one is loaded."""
-
-        def kept(*wanted: Any, **named: Any) -> Any:
-            key = (load, wanted, named)
-            if self._loaded is None or self._loaded[0] != key:
-                self._loaded = None
-                free_memory()
-                self._loaded = (key, load(*wanted, **named))
-            return self._loaded[1]
-
-        return kept
+    def _perform(self, run: Run, tell: Any) -> Any:
+        return work.perform(run, tell, self.loaded)
 
     def _server_secret(self) -> bytes:
         """Kept over restarts, so that a login finds its results again."""
-        if not self.secret_file.exists():
-            self.secret_file.touch(mode=0o600)
-            self.secret_file.write_bytes(secrets.token_bytes(32))
-        return self.secret_file.read_bytes()
+        file = self.secret_file
+        if not file.exists() or file.stat().st_size != SECRET_BYTES:
+            part = file.with_name(".secret.part")
+            part.unlink(missing_ok=True)
+            part.touch(mode=0o600)
+            part.write_bytes(secrets.token_bytes(SECRET_BYTES))
+            part.replace(file)
+        return file.read_bytes()
+
+
+def login_of(request: Any) -> str | None:
+    """The login of a request: Gradio's own, or a plain one that a component's server function gets.
+
+    For the latter it is read as Gradio reads it, off the cookie of its login page.
+    """
+    if request is None:
+        return None
+    if isinstance(request, Request) and not isinstance(request, gr.Request):
+        app = request.scope.get("app")
+        names = (f"access-token{how}-{getattr(app, 'cookie_id', '')}" for how in ("", "-unsecure"))
+        tokens = [request.cookies.get(name) for name in names]
+        known = getattr(app, "tokens", {})
+        return next((known[token] for token in tokens if token in known), None)
+    return getattr(request, "username", None)
 
 
 def one_line(error: BaseException, *files: Path) -> str:
-    """An error for the user's eye: one line, with file names instead of this server's paths."""
-    if not isinstance(error, RelightError):
-        return f"something went wrong here ({type(error).__name__}); the server's log says more"
-    text = " ".join(str(error).split())
-    for file in files:
-        text = text.replace(str(file), file.name).replace(f"{file.parent}/", "")
-    return re.sub(r"[\x00-\x1f\x7f]", "", text)[:400]
+    """An error for the visitor's eye."""
+    return work.one_line(error, *files)

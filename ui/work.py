@@ -1,10 +1,11 @@
-"""An order -> files: what the buttons, the API and the batch have in common."""
+"""A run of the store -> files: what buttons, API and batch have in common."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
-import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,122 +13,139 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relight import media
+from relight.errors import InputError, RelightError
 from relight.ui import clips
 from relight.ui.orders import KINDS, QUALITY, Order
-from relight.ui.shelf import Entry, Shelf
+from relight.ui.shelf import Entry, Shelf, read_json
+from relight.ui.store import Run
 
 if TYPE_CHECKING:
     from relight.engine.output import Result
     from relight.engine.progress import OnProgress
-    from relight.ui.studio import Studio
+    from relight.ui.memory import LastModel
 
-PREVIEW_SECONDS = 1.0
-PREVIEW_HEIGHT = 360
-PREVIEW_LIGHT_FPS = 4.0
+log = logging.getLogger(__name__)
+
 PREVIEW_SIDE = 160
-"""Side, in pixels, of the piece of a frame that a preview enlarges."""
+"""Side, in pixels, of the piece of a frame that an upscaling preview enlarges."""
+MODEL_SHARE = 0.94
+"""Part of a run's time before the copies for the browser are made."""
+PATH = re.compile(r"(?:/[^\s/:'\"]+)+/(?=[^\s/])")
+"""The folders of a path in an error."""
 
 
-def make(studio: Studio, shelf: Shelf, order: Order, tell: OnProgress) -> Entry:
-    """Run an order; its result is then on the shelf. A run that fails leaves nothing there."""
-    folder = shelf.new_folder()
-    try:
-        return shelf.add(_run(studio, order, folder, tell))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+def perform(run: Run, tell: OnProgress, models: LastModel) -> Entry:
+    """Compute a run; a result is then on the shelf."""
+    order = Order.from_plain(run.order)
+    if run.what == "preview":
+        return _run(preview_order(order, run.folder), run, tell, models)
+    return Shelf(run.folder.parent).add(_run(order, run, tell, models))
 
 
-def preview(studio: Studio, shelf: Shelf, order: Order, tell: OnProgress) -> Entry:
-    """A quick look at what an order would make, with half of the steps; not put on the shelf.
-
-    Relighting: the first second, small. Upscaling: the middle of the first frame.
-    """
-    folder = shelf.scratch()
-    few = {k: v for k, v in order.settings.items() if k not in ("start", "frames", "upscale")}
-    clip = order.clip
-    if order.kind == "upscale":
-        clip = folder / "middle.png"
-        few = _scaled(order, few)
-        clips.middle(order.clip, clip, start=order.start, side=PREVIEW_SIDE)
-    elif not clips.is_still(clip):
-        clip = folder / "excerpt.mp4"
-        clips.excerpt(
-            order.clip, clip, start=order.start, seconds=PREVIEW_SECONDS, height=PREVIEW_HEIGHT
-        )
-        few["light_fps"] = min(float(few.get("light_fps", 99)), PREVIEW_LIGHT_FPS)
-    return _run(studio, replace(order, clip=clip, settings=few, quality="Quick"), folder, tell)
+def preview_order(order: Order, folder: Path) -> Order:
+    """One frame with the run's own seed and settings; of an upscaling, the middle of it."""
+    settings = {**order.settings, "frames": 1}
+    if order.kind == "relight":
+        return replace(order, settings=settings, format=".png")
+    if clips.is_still(order.clip) and max(_size(order.clip)) <= PREVIEW_SIDE:
+        return order
+    middle = folder / "middle.png"
+    if not middle.exists():
+        clips.middle(order.clip, middle, start=order.start, side=PREVIEW_SIDE)
+    kept = {k: v for k, v in _scaled(order, settings).items() if k not in ("start", "frames")}
+    return replace(order, clip=middle, settings=kept, format=".png")
 
 
-def _run(studio: Studio, order: Order, folder: Path, tell: OnProgress) -> Entry:
+def _run(order: Order, run: Run, tell: OnProgress, models: LastModel) -> Entry:
     from relight.engine.progress import Progress
 
     def stage(name: str, fraction: float) -> None:
         tell(Progress(stage=name, fraction=fraction, seconds_left=None))
 
-    made, still = KINDS[order.kind].made, clips.is_still(order.clip)
-    source = folder / f"source{order.clip.suffix.lower()}"
-    _place(order.clip, source)
-    if order.light_image is not None:
-        light = folder / f"light{order.light_image.suffix.lower()}"
-        _place(order.light_image, light)
-        order = replace(order, settings={**order.settings, "light": str(light)})
-    output = folder / f"{made}{'.png' if still else '.mp4'}"
+    def computing(news: Progress) -> None:
+        tell(replace(news, fraction=MODEL_SHARE * news.fraction))
+
+    made = KINDS[order.kind].made
+    output = run.folder / f"{made}{order.suffix}"
     stage("loading the model", 0.0)
-    result = _RUNNERS[order.kind](studio, order, source, output, tell)
-    sides = ""
-    if not still:
-        sides = "side_by_side.mp4"
-        clips.side_by_side(
-            source,
-            output,
-            folder / sides,
-            start=order.start,
-            tell=lambda part: stage("making the side-by-side clip", part),
-        )
+    found = _finished(output) or _RUNNERS[order.kind](order, output, computing, models)
+    settings, seconds = found
+    before, after = clips.for_browser(
+        order.clip,
+        output,
+        run.folder,
+        start=order.start,
+        tell=lambda part: stage("making copies to play", MODEL_SHARE + (1 - MODEL_SHARE) * part),
+    )
     return Entry(
-        folder=folder,
+        folder=run.folder,
         kind=order.kind,
         name=order.name,
-        source=source.name,
+        source=order.clip.name,
         output=output.name,
-        job=_job_file(folder, order, result.settings),
-        sides=sides,
-        settings=result.settings,
-        seconds=result.seconds["total"],
+        job=_job_file(run.folder, order, settings),
+        before=before,
+        after=after,
+        settings=settings,
+        seconds=seconds,
+        caller=run.caller,
     )
 
 
-def _relight(studio: Studio, order: Order, source: Path, output: Path, tell: OnProgress) -> Result:
-    from relight.engine.run import run_relight
-    from relight.models.loader import load_model
+def _finished(output: Path) -> tuple[dict[str, Any], float] | None:
+    """The output of a run that was interrupted while the copies were made."""
+    sidecar = output.with_name(output.name + ".json")
+    if not (output.is_file() and sidecar.is_file()):
+        return None
+    try:
+        stored = read_json(sidecar)
+        return stored["settings"], float(stored["made"]["seconds"]["total"])
+    except (OSError, ValueError, KeyError, TypeError):
+        output.unlink()
+        sidecar.unlink()
+        return None
 
-    load = studio.keep(load_model)
-    job = order.job(source, output)
-    if order.quality != "Balanced":
+
+def _relight(
+    order: Order, output: Path, tell: OnProgress, models: LastModel
+) -> tuple[dict[str, Any], float]:
+    from relight.engine.run import run_relight
+    from relight.models.loader import load_model, load_upscaler
+
+    load = models.keep(load_model)
+    job = order.job(order.clip, output)
+    if order.quality != "Balanced" and not job.reference:
         default = load(job.model, job.compute).entry.defaults
         wanted = {"steps": default.steps, "relight_steps": default.relight_steps}
         job = job.model_copy(update=_steps(order, wanted))
-    return run_relight(job, load=load, on_progress=tell)
+    return _told(
+        run_relight(job, load=load, load_upscaler=models.keep(load_upscaler), on_progress=tell)
+    )
 
 
-def _upscale(studio: Studio, order: Order, source: Path, output: Path, tell: OnProgress) -> Result:
+def _upscale(
+    order: Order, output: Path, tell: OnProgress, models: LastModel
+) -> tuple[dict[str, Any], float]:
     from relight.engine.run import run_upscale
     from relight.methods.diffuse_high import RECIPES
     from relight.models.loader import load_upscaler
 
-    job = order.job(source, output)
+    job = order.job(order.clip, output)
     if order.quality != "Balanced":
         wanted = {"steps": RECIPES[job.recipe].noising_steps}
         job = job.model_copy(update=_steps(order, wanted))
-    return run_upscale(job, load=studio.keep(load_upscaler), on_progress=tell)
+    return _told(run_upscale(job, load=models.keep(load_upscaler), on_progress=tell))
 
 
 _RUNNERS: dict[str, Callable[..., Any]] = {"relight": _relight, "upscale": _upscale}
 
 
+def _told(result: Result) -> tuple[dict[str, Any], float]:
+    return result.settings, result.seconds["total"]
+
+
 def _steps(order: Order, default: dict[str, int]) -> dict[str, int]:
-    """The numbers of steps that the quality means, where the user has set none."""
+    """The numbers of steps that the quality means, where the visitor has set none."""
     share = QUALITY[order.quality]
     return {
         name: max(2, math.ceil(count * share))
@@ -136,33 +154,71 @@ def _steps(order: Order, default: dict[str, int]) -> dict[str, int]:
     }
 
 
+def _size(clip: Path) -> tuple[int, int]:
+    info = media.probe(clip)
+    return info.height, info.width
+
+
 def _scaled(order: Order, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings for a piece of a frame: how many times larger, whatever size the whole gets."""
     from relight.engine.sizes import target_size
 
-    info = media.probe(order.clip)
+    size = _size(order.clip)
     job = order.job(order.clip, order.clip.with_name("out.png"))
-    height, _ = target_size(job, (info.height, info.width))
+    height, _ = target_size(job, size)
     kept = {k: v for k, v in settings.items() if k not in ("size", "tile")}
-    return {**kept, "scale": height / info.height}
+    return {**kept, "scale": height / size[0]}
 
 
 def _job_file(folder: Path, order: Order, settings: dict[str, Any]) -> str:
-    """The job as the user can run it: the clip and the light by their names, next to it."""
-    made = KINDS[order.kind].made
+    """The job as the visitor can run it: clip and further files by their names, next to it."""
     plain = {k: v for k, v in settings.items() if k != "overwrite"}
+    plain = {k: _bare(v, folder) for k, v in plain.items()}
     plain["input"] = order.name
-    plain["output"] = f"{Path(order.name).stem}-{made}{Path(settings['output']).suffix}"
-    if order.light_image is not None:
-        plain["light"] = Path(plain["light"]).name
+    plain["output"] = order.result_name
     file = folder / f"{order.kind}-job.json"
     file.write_text(json.dumps({"settings": plain}, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return file.name
 
 
-def _place(file: Path, target: Path) -> None:
-    """A file of the upload cache, in a result's folder: it outlives the cache there."""
+def _bare(value: Any, folder: Path) -> Any:
+    """A setting without the folder that its files are in."""
+    if isinstance(value, list):
+        return [_bare(one, folder) for one in value]
+    return value.replace(f"{folder}/", "") if isinstance(value, str) else value
+
+
+def explain(run: Run, error: BaseException) -> tuple[str, str]:
+    """Why a run failed, for the visitor's eye, and the control it is about."""
+    if not isinstance(error, RelightError):
+        log.error("a run failed", exc_info=error)
+    return one_line(error, Path(run.order["clip"]), name=run.name), getattr(
+        error, "field", ""
+    ) or ""
+
+
+def one_line(error: BaseException, *files: Path, name: str = "") -> str:
+    """An error in one line, with names of files instead of this server's paths."""
+    from relight.engine.failures import explain as explained
+
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        error = explained(error)
+    if isinstance(error, OSError):
+        error = explained(error) if error.errno in (28, 122) else error
+    if not isinstance(error, RelightError):
+        return f"something went wrong here ({type(error).__name__}); the server's log says more"
+    text = " ".join(str(error).split())
+    for file in files:
+        text = text.replace(str(file), name or file.name).replace(file.name, name or file.name)
+    text = PATH.sub("", text)
+    text = re.sub(r"--([a-z][a-z-]*)", r"\1", text)  # the page has no command line
+    return re.sub(r"[\x00-\x1f\x7f]", "", text)[:400]
+
+
+def enqueue_files(order: Order, folder: Path) -> Order:
+    """The order with its files in the run's folder; nothing is left there if that fails."""
     try:
-        os.link(file.resolve(), target)
-    except OSError:  # another disk
-        shutil.copyfile(file, target)
+        return order.moved(folder)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"{order.name} can't be stored ({error.strerror})") from None

@@ -115,6 +115,7 @@ def ui(
     share: Annotated[bool, Parameter(negative=())] = False,
     max_file_size: str = "2gb",
     outputs: Path = Path("out/studio"),
+    quota_gb: float = 20.0,
 ) -> int:
     """Open the studio, an app in the browser: relight ui
 
@@ -132,6 +133,8 @@ def ui(
         Largest upload, e.g. 500mb.
     outputs
         Folder of the results.
+    quota_gb
+        Gigabytes of results that each visitor may keep; above it the oldest are removed.
     """
     from relight.ui.serve import Options as Serving
     from relight.ui.serve import serve
@@ -144,6 +147,7 @@ def ui(
             share=share,
             max_file_size=max_file_size,
             outputs=outputs,
+            quota_gb=quota_gb,
         )
     )
     return 0

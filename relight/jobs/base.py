@@ -216,7 +216,9 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
         try:
             return cls(**settings)
         except ValidationError as error:
-            raise InputError(_one_line(error, cls)) from None
+            first = error.errors(include_url=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else None
+            raise InputError(_one_line(error, cls), field=name, value=first["input"]) from None
 
     @property
     def compute(self) -> Compute:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="relight-test-")  # before gradio's import
 
+import numpy as np
 import pytest
 
+from relight import media
 from relight.ui.serve import Options, launch
 from relight.ui.studio import Studio
 
@@ -29,8 +31,22 @@ class Served:
     studio: Studio
 
     def results(self) -> list[Path]:
-        """Everything stored in anybody's folder, but for previews."""
-        return [p for p in self.outputs.glob("*/*/*") if p.parent.parent.name != "scratch"]
+        """Everything stored in anybody's folder, but for brought files."""
+        return [p for p in self.outputs.glob("*/*/*") if p.parent.name != "files"]
+
+
+def small_clip(path, count=6, size=(96, 64)):
+    """A few frames of the example, small, at 8 frames a second."""
+    with media.write(path, size=size, fps=8) as out:
+        for i, frame in enumerate(media.read(CLIP, frames=count)):
+            out.add(np.ascontiguousarray(frame.image[: size[1] * 4 : 4, : size[0] * 4 : 4]), i / 8)
+    return path
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory):
+    """A clip that is relit within two seconds."""
+    return small_clip(tmp_path_factory.mktemp("short") / "toy [1].mp4")
 
 
 @pytest.fixture(scope="session")
@@ -64,15 +80,25 @@ def profile(chromium):
     context.close()
 
 
+def opened(context, url, errors):
+    """A page of the studio that is ready for a visitor."""
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(url)
+    ready(page)
+    return page
+
+
+def ready(page):
+    page.wait_for_function("window.Relight && Relight.ready && Relight.who")
+
+
 @pytest.fixture
 def page(profile, served):
     """The studio as a new visitor finds it, in a desktop's size; no script error is let through."""
-    page = profile.new_page()
-    page.set_default_timeout(60_000)
     errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(served.url)
-    page.wait_for_selector("#relight_go")
+    page = opened(profile, served.url, errors)
     yield page
     page.goto(f"{served.url}/theme.css")
     page.evaluate("localStorage.clear()")

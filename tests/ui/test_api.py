@@ -5,8 +5,10 @@ import base64
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -15,6 +17,8 @@ from relight import media
 from relight.cli import main
 from relight.jobs import RelightJob, UpscaleJob
 from relight.ui import controls
+from relight.ui.keeper import DAY_SECONDS
+from relight.ui.shelf import Shelf, write_json
 from tests.ui.conftest import CLIP, QUICK
 
 NUMBERS = {name: int(value) for name, value in QUICK.items()}
@@ -27,9 +31,9 @@ def client(served, tmp_path_factory):
     client.close()
 
 
-def _relight(client, **settings):
+def _relight(client, clip=CLIP, **settings):
     given = {"prompt": "a bunny, red neon light", "model": "mini", **NUMBERS, **settings}
-    return client.predict(clip=handle_file(CLIP), api_name="/relight", **given)
+    return client.predict(clip=handle_file(clip), api_name="/relight", **given)
 
 
 def test_the_parameters_are_the_fields_of_the_job(client):
@@ -47,31 +51,45 @@ def test_the_parameters_are_the_fields_of_the_job(client):
 
 
 def test_a_clip_is_relit_and_its_settings_run_on_the_command_line(client, tmp_path, monkeypatch):
-    made, job = _relight(client, frames=8, light="right")
-    made = made["video"] if isinstance(made, dict) else made
+    made, job = _relight(client, frames=8, light="point:x=.8,color=#ffb060 + top")
     frames = list(media.read(made))
     source = list(media.read(CLIP, frames=8))
     assert len(frames) == 8 and frames[0].image.shape == source[0].image.shape
     assert np.abs(frames[4].image.astype(int) - source[4].image).mean() > 1
     assert media.probe(made).has_audio
     settings = json.loads(Path(job).read_text())["settings"]
-    assert settings["seed"] == 7 and settings["light"] == "right" and "/" not in settings["input"]
+    assert (
+        settings["seed"] == 7
+        and settings["light"] == "point:x=0.8,color=#ffb060 + top"
+        and "/" not in settings["input"]
+    )
     (tmp_path / settings["input"]).write_bytes(CLIP.read_bytes())
     monkeypatch.chdir(tmp_path)
     assert main(["run", job]) == 0
     assert (tmp_path / settings["output"]).read_bytes() == Path(made).read_bytes()
 
 
-def test_a_preview_is_the_first_second_in_a_small_size(client):
-    made, _ = client.predict(
-        clip=handle_file(CLIP),
-        prompt="moonlight",
-        model="mini",
-        **NUMBERS,
-        api_name="/preview",
-    )
-    info = media.probe(made["video"] if isinstance(made, dict) else made)
-    assert info.height <= 360 and 0.9 <= info.duration <= 1.1
+def test_a_picture_in_gives_a_picture_out(client, short, tmp_path):
+    picture = tmp_path / "small.png"
+    with media.write(picture, size=(64, 40), fps=1) as out:
+        out.add(np.ascontiguousarray(next(media.read(CLIP)).image[100:140, 200:264]), 0)
+    made, _ = _relight(client, picture)
+    assert made.endswith(".png") and next(media.read(made)).image.shape == (40, 64, 3)
+    given = {"prompt": "moonlight", "model": "mini", **NUMBERS, "start": 0.5}
+    made, _ = client.predict(clip=handle_file(short), api_name="/preview", **given)
+    assert made.endswith(".png") and next(media.read(made)).image.shape == (64, 96, 3)
+
+
+def test_what_a_program_made_is_kept_for_a_day(client, served, short):
+    _relight(client, short)
+    entries = [e for f in served.outputs.iterdir() if f.is_dir() for e in Shelf(f).entries()]
+    own = [entry for entry in entries if entry.caller == "api"]
+    assert own and all(entry.settings["prompt"] for entry in own)
+    first = own[0]
+    plain = {**first.plain(), "when": time.time() - DAY_SECONDS - 1}
+    write_json(first.folder / "entry.json", plain)
+    served.studio.keeper.look()
+    assert not first.folder.exists() and all(e.folder.exists() for e in own[1:])
 
 
 def test_a_picture_is_upscaled_and_its_settings_run_on_the_command_line(
@@ -89,7 +107,7 @@ def test_a_picture_is_upscaled_and_its_settings_run_on_the_command_line(
     assert (tmp_path / output).read_bytes() == Path(made).read_bytes()
 
 
-def test_errors_reach_a_program_in_one_line(client, tmp_path):
+def test_errors_reach_a_program_in_one_line(client, served, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"\0" * 3000)
     with pytest.raises(Exception, match=r"broken\.mp4") as caught:
@@ -97,17 +115,29 @@ def test_errors_reach_a_program_in_one_line(client, tmp_path):
     assert "Traceback" not in str(caught.value) and "relight-test-" not in str(caught.value)
     with pytest.raises(Exception, match="past the end"):
         _relight(client, start=99)
+    parameters = httpx.get(f"{served.url}/gradio_api/info").json()["named_endpoints"]["/relight"]
+    defaults = {p["parameter_name"]: p["parameter_default"] for p in parameters["parameters"]}
+    path = httpx.post(
+        f"{served.url}/gradio_api/upload", files={"files": ("a.mp4", CLIP.read_bytes())}
+    ).json()[0]
+    given = {"clip": {"path": path, "meta": {"_type": "gradio.FileData"}}, "prompt": "x"}
+    for field, value in (("scene", "x" * 3000), ("light", "sideways"), ("start", 99)):
+        data = list({**defaults, **given, field: value}.values())
+        answer = httpx.post(f"{served.url}/gradio_api/call/relight", json={"data": data})
+        assert answer.status_code == 422, answer.text
+        said = answer.json()["detail"]
+        faulty = [one["parameter_name"] for one in said if one.get("is_valid") is False]
+        assert faulty == [field], said
 
 
-def test_an_mcp_client_finds_the_tools_and_gets_a_preview(served, tmp_path):
+def test_an_mcp_client_finds_the_tools_and_gets_a_preview(served, short):
     pytest.importorskip("mcp")
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
-    short = tmp_path / "short.mp4"
-    with media.write(short, size=(64, 48), fps=8) as out:
-        for frame in media.read(CLIP, frames=4):
-            out.add(np.ascontiguousarray(frame.image[:48, :64]), frame.time)
+    path = httpx.post(
+        f"{served.url}/gradio_api/upload", files={"files": ("a.mp4", short.read_bytes())}
+    ).json()[0]
     clip = "data:video/mp4;base64," + base64.b64encode(short.read_bytes()).decode()
 
     async def talk():
@@ -119,16 +149,22 @@ def test_an_mcp_client_finds_the_tools_and_gets_a_preview(served, tmp_path):
             tools = {tool.name: tool for tool in (await session.list_tools()).tools}
             given = {"clip": clip, "prompt": "red light", "model": "mini", **NUMBERS}
             answer = await session.call_tool("preview", given)
+            uploaded = await session.call_tool("preview", {**given, "clip": path})
+            address = f"{served.url}/gradio_api/file={path}"
+            by_address = await session.call_tool("preview", {**given, "clip": address})
+            other = await session.call_tool("preview", {**given, "clip": "/etc/passwd"})
             bad = await session.call_tool(
                 "preview", {**given, "clip": "http://169.254.169.254/x.mp4"}
             )
-            return tools, answer, bad
+            return tools, [answer, uploaded, by_address], [bad, other]
 
-    tools, answer, bad = asyncio.run(talk())
+    tools, good, bad = asyncio.run(talk())
     assert set(tools) == {"relight", "preview", "upscale"}
-    assert "steps" in tools["relight"].inputSchema["properties"]
-    assert not answer.isError and "relit.mp4" in str(answer.content), answer.content
-    assert bad.isError
+    properties = tools["relight"].inputSchema["properties"]
+    assert "steps" in properties and all(one.get("description") for one in properties.values())
+    for answer in good:
+        assert not answer.isError and "relit.png" in str(answer.content), answer.content
+    assert all(answer.isError for answer in bad)
 
 
 def test_the_first_paint_loads_neither_torch_nor_a_model():
@@ -148,3 +184,42 @@ def test_the_command_says_what_is_missing(capsys, monkeypatch):
     line = capsys.readouterr().err.strip()
     assert line == "relight: the studio needs Gradio: pip install 'relight[ui]'"
     assert main(["ui", "--auth", "ann"]) == 2
+
+
+@pytest.mark.slow
+def test_fifty_calls_at_once_are_bounded_and_answered(served, short):
+    upload = {"files": ("a.mp4", short.read_bytes())}
+    path = httpx.post(f"{served.url}/gradio_api/upload", files=upload).json()[0]
+    info = httpx.get(f"{served.url}/gradio_api/info").json()["named_endpoints"]["/preview"]
+    given = {"clip": {"path": path, "meta": {"_type": "gradio.FileData"}}, "prompt": "red light"}
+    given |= {"model": "mini", **NUMBERS}
+    data = [given.get(p["parameter_name"], p["parameter_default"]) for p in info["parameters"]]
+
+    async def call(web):
+        answer = await web.post("/gradio_api/call/preview", json={"data": data})
+        if answer.status_code != 200:
+            return answer.text
+        event = answer.json()["event_id"]
+        async with web.stream("GET", f"/gradio_api/call/preview/{event}") as stream:
+            return "".join([line async for line in stream.aiter_lines()])
+
+    async def all_of_them():
+        limits = httpx.Limits(max_connections=60)
+        async with httpx.AsyncClient(base_url=served.url, timeout=300, limits=limits) as web:
+            answers = asyncio.gather(*(call(web) for _ in range(50)))
+            looks = []
+            while not served.studio.runs._runs or not served.studio.idle:
+                begun = time.monotonic()
+                await web.get("/theme.css")
+                looks.append(time.monotonic() - begun)
+                await asyncio.sleep(0.5)
+                if answers.done():
+                    break
+            return await answers, looks
+
+    answers, looks = asyncio.run(all_of_them())
+    assert len(answers) == 50 and all(
+        "relit.png" in one or "queue" in one.lower() for one in answers
+    )
+    assert sum("relit.png" in one for one in answers) >= 20
+    assert max(looks) < 20  # nobody else waits for them

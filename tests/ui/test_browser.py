@@ -1,263 +1,338 @@
-"""What people do, in a real browser: look, choose, preview, relight, compare, download, cancel."""
+"""What people do, in a real browser: choose, light, preview, relight, leave, come back, cancel."""
 
 import json
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from relight import media
-from tests.ui.conftest import CLIP, QUICK
+from relight.ui.serve import Options, launch
+from tests.ui.conftest import QUICK, opened, ready, small_clip
+from tests.ui.proxy import Proxy
 
 TABS = ("Relight", "Upscale", "Batch", "History")
 
 
-def _upload(page, file):
-    page.set_input_files("#clip input[type=file]", file)
+def _choose(page, file, tab="relight"):
+    page.set_input_files(f"#{tab}_stage input[type=file]", file)
+    page.wait_for_selector(f"#{tab}_stage .facts .name")
 
 
-def _advanced(page, **settings):
-    toggle = page.get_by_role("button", name="Advanced settings").first
+def _quick(page, **more):
+    """Settings that make a run short, typed into the advanced settings."""
+    toggle = page.get_by_role("button", name="Advanced").filter(visible=True)
     toggle.click()
-    for name, value in settings.items():
+    for name, value in {**QUICK, **more}.items():
         page.locator(f"#relight_{name} :is(input, textarea)").fill(value)
     toggle.click()
 
 
-def _status(page, *words, seconds=90):
-    """Wait until the status of the tab in view holds one of `words`; returns its text."""
+def _bar(page, *words, tab="relight", seconds=60):
+    """Wait until the bar of a tab holds one of `words`; returns its text."""
     until = time.monotonic() + seconds
+    text = ""
     while time.monotonic() < until:
-        text = page.locator(".status:visible").first.inner_text()
+        text = page.inner_text(f"[data-bar={tab}]")
         if any(word in text for word in words):
             return text
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(60)
     raise AssertionError(f"{words} not told, but {text!r}")
 
 
-def _idle(served, seconds):
+def _result(page, words, tab="relight"):
+    page.wait_for_function(
+        "([tab, words]) => document.querySelector(`[data-result=${tab}]`)"
+        ".innerText.includes(words)",
+        arg=[tab, words],
+        timeout=90_000,
+    )
+    return page.inner_text(f"[data-result={tab}]")
+
+
+def _idle(served, seconds=20):
     until = time.monotonic() + seconds
     while not served.studio.idle and time.monotonic() < until:
         time.sleep(0.05)
     return served.studio.idle
 
 
-def _picture(page, selector):
-    return page.locator(f"{selector} img").first.get_attribute("src")
+def test_a_clip_is_lit_previewed_relit_and_downloaded(page, served, short, tmp_path):
+    _choose(page, short)
+    facts = page.inner_text("#relight_stage .facts")
+    assert "toy [1].mp4" in facts and "96 × 64" in facts
+    page.locator("[data-preset='Red neon']").click()
+    page.wait_for_function("document.querySelector('#prompt textarea').value === 'red neon light'")
+    page.locator("#prompt textarea").fill("a bunny, red neon light")
+    _quick(page)
+    page.locator("#relight_seed :is(input, textarea)").fill("")
+    assert "mini on cpu" in _bar(page, "memory") and "96 × 64, 6 frames" in _bar(page, "result")
 
-
-def test_a_clip_is_previewed_relit_compared_and_downloaded(page, served, tmp_path):
-    _upload(page, CLIP)
-    page.wait_for_selector(".facts .name")
-    facts = page.inner_text(".facts")
-    assert "640 × 360" in facts and "3.0" in facts and "with sound" in facts
-    page.get_by_role("button", name="Red neon").click()
-    page.wait_for_function("document.querySelector('#prompt textarea').value.includes('red neon')")
-
-    page.wait_for_timeout(500)
-    left = _picture(page, "#look")
-    page.get_by_label("↑ Top").check()
-    page.wait_for_function(f"document.querySelector('#look img').src != {json.dumps(left)}")
-
-    _advanced(page, **QUICK, frames="12")
     page.click("#relight_preview")
-    _status(page, "This is the first second")
-    assert page.locator(".compare").first.is_visible()
+    told = _result(page, "Preview of one frame")
+    seed = page.locator("#relight_seed :is(input, textarea)").input_value()
+    assert f"seed {seed}" in told and "not made yet" in told
     page.click("#relight_go")
-    _status(page, "Done in")
+    assert f"seed {seed}" in _result(page, "done in")
 
-    before = _picture(page, ".compare")
-    moment = page.locator("input[type=range]:visible").first
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download the clip").first.click()
+    assert got.value.suggested_filename == "toy [1]-relit.mp4"
+    frames = list(media.read(got.value.path()))
+    source = list(media.read(short))
+    assert len(frames) == 6 and frames[0].image.shape == (64, 96, 3)
+    assert np.abs(frames[3].image.astype(int) - source[3].image).mean() > 1
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download settings").first.click()
+    settings = json.loads(Path(got.value.path()).read_text())["settings"]
+    assert settings["light"] == "left:color=#ff3b3b" and settings["seed"] == int(seed)
+    assert settings["input"] == "toy [1].mp4"
+
+    wipe = page.locator("[data-result=relight] input.wipe")
+    wipe.focus()
+    wipe.press("Home")
+    clip = page.locator("[data-result=relight] video.before")
+    assert "100%" in clip.evaluate("v => v.style.clipPath")
+    page.get_by_role("button", name="Play").first.click()
+    page.wait_for_function("document.querySelector('video.after').currentTime > 0")
+    both = page.evaluate(
+        "['before', 'after'].map(c => document.querySelector(`video.${c}`).currentTime)"
+    )
+    assert abs(both[0] - both[1]) < 0.3
+
+    page.get_by_role("tab", name="History").click()
+    page.locator(".card").first.click()
+    assert "toy [1].mp4" in page.inner_text(".detail .about")
+    page.click("#delete")
+    page.locator("#undo").click()
+    page.locator(".card").first.click()
+    page.click("#again")
+    page.wait_for_selector("#relight_stage .facts .name:visible")
+    assert page.inner_text("#relight_stage .facts .name") == "toy [1].mp4"
+    page.wait_for_function("document.querySelector('#prompt textarea').value.includes('red neon')")
+    page.wait_for_function("Relight.parts.relight.state.lights[0]?.settings.color === '#ff3b3b'")
+
+
+def test_a_run_outlives_reload_closed_page_and_cut_connection(profile, served, tmp_path):
+    errors = []
+    proxy = Proxy(int(served.url.rpartition(":")[2]))
+    page = opened(profile, f"http://127.0.0.1:{proxy.port}", errors)
+    clip = small_clip(tmp_path / "long.mp4", count=40)
+    _choose(page, clip)
+    page.locator("#prompt textarea").fill("a bunny, green light")
+    _quick(page, steps="12", relight_steps="12")
+    page.wait_for_timeout(300)
+    page.click("#relight_go")
+    _bar(page, "Relighting")
+    page.reload()
+    ready(page)
+    assert page.inner_text("#relight_stage .facts .name") == "long.mp4"
+    assert page.locator("#prompt textarea").input_value() == "a bunny, green light"
+    _bar(page, "Relighting", "Writing")
+    assert not served.studio.idle
+    proxy.cut()
+    page.wait_for_timeout(3000)
+    proxy.mend()
+    page.close()
+    again = opened(profile, f"http://127.0.0.1:{proxy.port}", errors)
+    _result(again, "done in")
+    again.evaluate("localStorage.clear()")
+    again.close()
+    proxy.close()
+    assert not errors
+
+
+def test_two_visitors_see_their_places_and_cancel(chromium, served, tmp_path):
+    errors = []
+    clip = small_clip(tmp_path / "a.mp4", count=40)
+    contexts = [chromium.new_context(viewport={"width": 1280, "height": 900}) for _ in range(2)]
+    first, second = (opened(context, served.url, errors) for context in contexts)
+    for page in (first, second):
+        _choose(page, clip)
+        page.locator("#prompt textarea").fill("blue light")
+        _quick(page, steps="40", relight_steps="40")
+    kept = set(served.results())
+    first.click("#relight_go")
+    _bar(first, "Relighting", "Loading")
+    begun = time.monotonic()
+    second.click("#relight_go")
+    _bar(second, "Queued, 1 run ahead")
+    assert time.monotonic() - begun < 5
+    second.click("#relight_go")
+    _bar(second, "1 more in the queue")
+    for _ in range(2):
+        second.locator("[data-bar=relight] button.stop").first.click()
+        second.wait_for_timeout(500)
+    _bar(second, "Cancelled")
+    first.get_by_role("button", name="Cancel Relight").first.click()
+    _bar(first, "Cancelled")
+    assert _idle(served) and set(served.results()) == kept
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+@pytest.mark.slow
+def test_a_restarted_studio_goes_on(chromium, tmp_path):
+    errors, outputs = [], tmp_path / "out"
+    served = launch(Options(outputs=outputs))
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = opened(context, served.address, errors)
+    _choose(page, small_clip(tmp_path / "b.mp4", count=40))
+    page.locator("#prompt textarea").fill("red light")
+    _quick(page, steps="12", relight_steps="12")
+    page.click("#relight_go")
+    _bar(page, "Relighting")
+    port = int(served.address.rstrip("/").rpartition(":")[2])
+    served.close()
+    again = launch(Options(outputs=outputs, port=port))
+    page.goto(again.address)
+    ready(page)
+    _result(page, "done in")
+    assert page.inner_text("#relight_stage .facts .name") == "b.mp4"
+    context.close()
+    again.close()
+
+
+COVERED = """() => {
+  const bad = [];
+  for (const bar of document.querySelectorAll('.actions')) {
+    if (!bar.offsetParent) continue;
+    for (const node of [bar, ...bar.querySelectorAll('button, .barbody > *')]) {
+      const box = node.getBoundingClientRect();
+      if (!box.width || !box.height) continue;
+      for (const [fx, fy] of [[.5, .5], [.02, .1], [.98, .9], [.3, .1]]) {
+        const x = box.left + fx * box.width, y = box.top + fy * box.height;
+        if (x < 0 || y < 0 || x >= innerWidth || y >= innerHeight) {
+          if (node.tagName === 'BUTTON' && fx === .5) bad.push(['outside', node.innerText]);
+          continue;
+        }
+        const top = document.elementFromPoint(x, y);
+        if (!bar.contains(top)) bad.push([node.className, top && top.className, scrollY]);
+      }
+    }
+  }
+  return bad;
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 1280, 1920])
+def test_nothing_is_painted_over_the_bar(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.click("#relight_example")
+    page.wait_for_selector("#relight_stage .facts .name")
+    page.get_by_role("button", name="Advanced").filter(visible=True).click()
+    _bar(page, "memory")
+    bad = page.evaluate(
+        """async (covered) => {
+          const look = eval(covered), bad = [];
+          const end = document.documentElement.scrollHeight - innerHeight;
+          for (let y = 0; y <= end; y += 10) {
+            window.scrollTo({top: y, behavior: 'instant'});
+            bad.push(...look());
+          }
+          return [end, bad.slice(0, 5)];
+        }""",
+        COVERED,
+    )
+    assert bad[0] > 300 and bad[1] == []
+
+
+def test_a_wrong_value_opens_its_place_and_is_told_once(page, served, short):
+    page.click("#relight_go")
+    assert "no clip yet" in _bar(page, "no clip yet")
+    _choose(page, short)
+    page.click("#relight_go")
+    _bar(page, "no light described yet")
+    page.wait_for_function("document.activeElement.closest('#prompt') !== null")
+    page.locator("#prompt textarea").fill("red light")
+    _quick(page, steps="0")
+    page.click("#relight_go")
+    assert "steps should be" in _bar(page, "steps should be")
+    page.wait_for_selector("#relight_steps :is(input, textarea):visible")
+    assert page.get_by_text("steps should be").filter(visible=True).count() == 1
+    page.locator("#relight_steps :is(input, textarea)").fill("2")
+    assert served.studio.idle
+
+
+def test_a_broken_clip_is_told_at_once_in_one_line(page, served, tmp_path):
+    broken = tmp_path / "broken film.mp4"
+    broken.write_bytes(bytes(range(256)) * 40)
+    page.set_input_files("#relight_stage input[type=file]", broken)
+    page.wait_for_selector("#relight_stage .facts.bad")
+    told = page.inner_text("#relight_stage .facts.bad")
+    assert "broken film.mp4" in told and "\n" not in told and "/" not in told.split("broken")[0]
+    large = tmp_path / "large.mp4"
+    large.write_bytes(b"\0" * 3_000_000)
+    page.set_input_files("#relight_stage input[type=file]", large)
+    page.wait_for_function(
+        "document.querySelector('.facts.bad').innerText.includes('at most 2.0 MB')"
+    )
+    assert served.studio.idle
+
+
+def test_a_lamp_is_dragged_and_seen_at_once(page):
+    page.click("#relight_example")
+    page.wait_for_selector("#relight_stage .facts .name")
+    page.click("#add_light")
+    lamp = page.locator(".lamp[data-lamp='1']")
+    lamp.wait_for()
+    page.wait_for_function("document.querySelector('.frame').src.startsWith('data:')")
+    page.wait_for_timeout(1000)
+    before = page.locator(".frame").get_attribute("src")
+    box, frame = lamp.bounding_box(), page.locator(".picture").bounding_box()
+    page.mouse.move(box["x"] + 22, box["y"] + 22)
+    page.mouse.down()
+    goal = frame["x"] + 0.75 * frame["width"], frame["y"] + 0.6 * frame["height"]
+    page.mouse.move(*goal, steps=5)
+    page.wait_for_function("src => document.querySelector('.frame').src !== src", arg=before)
+    page.mouse.up()
+    state = page.evaluate("Relight.parts.relight.state.lights[1].settings")
+    assert state["x"] == pytest.approx(0.75, abs=0.02) and state["y"] == pytest.approx(
+        0.6, abs=0.02
+    )
+    lamp.focus()
+    for key in ("ArrowLeft", "ArrowLeft", "+"):
+        lamp.press(key)
+    after = page.evaluate("Relight.parts.relight.state.lights[1].settings")
+    assert after["x"] == pytest.approx(state["x"] - 0.04) and after["radius"] > state["radius"]
+    page.wait_for_timeout(400)
+
+    page.locator("#add_key").click()
+    moment = page.locator("input.moment")
     moment.focus()
     moment.press("End")
-    page.wait_for_function(f"document.querySelector('.compare img').src != {json.dumps(before)}")
-
-    with page.expect_download() as got:
-        page.get_by_role("button", name="Download the clip").first.click()
-    file = tmp_path / "got.mp4"
-    got.value.save_as(file)
-    frames = list(media.read(file))
-    source = list(media.read(CLIP, frames=12))
-    assert len(frames) == 12 and frames[0].image.shape == (360, 640, 3)
-    assert np.abs(frames[5].image.astype(int) - source[5].image).mean() > 1
-    assert media.probe(file).has_audio
-    with page.expect_download() as got:
-        page.get_by_role("button", name="Download settings").first.click()
-    settings = json.loads(Path(got.value.path()).read_text())["settings"]
-    assert settings["light"] == "top" and settings["steps"] == 2
-    assert settings["input"] == "big_buck_bunny.mp4"
-
-    page.reload()
-    page.wait_for_selector("#relight_go")
-    page.get_by_role("tab", name="History").click()
-    page.locator("#gallery button.thumbnail-item").first.click()
-    assert "red neon" in _status(page, "Seed 7")
-    page.click("#again")
-    page.wait_for_function("document.querySelector('#prompt textarea').value.includes('red neon')")
-    page.wait_for_selector(".facts .name:visible")
-    assert page.get_by_label("↑ Top").is_checked()
-    page.get_by_role("button", name="Advanced settings").first.click()
-    assert page.locator("#relight_steps :is(input, textarea)").input_value() == "2"
-
-
-def test_the_light_of_ones_own_picture_is_used(page, served, tmp_path):
-    light = tmp_path / "light.png"
-    with media.write(light, size=(64, 64), fps=1) as out:
-        out.add(np.dstack([np.full((64, 64), v, np.uint8) for v in (255, 40, 40)]), 0)
-    page.click("#relight_example")
-    page.wait_for_selector(".facts .name")
-    page.get_by_label("My picture").check()
-    page.click("#relight_preview")
-    page.get_by_text("no picture for the light yet").first.wait_for()
-    page.wait_for_selector("#light_image input[type=file]", state="attached")
-    page.set_input_files("#light_image input[type=file]", light)
-    page.wait_for_selector("#light_image img")
-    _advanced(page, **QUICK, frames="2")
-    page.click("#relight_go")
-    _status(page, "Done in")
-    with page.expect_download() as got:
-        page.get_by_role("button", name="Download settings").first.click()
-    assert json.loads(Path(got.value.path()).read_text())["settings"]["light"] == "light.png"
-
-
-def test_cancel_stops_the_machine_and_leaves_nothing(page, served):
-    kept = set(served.results())
-    page.click("#relight_example")
-    page.wait_for_selector(".facts .name")
-    page.click("#relight_go")
-    _status(page, "Relighting")
-    assert not served.studio.idle
-    page.locator("#relight_cancel").click()
-    _status(page, "Stopped")
-    assert _idle(served, 10)
-    assert set(served.results()) == kept
-    assert (
-        page.locator("#relight_go").is_enabled() and page.locator("#relight_cancel").is_disabled()
-    )
-
-
-def test_a_closed_page_stops_its_job(page, served):
-    page.click("#relight_example")
-    page.wait_for_selector(".facts .name")
-    page.click("#relight_go")
-    _status(page, "Relighting")
-    page.goto("about:blank")
-    assert _idle(served, 30)
-
-
-def test_a_broken_clip_is_told_at_once_in_one_line_and_never_queued(page, served, tmp_path):
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(bytes(range(256)) * 40)
-    _upload(page, broken)
-    page.wait_for_selector(".facts.bad")
-    told = page.inner_text(".facts.bad")
-    assert "broken.mp4" in told and "\n" not in told and "/" not in told.split("broken.mp4")[0]
-    page.locator("#prompt textarea").fill("red light")
-    page.click("#relight_go")
-    page.wait_for_timeout(1500)
-    assert served.studio.idle and page.locator("#relight_go").is_enabled()
+    lamp.focus()
+    lamp.press("Shift+ArrowLeft")
+    page.wait_for_timeout(500)
+    keys = page.evaluate("Relight.parts.relight.state.keys")
+    assert [round(key["seconds"], 1) for key in keys] == [0, 1.5, 3.0]
+    assert keys[2]["lights"][1]["settings"]["x"] < keys[1]["lights"][1]["settings"]["x"]
+    assert page.locator(".mark").count() == 3
 
 
 def test_scripts_in_prompts_and_names_are_text(page, served, tmp_path):
     bad = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
-    clip = tmp_path / "<img src=x onerror=window.hacked=1>.mp4"
-    clip.write_bytes(CLIP.read_bytes())
-    _upload(page, clip)
-    page.wait_for_selector(".facts .name")
+    clip = small_clip(tmp_path / "<img src=x onerror=window.hacked=1>.mp4", count=2)
+    _choose(page, clip)
     page.locator("#prompt textarea").fill(bad)
-    _advanced(page, **QUICK, frames="2")
+    _quick(page)
     page.click("#relight_go")
-    _status(page, "Done in")
-    page.get_by_role("tab", name="Batch").click()
-    page.wait_for_timeout(300)
+    _result(page, "done in")
     page.get_by_role("tab", name="History").click()
-    page.locator("#gallery button.thumbnail-item").first.click()
-    assert "<script>" in _status(page, "Seed 7")
+    page.locator(".card").first.click()
+    assert "<script>" in page.inner_text(".card")
     assert page.evaluate("window.hacked") is None
 
 
-def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path):
-    page.locator("#prompt textarea").fill("a bunny, green light")
-    _advanced(page, **QUICK, frames="2")
-    names = ["one.mp4", "broken.mp4", "three.mp4"]
-    for name in names:
-        content = b"\0" * 2000 if name == "broken.mp4" else CLIP.read_bytes()
-        (tmp_path / name).write_bytes(content)
-    page.get_by_role("tab", name="Batch").click()
-    page.wait_for_timeout(500)
-    page.set_input_files("#batch_files input[type=file]", [tmp_path / name for name in names])
-    page.locator("tr.waits").nth(2).wait_for()
-    page.click("#batch_go")
-    assert "1 failed" in _status(page, "2 of 3 done")
-    assert "broken.mp4" in page.locator("tr.failed").inner_text()
-    with page.expect_download() as got:
-        page.locator("#batch_zip").click()
-    with zipfile.ZipFile(got.value.path()) as packed:
-        made = sorted(packed.namelist())
-        assert made == ["01-one.json", "01-one.mp4", "02-three.json", "02-three.mp4"]
-        packed.extract("02-three.mp4", tmp_path / "out")
-    assert len(list(media.read(tmp_path / "out" / "02-three.mp4"))) == 2
-
-
-def test_a_picture_is_upscaled_compared_and_downloaded(page, served, tmp_path):
-    picture = tmp_path / "small.png"
-    with media.write(picture, size=(72, 48), fps=1) as out:
-        out.add(np.ascontiguousarray(next(media.read(CLIP)).image[100:148, 200:272]), 0)
-    page.get_by_role("tab", name="Upscale").click()
-    page.set_input_files("#upscale_clip input[type=file]", picture)
-    page.get_by_text("72 × 48").first.wait_for()
-    toggle = page.get_by_role("button", name="Advanced settings").filter(visible=True)
-    toggle.click()
-    page.locator("#upscale_steps :is(input, textarea)").fill("2")
-    toggle.click()
-    page.click("#upscale_preview")
-    _status(page, "middle of the first frame. Press")
-    page.get_by_label("3 ×").check()
-    page.click("#upscale_go")
-    _status(page, "Done in")
-    with page.expect_download() as got:
-        page.get_by_role("button", name="Download the picture").filter(visible=True).click()
-    got.value.save_as(tmp_path / "got.png")
-    larger = next(media.read(tmp_path / "got.png")).image
-    assert larger.shape == (144, 216, 3) and larger.std() > 5
-    with page.expect_download() as got:
-        page.get_by_role("button", name="Download settings").filter(visible=True).click()
-    settings = json.loads(Path(got.value.path()).read_text())["settings"]
-    assert settings["scale"] == 3 and settings["input"] == "small.png"
-    page.get_by_role("tab", name="History").click()
-    page.locator("#gallery button.thumbnail-item").first.click()
-    _status(page, "small.png")
-    page.click("#again")
-    page.get_by_text("72 × 48").first.wait_for()
-
-
 def test_every_tab_fits_a_desk_and_a_phone(page):
-    tabs = [t for t in page.get_by_role("tab").all_inner_texts() if t in TABS]
-    assert len(tabs) >= 3
-    for width in (1280, 390):
+    for width in (360, 390, 1280):
         page.set_viewport_size({"width": width, "height": 844})
-        for tab in tabs:
+        for tab in TABS:
             page.get_by_role("tab", name=tab, exact=True).first.click()
-            page.wait_for_timeout(150)
+            page.wait_for_timeout(120)
             over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert over <= 0, (tab, width)
             across = page.evaluate("document.querySelector('.gradio-container').offsetWidth")
             assert across == width, (tab, width)  # no tab makes the page jump
-
-
-def test_everything_is_reached_by_keyboard(page):
-    reached = set()
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        reached.add(
-            page.evaluate(
-                "(document.activeElement.closest('[id]:not([id^=component])') || {}).id || ''"
-            )
-        )
-    assert {"relight_example", "prompt", "light", "relight_preview", "relight_go"} <= reached, (
-        reached
-    )
-    page.locator("#relight_example").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".facts .name")

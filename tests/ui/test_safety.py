@@ -8,6 +8,7 @@ import pytest
 
 from relight.ui.serve import Options, launch, logins
 from relight.ui.shelf import Entry, Shelf, new_id
+from relight.ui.store import new_run
 from tests.ui.conftest import CLIP, LIMIT
 
 HERE = Path(__file__).resolve()
@@ -127,6 +128,9 @@ BAD_VALUES = {
     "a folder as model": {"model": "/tmp"},
     "a hub name as model": {"model": "evil/weights"},
     "a path as light": {"light": "/etc/passwd"},
+    "a light of a path": {"light": "image:/etc/passwd + left"},
+    "a file here as light": {"light": "pyproject.toml"},
+    "a light that is none": {"light": "sideways"},
     "steps beyond the end": {"steps": 10**9},
     "steps that are text": {"steps": "many"},
     "an unknown quality": {"quality": "Ultra"},
@@ -135,6 +139,7 @@ BAD_VALUES = {
     "strength out of range": {"strength": 7},
     "a light that is not there": {"light": "image"},
     "a recipe of the user's": {"recipe": "__import__"},
+    "a format that is none": {"format": ".exe"},
 }
 
 
@@ -169,9 +174,10 @@ def test_no_parameter_is_a_path_a_device_or_an_output(web):
         assert not names & {"input", "output", "overwrite", "device", "dtype", "memory", "request"}
 
 
-def test_private_events_tell_one_user_nothing_of_another(web, served):
-    """Raw calls of the page's own events, with another user's result id: as if it was not there."""
-    ann, bob = new_id(), new_id()
+@pytest.fixture
+def anns(served):
+    """A visitor's id, a result of hers, and a file she has brought."""
+    ann = new_id()
     shelf = Shelf(served.outputs / ann)
     folder = shelf.new_folder()
     (folder / "relit.mp4").write_bytes(CLIP.read_bytes())
@@ -179,16 +185,28 @@ def test_private_events_tell_one_user_nothing_of_another(web, served):
     entry = shelf.add(
         Entry(folder=folder, kind="relight", name="x", settings={"prompt": "anns secret"}, **parts)
     )
+    return ann, entry, served.studio.files(ann).copy(CLIP, "anns secret.mp4")
+
+
+def test_private_events_tell_one_user_nothing_of_another(web, anns):
+    """Raw calls of the page's own events, with another visitor's ids: as if they were not there."""
+    ann, entry, file = anns
     config = web.get("/config").json()
+    types = {c["id"]: c["type"] for c in config["components"]}
     browser = next(c["id"] for c in config["components"] if c["type"] == "browserstate")
-    events = [e for e in config["dependencies"] if browser in e["inputs"] and len(e["inputs"]) < 4]
-    assert len(events) >= 5
+    events = [e for e in config["dependencies"] if browser in e["inputs"] and e["backend_fn"]]
+    assert len(events) >= 8
+    staged = {"clip": {"id": file, "name": "x"}, "lights": [{"word": "left"}]}
     texts = []
     for event in events:
-        for claim in (bob, f"../{ann[:31]}", [ann], {"id": ann}, None):
-            data = [claim if id == browser else entry.id for id in event["inputs"]]
+        for claim in (new_id(), f"../{ann[:31]}", [ann], {"id": ann}, None):
+            values = {"html": staged, "browserstate": [staged]}
+            data = [
+                claim if id == browser else values.get(types[id], entry.id)
+                for id in event["inputs"]
+            ]
             body = {"data": data, "fn_index": event["id"], "session_hash": new_id()[:10]}
-            body["event_data"] = {"index": 0, "value": None, "selected": True}
+            body["event_data"] = {"id": entry.id}
             web.post("/gradio_api/queue/join", json=body)
             with web.stream(
                 "GET", "/gradio_api/queue/data", params={"session_hash": body["session_hash"]}
@@ -199,7 +217,98 @@ def test_private_events_tell_one_user_nothing_of_another(web, served):
                         break
     seen = "\n".join(texts)
     assert seen and "anns secret" not in seen and ann not in seen
-    assert shelf.get(entry.id)  # and nobody has deleted it
+    assert Shelf(entry.folder.parent).get(entry.id)  # and nobody has deleted it
+
+
+def _ask(web, name, /, **given):
+    """Call a server function of the page's components, the first of that name."""
+    config = web.get("/config").json()
+    id = next(c["id"] for c in config["components"] if name in c["props"].get("server_fns", ()))
+    body = {"data": given, "component_id": id, "session_hash": "x", "fn_name": name}
+    answer = web.post("/gradio_api/component_server", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_pages_own_calls_tell_one_visitor_nothing_of_another(web, served, anns):
+    ann, entry, file = anns
+    run = new_run(served.outputs / ann, kind="relight", what="make", name="anns secret", order={})
+    run.state = "failed"
+    run.save()
+    served.studio.runs._runs[run.id] = run
+    assert [one["name"] for one in _ask(web, "look", who=ann)["runs"]] == ["anns secret"]
+    for who in (new_id(), None, [ann], f"{ann}/", {"who": ann}, f"../{ann}"):
+        assert _ask(web, "look", who=who)["runs"] == []
+        assert _ask(web, "entries", who=who)["entries"] == []
+        for name in ("live", "cancel", "dismiss", "remove", "restore"):
+            said = _ask(web, name, who=who, id=run.id if name in ("live", "cancel") else entry.id)
+            assert "error" in said and "secret" not in str(said), name
+        said = _ask(web, "frame", who=who, clip=file, moment=0)
+        assert "choose it again" in said["error"]
+        said = _ask(web, "zip", who=who, batch=new_id())
+        assert "not there any more" in said["error"]
+    assert Shelf(served.outputs / ann).get(entry.id) and run.folder.exists()
+    assert "url" in _ask(web, "frame", who=ann, clip=file, moment=0)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", str(CLIP), str(HERE), "../../etc/passwd", "/dev/zero", "", "x\0y", None, 5],
+)
+@pytest.mark.parametrize("name", ["take", "keep"])
+def test_the_stage_takes_uploads_only(web, name, path):
+    said = _ask(web, name, who=new_id(), path=path, name="x.mp4")
+    assert said == {"error": "this is no upload: choose the file again"}
+
+
+@pytest.mark.parametrize(
+    "lights",
+    [
+        [{"word": "image", "settings": {"path": "/etc/passwd"}}],
+        [{"word": "image", "settings": {"path": {"id": "../../x"}}}],
+        [{"word": "point", "settings": {"x": "1e999"}}],
+        [{"word": "point"}] * 1000,
+        [[]],
+        "left",
+    ],
+    ids=["path", "id", "endless", "many", "list", "text"],
+)
+def test_a_light_from_a_browser_is_checked(web, anns, lights):
+    ann, _, file = anns
+    said = _ask(web, "frame", who=ann, clip=file, moment=0, lights=lights)
+    assert set(said) == {"error"} and "root:" not in said["error"] and "/" not in said["error"]
+
+
+def test_a_clip_that_is_none_is_told_and_not_kept(web, served):
+    who = new_id()
+    path = _upload(web, bytes(range(256)) * 40)
+    said = _ask(web, "take", who=who, path=path, name="Mein Film.MOV")
+    assert "Mein Film.MOV" in said["error"] and "/" not in said["error"].split("Mein")[0]
+    assert not list((served.outputs / who).rglob("*.MOV"))
+
+
+def test_an_upload_from_another_site_is_refused(web, served):
+    sent = {"files": ("a.mp4", b"x")}
+    for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example"):
+        answer = web.post("/gradio_api/upload", files=sent, headers={"origin": origin})
+        assert answer.status_code == 403, origin
+    for headers in ({"origin": served.url}, {}):
+        assert web.post("/gradio_api/upload", files=sent, headers=headers).status_code == 200
+    answer = web.post("/gradio_api/upload", files=sent, headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_a_download_has_its_name_and_no_more(web, anns):
+    _, entry, _ = anns
+    file = f"/gradio_api/file={entry.path(entry.output)}"
+    for name, wanted in (
+        ("Ünser [1].mp4", "%C3%9Cnser%20%5B1%5D.mp4"),
+        ("../../x\r\nset-cookie: a=b", "x__set-cookie%3A%20a%3Db"),
+    ):
+        answer = web.get(file, params={"as": name})
+        assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{wanted}"
+        assert "set-cookie" not in answer.headers
+    assert "filename*=UTF-8" not in web.get(file).headers.get("content-disposition", "")
 
 
 def test_only_this_computers_names_are_answered_to(web):
@@ -215,12 +324,10 @@ def test_other_sites_may_not_call(web):
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
-def test_runs_share_one_place_and_the_queue_is_bounded(web):
-    config = web.get("/config").json()
-    assert config["dependencies"]
-    from relight.ui import app
+def test_the_queue_is_bounded():
+    from relight.ui import app, store
 
-    assert 0 < app.WAITING <= 100
+    assert 0 < app.WAITING <= 100 and 0 < store.MOST <= store.WAITING <= 1000
 
 
 @pytest.fixture(scope="module")
@@ -241,11 +348,19 @@ def test_without_a_login_nothing_is_told(locked):
         assert web.post("/gradio_api/queue/join", json={"data": []}).status_code in (401, 422)
         assert web.post("/gradio_api/upload", files={"files": ("a", b"x")}).status_code == 401
         assert web.post("/gradio_api/mcp/", json=MCP_HELLO).status_code in (401, 404, 405)
-        assert "Moonlight" not in web.get("/").text
+        assert "Describe the light" not in web.get("/").text
+        body = {"data": {"who": "x"}, "component_id": 1, "session_hash": "x", "fn_name": "look"}
+        assert web.post("/gradio_api/component_server", json=body).status_code == 401
         wrong = web.post("/login", data={"username": "ann", "password": "pear"})
         assert wrong.status_code == 400
         right = web.post("/login", data={"username": "ann", "password": "apple"})
         assert right.status_code == 200 and web.get("/config").status_code == 200
+        bob = new_id()
+        taken = _ask(web, "example", who=bob)  # a login is who one is, whatever is claimed
+        assert "clip" in taken and "error" not in _ask(web, "frame", clip=taken["clip"]["id"])
+    with httpx.Client(base_url=locked, timeout=30) as other:
+        other.post("/login", data={"username": "bob", "password": "pear"})
+        assert "error" in _ask(other, "frame", who=bob, clip=taken["clip"]["id"])
 
 
 MCP_HELLO = {

@@ -1,48 +1,84 @@
-"""Orders become files: quality, previews, pictures while it runs, and nothing left by a failure."""
+"""Orders become files: quality, previews, names, copies for the browser, and errors in one line."""
 
 import json
 
+import av
 import cv2
 import numpy as np
 import pytest
 import torch
 
 from relight import media
+from relight.cli import main
 from relight.engine.relighting import GLIMPSE, glimpse
-from relight.errors import Cancelled, InputError, MediaError
+from relight.errors import Cancelled, InputError, MediaError, OutOfMemory
 from relight.ui import clips, work
+from relight.ui.memory import LastModel
 from relight.ui.orders import Order
 from relight.ui.shelf import Shelf, new_id
-from relight.ui.studio import Studio, one_line
+from relight.ui.store import new_run
 from tests.ui.conftest import CLIP, QUICK
 
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    return Studio(tmp_path_factory.mktemp("work"))
+MODELS = LastModel()
 
 
 @pytest.fixture
-def shelf(studio):
-    return Shelf(studio.outputs / new_id())
+def root(tmp_path):
+    return tmp_path / new_id()
 
 
-def _order(kind="relight", **given):
-    given = {"clip": str(CLIP), "prompt": "red light", "model": "mini", **QUICK, **given}
+def _order(clip=CLIP, kind="relight", **given):
+    given = {"clip": str(clip), "prompt": "red light", "model": "mini", **QUICK, **given}
     return Order.read(kind, given)
 
 
-def test_pictures_of_each_step_are_told_while_it_runs(studio, shelf):
+def _run(root, order, what="make", tell=lambda news: None):
+    run = new_run(root, kind=order.kind, what=what, name=order.name, order={})
+    run.order = work.enqueue_files(order, run.folder).plain()
+    return work.perform(run, tell, MODELS)
+
+
+def test_a_run_tells_its_steps_and_makes_what_a_browser_plays(root, short):
     seen = []
-    entry = work.make(studio, shelf, _order(frames="10", steps="6"), seen.append)
+    entry = _run(root, _order(short, steps="3"), tell=seen.append)
     pictures = [p.preview() for p in seen if p.preview is not None]
-    assert {p.stage for p in seen} >= {"loading the model", "relighting", "writing"}
-    assert all(p.shape == (360, 640, 3) and p.dtype == np.uint8 for p in pictures)
-    early = next(p.preview() for p in seen if p.stage == "relighting" and p.preview)
-    source = list(media.read(CLIP, frames=10))[-1].image
-    assert not np.array_equal(early, source)
-    assert not np.array_equal(early, pictures[-1])
-    assert [e.id for e in shelf.entries()] == [entry.id]
+    assert {p.stage for p in seen} >= {"loading the model", "relighting", "making copies to play"}
+    assert pictures and all(p.shape == (64, 96, 3) and p.dtype == np.uint8 for p in pictures)
+    assert [e.id for e in Shelf(root).entries()] == [entry.id]
+    assert entry.after == entry.output and entry.before == "before.mp4"
+    before, after = (list(media.read(entry.path(name))) for name in (entry.before, entry.after))
+    assert [f.time for f in before] == [f.time for f in after]
+    with av.open(str(entry.path(entry.before))) as file:
+        assert file.streams.video[0].codec_context.name == "h264"
+
+
+def test_another_format_has_a_copy_that_plays(root, short):
+    entry = _run(root, _order(short, format=".mkv", codec="ffv1"))
+    assert entry.output == "relit.mkv" and entry.after == "after.mp4"
+    assert media.probe(entry.path("after.mp4")).duration == pytest.approx(0.75, abs=0.05)
+    with pytest.raises(InputError, match=r"\.png.*can't hold|codec"):
+        _order(short, format=".png", codec="ffv1")
+    with pytest.raises(InputError, match="format is same or one of"):
+        _order(short, format=".exe")
+
+
+def test_the_job_file_runs_beside_the_clip_whatever_its_name(root, short, tmp_path, monkeypatch):
+    light = tmp_path / "my light, (1).png"
+    cv2.imwrite(str(light), np.dstack([np.full((8, 8), v, np.uint8) for v in (255, 40, 40)]))
+    order = _order(short, name="Ünser Toy (1) [final].mp4", light="image", light_image=str(light))
+    entry = _run(root, order)
+    settings = json.loads(entry.path(entry.job).read_text())["settings"]
+    assert settings["input"] == "Ünser Toy (1) [final].mp4"
+    assert settings["output"] == "Ünser Toy (1) [final]-relit.mp4"
+    assert settings["light"] == "file0.png"
+    here = tmp_path / "download"
+    here.mkdir()
+    for name, file in ((settings["input"], short), ("file0.png", entry.path("file0.png"))):
+        (here / name).write_bytes(file.read_bytes())
+    (here / "job.json").write_bytes(entry.path(entry.job).read_bytes())
+    monkeypatch.chdir(here)
+    assert main(["run", "job.json"]) == 0
+    assert (here / settings["output"]).read_bytes() == entry.path(entry.output).read_bytes()
 
 
 def test_a_glimpse_without_new_light_is_the_source():
@@ -56,85 +92,86 @@ def test_a_glimpse_without_new_light_is_the_source():
     assert max(glimpse(large, small, drawn, transfer=True).shape) == GLIMPSE
 
 
-def test_a_run_that_is_stopped_or_fails_leaves_nothing(studio, shelf, tmp_path):
+def test_an_interrupted_run_is_taken_over_and_is_the_same(root, short):
+    order = _order(short, recipe="best")
+    whole = _run(root, order)
+    run = new_run(root, kind="relight", what="make", name=order.name, order={})
+    run.order = work.enqueue_files(order, run.folder).plain()
+
     def stop(news):
-        if news.stage == "relighting":
+        if news.stage == "writing" or news.fraction > 0.75:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        work.make(studio, shelf, _order(), stop)
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"\0" * 999)
-    with pytest.raises(MediaError):
-        work.make(studio, shelf, _order(clip=str(broken)), lambda news: None)
-    assert list(shelf.root.iterdir()) == []
+        work.perform(run, stop, MODELS)
+    assert Shelf(root).get(whole.id) and not (run.folder / "relit.mp4").exists()
+    again = work.perform(run, lambda news: None, MODELS)
+    assert again.path(again.output).read_bytes() == whole.path(whole.output).read_bytes()
 
 
-def test_quality_means_steps_unless_they_are_given(studio, shelf):
+def test_a_preview_is_one_frame_with_the_runs_own_seed(root, short):
+    entry = _run(root, _order(short, start="0.5"), what="preview")
+    assert Shelf(root).entries() == [] and entry.output == "relit.png"
+    assert entry.settings["seed"] == 7 and entry.settings["frames"] == 1
+    assert entry.settings["start"] == 0.5 and entry.settings["steps"] == 2
+    image = next(media.read(entry.path(entry.output))).image
+    at = next(media.read(short, start=0.5)).image
+    before = next(media.read(entry.path(entry.before))).image
+    assert image.shape == at.shape and np.array_equal(before, at)
+
+
+def test_an_upscaling_preview_is_the_middle_of_the_frame(root):
+    given = {"prompt": None, "side": None, "relight_steps": None}
+    order = _order(CLIP, "upscale", steps="2", size="1280x720", **given)
+    entry = _run(root, order, what="preview")
+    shape = next(media.read(entry.path(entry.output))).image.shape
+    assert shape == (2 * work.PREVIEW_SIDE, 2 * work.PREVIEW_SIDE, 3)
+    assert json.loads(entry.path(entry.job).read_text())["settings"]["input"] == CLIP.name
+
+
+def test_quality_means_steps_unless_they_are_given(root, short):
     def steps(quality, **given):
-        order = _order(quality=quality, frames="1", side="48", **given)
-        settings = work.make(studio, shelf, order, lambda news: None).settings
+        order = _order(short, quality=quality, frames="1", side="48", **given)
+        settings = _run(root, order, "preview").settings
         return settings["steps"], settings["relight_steps"]
 
-    open_steps = {"steps": None, "relight_steps": None}
-    assert steps("Quick", **open_steps) == (4, 3)  # half of the mini model's 8 and 6
+    assert steps("Quick", steps=None, relight_steps=None) == (4, 3)  # half of mini's 8 and 6
     assert steps("Quick", steps="2", relight_steps=None) == (2, 3)
     assert steps("Fine", steps="2", relight_steps="1") == (2, 1)
 
 
-def test_a_preview_keeps_nothing_but_the_last_one(studio, shelf):
-    for _ in range(2):
-        entry = work.preview(studio, shelf, _order(start="1", frames="60"), lambda news: None)
-    assert shelf.entries() == [] and len(list((shelf.root / "scratch").iterdir())) == 1
-    info = media.probe(entry.path(entry.output))
-    assert info.height == 360 and info.duration == pytest.approx(1, abs=0.1)
-    source = np.stack([f.image for f in media.read(entry.path(entry.source))])
-    at_one = next(media.read(CLIP, start=1.0, frames=1)).image
-    assert np.abs(source[0].astype(int) - at_one).mean() < 3
-
-
-def test_an_upscaling_preview_is_the_middle_of_the_frame(studio, shelf):
-    given = {"prompt": None, "side": None, "relight_steps": None, "light": None}
-    order = _order("upscale", steps="2", size="1280x720", **given)
-    entry = work.preview(studio, shelf, order, lambda news: None)
-    shape = next(media.read(entry.path(entry.output))).image.shape
-    assert shape == (2 * work.PREVIEW_SIDE, 2 * work.PREVIEW_SIDE, 3)
-    job = json.loads(entry.path(entry.job).read_text())["settings"]
-    assert job["input"] == "big_buck_bunny.mp4" and job["output"].endswith("-upscaled.png")
-
-
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "field", "told"),
     [
-        ({"clip": None}, "no clip yet"),
-        ({"prompt": "  "}, "no words yet"),
-        ({"light": "image"}, "no picture for the light yet"),
-        ({"steps": "0"}, "steps should be"),
-        ({"seed": "many"}, "seed should be"),
-        ({"strength": "nan"}, "strength should be"),
+        ({"clip": None}, "clip", "no clip yet"),
+        ({"prompt": "  "}, "prompt", "no light described yet"),
+        ({"light": "image"}, "light_image", "no picture for the light yet"),
+        ({"steps": "0"}, "steps", "steps should be"),
+        ({"seed": "many"}, "seed", "seed should be"),
+        ({"strength": "nan"}, "strength", "strength should be"),
     ],
     ids=["clip", "words", "picture", "steps", "seed", "strength"],
 )
-def test_a_wrong_order_is_told_in_one_line(given, told):
+def test_a_wrong_order_is_told_in_one_line_with_its_field(given, field, told):
     with pytest.raises(InputError, match=told) as caught:
-        _order(**given)
-    assert "\n" not in one_line(caught.value)
+        Order.read("relight", {"clip": str(CLIP), "prompt": "x", **given})
+    assert "\n" not in work.one_line(caught.value) and caught.value.field == field
 
 
 def test_errors_name_files_not_places(tmp_path):
     file = tmp_path / "my clip.mp4"
     error = MediaError(f"{file}: broken\nsecond line")
-    assert one_line(error, file) == "my clip.mp4: broken second line"
-    assert "ZeroDivisionError" in one_line(ZeroDivisionError("/secret/path"))
-    assert "/secret" not in one_line(ZeroDivisionError("/secret/path"))
+    assert work.one_line(error, file) == "my clip.mp4: broken second line"
+    assert work.one_line(error, file, name="Ö.mp4") == "Ö.mp4: broken second line"
+    other = work.one_line(MediaError("the work folder /var/lib/x/.a.relight can't be written"))
+    assert "/var" not in other and ".a.relight" in other
+    assert "/secret" not in work.one_line(ZeroDivisionError("/secret/path"))
+    told = work.one_line(OutOfMemory("use a smaller --side, --memory low"))
+    assert "--" not in told and "smaller side" in told
 
 
-@pytest.mark.parametrize("light", ["left", "right", "top", "bottom"])
-def test_the_lights_picture_is_bright_where_the_light_is(light):
-    frame = np.full((90, 160, 3), 200, np.uint8)
-    seen = clips.light_picture(light, frame)[:50].mean(2)  # above the map in the corner
-    assert seen.shape == (50, 160)
-    ends = {"left": seen[:, :40], "right": seen[:, 120:], "top": seen[:10], "bottom": seen[40:]}
-    other = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}[light]
-    assert ends[light].mean() > ends[other].mean() + 20
-    assert np.array_equal(clips.light_picture("none", frame), frame)
+def test_what_a_browser_reads_is_checked_to_be_a_clip(tmp_path):
+    text = tmp_path / "notes.txt"
+    text.write_text("x")
+    with pytest.raises(MediaError, match="is not read; give"):
+        clips.check(text)

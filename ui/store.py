@@ -1,0 +1,344 @@
+"""The runs of the studio: they belong to the server, and pages only look at them.
+
+A run is a folder on its visitor's shelf, with `run.json` and the files it needs. One thread takes
+the runs in turn. Nothing stops one but `cancel`: not a closed page, not a lost connection; and
+after a restart of the studio the engine takes over what was done.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relight.errors import BusyError, Cancelled, InputError
+from relight.ui.memory import free_memory
+from relight.ui.shelf import Entry, is_id, new_id, read_json, write_json
+
+if TYPE_CHECKING:
+    from relight.engine.progress import Progress
+
+log = logging.getLogger(__name__)
+
+FILE = "run.json"
+MOST = 60
+"""Runs of one visitor that may wait. WAITING: of all together."""
+WAITING = 300
+LISTED_SECONDS = 24 * 3600
+"""Age from which runs that are over are listed no more after a restart."""
+PREVIEWS = 4
+"""Finished previews that are kept of each visitor."""
+
+Work = Callable[["Run", "Callable[[Progress], None]"], Entry]
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run.
+
+    Attributes:
+        owner: the visitor's id. kind: "relight" or "upscale". what: "make" or "preview".
+        name: of the clip. order: what is to be done, as plain values.
+        state: "waiting", "running", "done" or "failed".
+        batch: what runs that were started together share; "" for one by itself.
+        caller: "page" or "api". guess: seconds it may take, if that is known.
+        error: why it failed, fit to be shown. entry: what it made.
+        progress: the newest; changed counts them.
+    """
+
+    folder: Path
+    owner: str
+    kind: str
+    what: str
+    name: str
+    order: dict[str, Any]
+    created: float = field(default_factory=time.time)
+    batch: str = ""
+    caller: str = "page"
+    guess: float | None = None
+    state: str = "waiting"
+    error: str = ""
+    setting: str = ""
+    seen: bool = False
+    entry: Entry | None = None
+    progress: Progress | None = None
+    fraction: float = 0.0
+    changed: int = 0
+    begun: float | None = None
+    cancelled: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def busy(self) -> bool:
+        return self.state in ("waiting", "running")
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will still take, if that can be said."""
+        if self.progress is not None and self.progress.seconds_left is not None:
+            return self.progress.seconds_left
+        if self.guess is None:
+            return None
+        spent = 0.0 if self.begun is None else time.monotonic() - self.begun
+        return max(self.guess - spent, 1.0)
+
+    def save(self) -> None:
+        """Write down what a restart needs."""
+        asked = ("kind", "what", "name", "order", "created", "batch", "caller", "guess")
+        found = ("state", "error", "setting", "seen")
+        plain = {name: getattr(self, name) for name in (*asked, *found)}
+        plain["entry"] = None if self.entry is None else self.entry.plain()
+        write_json(self.folder / FILE, plain)
+
+    @classmethod
+    def load(cls, folder: Path) -> Run:
+        plain = read_json(folder / FILE)
+        entry = plain.pop("entry", None)
+        run = cls(folder=folder, owner=folder.parent.name, **plain)
+        run.entry = Entry.read(folder, entry) if entry else None
+        return run
+
+
+class Store:
+    """All runs of a studio, and the thread that computes them.
+
+    Args:
+        outputs: folder of the visitors' shelves; runs that an earlier studio left there go on.
+        work: computes a run: (run, tell) -> entry. `tell` raises Cancelled to stop it.
+        explain: turns what a run raised into (text, name of the setting or "").
+    """
+
+    def __init__(
+        self, outputs: Path, work: Work, explain: Callable[[Run, BaseException], tuple[str, str]]
+    ) -> None:
+        self._outputs, self._work, self._explain = outputs, work, explain
+        self._runs: dict[str, Run] = {}
+        self._lock = threading.RLock()
+        self._wake = threading.Condition(self._lock)
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._pace: dict[str, float] = {}
+        self._served: dict[str, float] = {}
+        self._recover()
+
+    def add(self, run: Run) -> Run:
+        """Put a run in the queue; its folder is there, with the files it needs.
+
+        Raises:
+            BusyError: the queue is full.
+        """
+        with self._lock:
+            waiting = [one for one in self._runs.values() if one.state == "waiting"]
+            own = [one for one in waiting if one.owner == run.owner]
+            if len(own) >= MOST or len(waiting) >= WAITING or self._closing:
+                shutil.rmtree(run.folder, ignore_errors=True)
+                raise BusyError(f"{len(own) or len(waiting)} runs are waiting: try again later")
+            if run.guess is None:
+                run.guess = self._pace.get(f"{run.kind} {run.what}")
+            run.save()
+            self._runs[run.id] = run
+            self._start()
+            self._wake.notify_all()
+        return run
+
+    def of(self, owner: str) -> list[Run]:
+        """The runs of a visitor, oldest first."""
+        with self._lock:
+            return sorted(
+                (run for run in self._runs.values() if run.owner == owner),
+                key=lambda run: run.created,
+            )
+
+    def get(self, owner: str, id: object) -> Run:
+        """A visitor's run.
+
+        Raises:
+            InputError: this visitor has none such.
+        """
+        run = self._runs.get(id) if isinstance(id, str) else None
+        if run is None or run.owner != owner:
+            raise InputError("this run is not there any more")
+        return run
+
+    def ahead(self, run: Run) -> tuple[int, float | None]:
+        """How many runs come before a waiting one, and in how many seconds it may start."""
+        with self._lock:
+            current = [one for one in self._runs.values() if one.state == "running"]
+            queue = self._queue()
+            before = [*current, *queue[: queue.index(run)]] if run in queue else []
+        left = [one.seconds_left for one in before]
+        known = [seconds for seconds in left if seconds is not None]
+        return len(before), sum(known) if len(known) == len(left) else None
+
+    def cancel(self, owner: str, id: object) -> None:
+        """Stop a run; nothing of it is left. One that is over stays as it is."""
+        with self._lock:
+            run = self.get(owner, id)
+            if run.busy:
+                run.cancelled = True
+                run.stop.set()
+            if run.state == "waiting":
+                self._drop(run)
+
+    def dismiss(self, owner: str, id: object) -> None:
+        """Take a finished or failed run off the list; a result stays on the shelf."""
+        with self._lock:
+            run = self.get(owner, id)
+            if run.state == "failed":
+                self._drop(run)
+            elif run.state == "done":
+                run.seen = True
+                run.save()
+
+    def forget(self, owner: str, id: object) -> None:
+        """A finished run whose result is deleted is listed no longer."""
+        with self._lock:
+            run = self.get(owner, id)
+            if not run.busy:
+                self._runs.pop(run.id, None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is computed or waits."""
+        with self._lock:
+            return not any(run.busy for run in self._runs.values())
+
+    def close(self, seconds: float = 20.0) -> None:
+        """Stop computing and wait for it; what is not done goes on with the next studio."""
+        with self._lock:
+            self._closing = True
+            for run in self._runs.values():
+                if run.state == "running":
+                    run.stop.set()
+            self._wake.notify_all()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _recover(self) -> None:
+        for file in self._outputs.glob(f"*/*/{FILE}"):
+            if not (is_id(file.parent.name) and is_id(file.parent.parent.name)):
+                continue
+            try:
+                run = Run.load(file.parent)
+            except (OSError, ValueError, TypeError) as error:
+                log.warning("a run can't be read: %s (%s)", file.parent, error)
+                continue
+            if run.busy:
+                run.state = "waiting"
+            elif time.time() - run.created > LISTED_SECONDS:
+                self._retire(run)
+                continue
+            else:
+                run.over.set()
+            self._runs[run.id] = run
+        if any(run.busy for run in self._runs.values()):
+            self._start()
+
+    def _retire(self, run: Run) -> None:
+        """Forget a run that was over long ago; its result stays on the shelf."""
+        if (run.folder / "entry.json").is_file():
+            (run.folder / FILE).unlink(missing_ok=True)
+        else:
+            shutil.rmtree(run.folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="relight-runs", daemon=True)
+            self._thread.start()
+
+    def _queue(self) -> list[Run]:
+        """Waiting runs in the order of their turn: previews, then each visitor's first ones, and
+        of these the one of the visitor who was served longest ago."""
+        waiting = sorted(
+            (run for run in self._runs.values() if run.state == "waiting"),
+            key=lambda run: run.created,
+        )
+        turn: dict[str, int] = {
+            run.owner: 1 for run in self._runs.values() if run.state == "running"
+        }
+        keys = {}
+        for run in waiting:
+            served = self._served.get(run.owner, 0.0)
+            keys[run.id] = (run.what != "preview", turn.get(run.owner, 0), served, run.created)
+            turn[run.owner] = turn.get(run.owner, 0) + 1
+        return sorted(waiting, key=lambda run: keys[run.id])
+
+    def _loop(self) -> None:
+        while True:
+            with self._lock:
+                while not self._closing and not self._queue():
+                    self._wake.wait()
+                if self._closing:
+                    return
+                run = self._queue()[0]
+                run.state, run.begun = "running", time.monotonic()
+                if run.what != "preview":
+                    self._served[run.owner] = run.begun
+            self._compute(run)
+            free_memory()
+
+    def _compute(self, run: Run) -> None:
+        entry, error = None, None
+        try:
+            run.save()
+            entry = self._work(run, lambda progress: self._tell(run, progress))
+        except BaseException as raised:
+            error = raised.with_traceback(None)  # a traceback would hold the run's tensors
+            error.__context__ = None
+        with self._lock:
+            if run.cancelled and entry is None:
+                self._drop(run)
+            elif self._closing and isinstance(error, Cancelled):
+                run.state = "waiting"  # it goes on with the next studio
+            else:
+                self._finished(run, entry, error)
+
+    def _finished(self, run: Run, entry: Entry | None, error: BaseException | None) -> None:
+        run.entry, run.progress = entry, None
+        run.state = "failed" if entry is None else "done"
+        if error is not None:
+            run.error, run.setting = self._explain(run, error)
+        elif run.begun is not None:
+            self._pace[f"{run.kind} {run.what}"] = time.monotonic() - run.begun
+        try:
+            run.save()
+        except OSError:
+            log.exception("a run can't be written down")
+        run.changed += 1
+        run.over.set()
+        if run.what == "preview":
+            old = [one for one in self.of(run.owner) if one.what == "preview" and not one.busy]
+            for one in old[:-PREVIEWS]:
+                self._drop(one)
+
+    def _drop(self, run: Run) -> None:
+        """Forget a run, and remove its folder unless it became a result."""
+        self._runs.pop(run.id, None)
+        run.state = "gone"
+        run.over.set()
+        if not (run.folder / "entry.json").is_file():
+            shutil.rmtree(run.folder, ignore_errors=True)
+
+    def _tell(self, run: Run, progress: Progress) -> None:
+        if run.stop.is_set():
+            raise Cancelled("stopped: nothing was written")
+        run.progress = progress
+        run.fraction = max(run.fraction, progress.fraction)
+        run.changed += 1
+
+
+def new_run(shelf_root: Path, **fields: Any) -> Run:
+    """A run in a new folder of a visitor."""
+    folder = shelf_root / new_id()
+    folder.mkdir(parents=True, mode=0o700)
+    return Run(folder=folder, owner=shelf_root.name, **fields)

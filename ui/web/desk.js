@@ -1,0 +1,279 @@
+// The visitor's runs: asked of the server again and again, drawn into every tab's bar.
+"use strict";
+
+Relight.desk = (element, props, trigger, server, watch) => {
+  const { el, clock, svg, icons } = Relight;
+  const BUSY_MS = 600;
+  const IDLE_MS = 2500;
+  const desk = { runs: [], told: {}, watched: {}, plans: {}, live: {}, boot: null, lost: false };
+  Relight.desk.state = desk;
+  let timer = null;
+
+  const bars = () => document.querySelectorAll("[data-bar]");
+  const place = (kind, tab) => document.querySelector(`[data-${kind}="${tab}"]`);
+
+  const ask = async () => {
+    clearTimeout(timer);
+    if (!Relight.who) {
+      timer = setTimeout(ask, 200);
+      return;
+    }
+    try {
+      const told = await server.look({ who: Relight.who });
+      if (!told || !told.runs) throw new Error("no answer");
+      if (desk.boot && desk.boot !== told.boot) {
+        window.location.reload(); // the studio was started anew, its page with it
+        return;
+      }
+      desk.boot = told.boot;
+      desk.lost = false;
+      seen(told);
+    } catch (error) {
+      desk.lost = true;
+    }
+    draw();
+    const busy = desk.runs.some((run) => run.state === "waiting" || run.state === "running");
+    timer = setTimeout(ask, busy && !document.hidden ? BUSY_MS : IDLE_MS);
+  };
+  desk.ask = ask;
+
+  const seen = (told) => {
+    const before = new Map(desk.runs.map((run) => [run.id, run.state]));
+    desk.runs = told.runs;
+    desk.disk = told.disk;
+    for (const tab of ["relight", "upscale"]) {
+      if (desk.watched[tab] !== undefined) continue;
+      const own = told.runs.filter((run) => !run.batch && run.kind === tab && !run.seen);
+      const newest = own.filter((run) => run.state === "running" || run.state === "waiting")[0] || own.slice(-1)[0];
+      if (newest) desk.watched[tab] = newest.id;
+    }
+    for (const run of told.runs) {
+      const tab = run.batch ? "batch" : run.kind;
+      const was = before.get(run.id);
+      if (run.state === "done" && was && was !== "done") {
+        document.dispatchEvent(new CustomEvent("relight-made", { detail: run }));
+      }
+      if (run.state === "done" && desk.watched[tab] === run.id && desk.told[tab]?.shown !== run.id) {
+        show(tab, run, was !== undefined);
+      }
+      if (run.state === "running" && run.picture && !run.batch) live(tab, run);
+    }
+    document.dispatchEvent(new CustomEvent("relight-runs", { detail: told.runs }));
+  };
+
+  const live = async (tab, run) => {
+    const now = Date.now();
+    if (desk.watched[tab] !== run.id || now - (desk.live[run.id] || 0) < 1500) return;
+    desk.live[run.id] = now;
+    const holder = place("result", tab);
+    if (!holder) return;
+    const got = await server.live({ who: Relight.who, id: run.id }).catch(() => null);
+    if (!got || !got.url || desk.watched[tab] !== run.id || desk.told[tab]?.shown === run.id) return;
+    let image = holder.querySelector("img.live");
+    if (!image) {
+      image = el("img.live", { alt: "The frames as they are now" });
+      holder.replaceChildren(el("figure.liveframe", {}, image,
+        el("figcaption", {}, "As it is now. It gets clearer with every step.")));
+    }
+    image.src = got.url;
+  };
+
+  const show = (tab, run, fresh) => {
+    desk.told[tab] = { shown: run.id };
+    const holder = place("result", tab);
+    if (!holder || !run.result) return;
+    Relight.compare(holder, run.result);
+    if (fresh && holder.getBoundingClientRect().top > window.innerHeight * 0.6) {
+      holder.scrollIntoView({ behavior: "smooth", block: "start" });
+    }
+  };
+
+  const cancel = async (run) => {
+    run.state = "stopping";
+    draw();
+    await server.cancel({ who: Relight.who, id: run.id }).catch(() => null);
+    const tab = run.batch ? "batch" : run.kind;
+    desk.told[tab] = { text: "Cancelled. Nothing was written." };
+    place("result", tab)?.querySelector(".liveframe")?.remove();
+    ask();
+  };
+
+  const dismiss = async (run) => {
+    desk.runs = desk.runs.filter((one) => one !== run);
+    draw();
+    await server.dismiss({ who: Relight.who, id: run.id }).catch(() => null);
+    ask();
+  };
+
+  const when = (run) => {
+    const place = run.ahead === 1 ? "1 run ahead" : `${run.ahead} runs ahead`;
+    if (!run.ahead) return "starts now";
+    return run.starts ? `${place}, starts in about ${clock(run.starts)}` : place;
+  };
+
+  const title = (run) => {
+    const what = run.what === "preview" ? "Preview" : run.kind === "relight" ? "Relight" : "Upscale";
+    return `${what}: ${run.name}`;
+  };
+
+  const words = (run) => {
+    if (run.state === "waiting") return `Queued, ${when(run)}`;
+    if (run.state === "stopping") return "Stopping";
+    const left = run.left ? `, about ${clock(run.left)} left` : "";
+    return `${run.stage || "Starting"}${left}`;
+  };
+
+  const line = (run, small) => {
+    const percent = Math.floor(100 * (run.fraction || 0));
+    const row = el(`div.run.${run.state}`, { "data-run": run.id });
+    const head = el("div.runhead", {},
+      el("b", { title: title(run) }, title(run)),
+      el("span", {}, run.state === "failed" ? "failed" : words(run)));
+    row.append(head);
+    if (run.state === "failed") {
+      row.append(el("p.fault", {}, run.error));
+      row.append(el("button.small", { onclick: () => dismiss(run), type: "button" }, "Dismiss"));
+      return row;
+    }
+    const bar = el("div.bar", {
+      role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100",
+      "aria-valuenow": String(percent), "aria-label": title(run),
+    }, el("i", { style: `width:${percent}%` }));
+    const stop = el("button.small.stop", {
+      type: "button", "aria-label": `Cancel ${title(run)}`, disabled: run.state === "stopping",
+      onclick: () => cancel(run),
+    }, "Cancel");
+    row.append(el("div.runfoot", {}, bar, el("span.percent", {}, `${percent} %`), stop));
+    if (small) row.classList.add("slim");
+    return row;
+  };
+
+  // Redraws a node only where its text has changed, so that focus stays on its button.
+  const replace = (node, children) => {
+    const fresh = el("div", {}, ...children);
+    if (node.innerHTML === fresh.innerHTML) return;
+    const focused = node.contains(document.activeElement)
+      ? document.activeElement.getAttribute("aria-label") : null;
+    const opened = node.querySelector("details")?.open;
+    node.replaceChildren(...fresh.childNodes);
+    if (opened) node.querySelector("details")?.setAttribute("open", "");
+    if (focused) {
+      for (const one of node.querySelectorAll("[aria-label]")) {
+        if (one.getAttribute("aria-label") === focused) one.focus({ preventScroll: true });
+      }
+    }
+  };
+
+  const draw = () => {
+    for (const bar of bars()) {
+      const tab = bar.dataset.bar;
+      const own = desk.runs.filter((run) => (run.batch ? "batch" : run.kind) === tab);
+      const others = desk.runs.filter((run) => !own.includes(run));
+      const busy = own.filter((run) => run.state !== "done" && run.state !== "failed");
+      const current = busy.find((run) => run.id === desk.watched[tab]) || busy[0];
+      const failed = own.filter((run) => run.state === "failed").slice(-1)[0];
+      const children = [];
+      const told = desk.told[tab] || {};
+      if (desk.lost) {
+        children.push(el("p.hint.warn", { role: "status" },
+          "No connection to the studio. Runs go on there; trying again."));
+      }
+      if (told.error) children.push(el("p.fault", { role: "alert" }, told.error));
+      if (current) children.push(line(current));
+      else if (failed && !told.error) children.push(line(failed));
+      else if (!told.error && told.text) children.push(el("p.hint", { role: "status" }, told.text));
+      else if (!told.error) children.push(hint(tab));
+      const rest = [...busy.filter((run) => run !== current),
+        ...others.filter((run) => run.state === "running" || run.state === "waiting")];
+      if (rest.length) {
+        children.push(el("details.queue", {},
+          el("summary", {}, `${rest.length} more in the queue`),
+          ...rest.map((run) => line(run, true))));
+      }
+      replace(bar, children);
+    }
+  };
+  desk.draw = draw;
+
+  const hint = (tab) => {
+    const plan = desk.plans[tab];
+    if (!plan || !plan.lines) return el("p.hint", { role: "status" }, desk.hints?.[tab] || "");
+    const box = el("div.plan", { role: "status" });
+    box.append(...plan.lines.map((one) => el("span", {}, one)));
+    if (plan.offer) {
+      const offers = el("div.offer", {}, el("b", {}, plan.offer));
+      if (plan.trim) {
+        offers.append(el("button.small", {
+          type: "button", onclick: () => Relight.parts[tab]?.trim(plan.trim),
+        }, `Take the first ${clock(plan.trim)}`));
+      }
+      if (plan.fast) {
+        offers.append(el("button.small", {
+          type: "button", onclick: () => trigger("select", { tab, fast: true }),
+        }, "Use fast"));
+      }
+      box.append(offers);
+    }
+    return box;
+  };
+
+  // What Python has to say: {who}, {tab, run}, {tab, error, field}, {tab, plan}.
+  watch("value", () => {
+    const told = props.value || {};
+    if (told.who) Relight.who = told.who;
+    if (told.hints) desk.hints = told.hints;
+    if (told.tab) {
+      const tab = told.tab;
+      if (told.run) {
+        desk.watched[tab] = told.run;
+        desk.told[tab] = {};
+      }
+      if (told.plan) {
+        desk.plans[tab] = told.plan;
+        if (told.plan.lines && (desk.told[tab]?.field || desk.told[tab]?.text)) desk.told[tab] = {};
+      }
+      if (told.text) desk.told[tab] = { text: told.text };
+      if (told.error) {
+        desk.told[tab] = { error: told.error, field: told.field };
+        point(tab, told.field);
+      }
+    }
+    ask();
+  });
+
+  // Leads the eye to the control that an error is about.
+  const point = (tab, field) => {
+    if (!field) return;
+    const node = document.querySelector(`#${tab}_${field}`) || document.querySelector(`#${field}`);
+    if (!node) return;
+    setTimeout(() => {
+      const inner = node.querySelector("input, textarea, button, [tabindex]") || node;
+      node.classList.add("faulty");
+      inner.setAttribute("aria-invalid", "true");
+      inner.focus({ preventScroll: true });
+      node.scrollIntoView({ behavior: "smooth", block: "center" });
+      const over = () => {
+        node.classList.remove("faulty");
+        inner.removeAttribute("aria-invalid");
+      };
+      node.addEventListener("input", over, { once: true });
+      setTimeout(over, 8000);
+    }, 150);
+  };
+
+  document.addEventListener("visibilitychange", () => !document.hidden && ask());
+  window.addEventListener("online", ask);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    for (const button of document.querySelectorAll(".actions button.primary")) {
+      if (button.offsetParent) {
+        event.preventDefault();
+        button.click();
+        return;
+      }
+    }
+  });
+  const first = props.value || {};
+  if (first.hints) desk.hints = first.hints;
+  ask();
+};
