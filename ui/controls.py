@@ -22,6 +22,7 @@ SERVER_SIDE = {
     *("device", "dtype", "memory", "attention", "compile"),
     *("devices", "work", "keep_work", "resume"),
     *("guide", "mask", "matte_model", "background"),  # may be paths
+    *("depth_clip", "surface"),  # they may be paths
     *("light_at", "reference", "reference_at"),  # the stage writes them, of the visitor's own files
     *(name for name in Delivery.model_fields if name not in ("tonemap", *DELIVERED)),
 }

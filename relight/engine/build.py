@@ -23,7 +23,7 @@ from relight.engine.lit_clip import Clip
 from relight.engine.prepare import upscale_job
 from relight.engine.references import read_stills
 from relight.engine.region import Region, SubjectMask
-from relight.engine.relighting import Relighting
+from relight.engine.relighting import Lights, Relighting
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
@@ -34,6 +34,7 @@ from relight.media import Frame, VideoInfo
 from relight.media.depth import like, to_uint8
 from relight.methods.carried_light import SIDE
 from relight.models.catalogue import Entry
+from relight.models.hub import depth_network
 from relight.models.loader import Found, Model
 from relight.relighters.ic_light import image_to_image_steps
 
@@ -60,7 +61,7 @@ def workflows(
         model = None if models.relighting is None else models.to_relight
         before, last = _lighting(clip, model, info, mask, region)
     else:
-        last = _relighting(clip, models.to_relight, info, region)
+        before, last = _relighting(clip, models.to_relight, info, mask, region)
     if mask is not None:
         before = (mask, *before)
     if region is not None:
@@ -169,9 +170,18 @@ def _lighting(
     form = None
     # An editor draws the form of things itself.
     moments = clip.seconds(range(len(survey.seen)))
-    if not model.entry.edits and form_counts(light, job.shape, moments):
+    shaped = job.depth_clip is not None or not model.entry.edits
+    if shaped and form_counts(light, job.shape, moments):
         chunks = pieces(len(survey.seen), FORM, stage="form")
-        form = Form(clip=clip, light=light, chunks=chunks, mask=mask)
+        network = None if job.shape == 0 else depth_network(job.surface)
+        form = Form(
+            clip=clip,
+            light=light,
+            chunks=chunks,
+            fps=info.fps,
+            mask=mask,
+            network=network,
+        )
     flows = (keys, carry) if form is None else (keys, carry, form)
     return flows, Lighting(clip=clip, carry=carry, form=form, region=region)
 
@@ -205,9 +215,25 @@ def _of_model(job: ResolvedRelightJob) -> ModelRelightJob:
     return job
 
 
-def _relighting(clip: Clip, model: Model, info: VideoInfo, region: Region | None) -> Relighting:
+def _relighting(
+    clip: Clip,
+    model: Model,
+    info: VideoInfo,
+    mask: SubjectMask | None,
+    region: Region | None,
+) -> tuple[tuple[Step, ...], Relighting]:
+    """The windows of the video model, and what anchors them: not the paper's, and not those with
+    a background that the model draws for itself."""
     job, survey = _of_model(clip.job), clip.survey
-    return Relighting(
+    before: tuple[Step, ...] = ()
+    lights: Lights | None = None
+    if anchors(job):
+        # The windows' light is scaled when it is applied; own pixels get no form but their own.
+        shape = job.shape if job.transfer == "on" else 0.0
+        plain = replace(clip, job=job.model_copy(update={"intensity": 1.0, "shape": shape}))
+        before, lighting = _lighting(plain, model, info, mask, region)
+        lights = lighting.lights
+    windows = Relighting(
         job=job,
         light=_light(job),
         framing=framing_of(job, model, info),
@@ -217,7 +243,14 @@ def _relighting(clip: Clip, model: Model, info: VideoInfo, region: Region | None
         chunks=light_chunks(job, model, info, len(survey.seen)),
         model=model,
         region=region,
+        lights=lights,
     )
+    return before, windows
+
+
+def anchors(job: ModelRelightJob) -> bool:
+    """Whether the windows of a resolved job of the video model share the clip's one light."""
+    return job.recipe == "best" and not job.drawn_background
 
 
 def light_chunks(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from relight.engine.chunks import Chunk
+from relight.engine.depth_clip import read_depth
 from relight.engine.lit_clip import Clip, Show, direction_at, light_size
 from relight.engine.region import SubjectMask
 from relight.lights import Light, NoLight, PointLight
@@ -22,33 +24,40 @@ from relight.methods.gain_and_glow import (
 )
 from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
 from relight.methods.surface_shading import shading_gain
-from relight.methods.surfaces import Surface, inflated
+from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated
+from relight.models.depth_anything import DepthAnything
 
+RANGED = 8
+"""Frames, spread over the clip, that decide the range of what a depth network finds."""
 FORM = 48
 """Frames in a chunk of the surface's shading."""
 
 
 @dataclass(kw_only=True)
 class Form:
-    """The surface of the clip's subject, as the shading it has under the light.
+    """The surface of the clip, as the shading it has under the light.
 
     Attributes:
+        fps: of the source, which a depth clip of numbered pictures has too.
         mask: of the subject; None: it is found.
+        network: folder or repository of a depth network; None: the matte of the subject.
     """
 
     clip: Clip
     light: Light
     chunks: tuple[Chunk, ...]
+    fps: Fraction
     mask: SubjectMask | None = None
+    network: str | None = None
+
+    def __post_init__(self) -> None:
+        self._loaded: DepthAnything | None = None
 
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
     ) -> dict[str, np.ndarray]:
         """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w)."""
-        count = len(self.clip.survey.seen)
-        first, last = max(chunk.first - CONTEXT, 0), min(chunk.last + CONTEXT, count)
-        frames = self.clip.tensors(range(first, last))
-        surface = self._surface(resized(frames, light_size(frames.shape[-2:])), first)
+        first, surface = self._surface(chunk)
         gains = []
         for number in range(chunk.first, chunk.last):
             at = slice(number - first, number - first + 1)
@@ -94,11 +103,28 @@ class Form:
         count = len(self.clip.survey.seen)
         return has_place(self.light, self.clip.seconds(range(count)))
 
-    def _surface(self, frames: Tensor, first: int) -> Surface:
-        """Of small frames from number `first` on: the mask's subject, or one that is found."""
+    def _surface(self, chunk: Chunk) -> tuple[int, Surface]:
+        """The number of the first frame of a surface that covers a chunk, and that surface."""
+        survey, job = self.clip.survey, self.clip.job
+        if job.depth_clip is not None and job.shape > 0:
+            height, width = light_size(self.clip.small[chunk.first].shape[:2])
+            times = [survey.times[i] for i in survey.seen[chunk.first : chunk.last]]
+            depth = read_depth(job, self.fps, times, (width, height))
+            return chunk.first, from_depth(torch.from_numpy(depth)[:, None])
+        first = max(chunk.first - CONTEXT, 0)
+        last = min(chunk.last + CONTEXT, len(survey.seen))
+        if self.network is not None:
+            first, last = chunk.first, chunk.last  # which looks at each frame by itself
+        frames = self.clip.tensors(range(first, last))
+        return first, self._found(resized(frames, light_size(frames.shape[-2:])), first)
+
+    def _found(self, frames: Tensor, first: int) -> Surface:
+        """Of small frames from number `first` on: the mask's subject, or what is found."""
         if self.clip.job.shape == 0:
             flat = torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1).expand_as(frames)
             return Surface(flat, torch.zeros_like(frames[:, :1]), torch.zeros(len(frames)))
+        if self.network is not None:
+            return self._depth_network()(frames)
         if self.mask is None:
             return subject_surface(frames)
         load = functools.lru_cache(maxsize=4)(self.clip.work.load)
@@ -106,6 +132,16 @@ class Form:
         mattes = torch.stack([self.mask.small(number, load) for number in numbers])
         mattes = resized(mattes, frames.shape[-2:])
         return inflated(mattes, frames, (mattes.amax((1, 2, 3)) > 0.5).float())
+
+    def _depth_network(self) -> SurfaceSource:
+        """The network, with one range of depth for the whole clip."""
+        if self._loaded is None:
+            found = DepthAnything.from_pretrained(str(self.network))
+            count = len(self.clip.survey.seen)
+            places = np.linspace(0, count - 1, min(count, RANGED)).round().astype(int)
+            found.bounds = found.bounds_of(self.clip.tensors(places.tolist()))
+            self._loaded = found
+        return self._loaded
 
     def direction(self, number: int) -> tuple[Tensor, float]:
         """Where the light comes from at a small frame, and how clearly: not at all from a place."""

@@ -21,6 +21,7 @@ from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
 from relight.jobs import ModelRelightJob
 from relight.lights import Light, NoLight
+from relight.lights.colors import TINTS
 from relight.lights.lamps import has_place
 from relight.media import to_uint8
 from relight.methods.carried_light import reference_light
@@ -29,7 +30,7 @@ from relight.methods.gain_and_glow import (
     GainGlow,
     resized,
 )
-from relight.methods.lamp import COLOUR, FAR_COLOUR, lamp_colour, paled
+from relight.methods.lamp import COLOUR, FAR_COLOUR, highlighted, lamp_colour, lamps, paled
 from relight.methods.light_transfer import fit_light
 from relight.methods.light_within import light_within
 from relight.methods.placed_light import colour_share, levelled
@@ -37,6 +38,8 @@ from relight.methods.registration import register
 from relight.methods.surface_shading import nearness
 from relight.models.loader import Model
 
+SIDED = 0.5
+"""How clearly a light needs a side, for two colours to lie on two sides."""
 WHITE_LAMP = 0.9
 """Least channel of a lamp, the brightest at 1, that counts as white."""
 TOGETHER = 15
@@ -84,9 +87,11 @@ class Keys:
         fitted = fit_light(source, relit, radius=DRAWN)
         if weights is not None:
             fitted = light_within(fitted, source, weights)
-        light = lamp_colour(fitted, source, strength=self._colour(numbers, fitted.glow.shape[-2:]))
-        if self._neutral(numbers):
-            light = paled(light, source)
+        size = fitted.glow.shape[-2:]
+        colour = self._lamps(numbers, size)
+        strength = self._colour(numbers, size) if colour is None else COLOUR
+        light = lamp_colour(fitted, source, strength=strength, colour=colour)
+        light = paled(light, source) if self._neutral(numbers) else highlighted(light, source)
         light = self._left_to_the_lamp(light, source, numbers)
         # The size at which light is kept for the small frames, whatever the model's own.
         planes = resized(light.planes, light_size(self.clip.small[numbers[0]].shape[:2]))
@@ -188,6 +193,22 @@ class Keys:
             return False
         tints = [self.light.tint(seconds) for seconds in self.clip.seconds(numbers)]
         return min(min(tint) for tint in tints) > WHITE_LAMP
+
+    def _lamps(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor | None:
+        """Of a prompt with two colours for a small model, which mixes up their sides: the first
+        on the light's side. None for other prompts, and without a clear side."""
+        entry = self.model.entry
+        colours = understood(self.clip.job.prompt, entry).colours
+        if entry.vocabulary is None or len(colours) != 2:
+            return None
+        near, far = (TINTS[name] for name in colours)
+        maps = []
+        for seconds in self.clip.seconds(numbers):
+            direction, clear = direction_at(self.light, size, seconds)
+            if clear < SIDED:
+                return None
+            maps.append(lamps(near, far, nearness(direction, size[0], size[1])))
+        return torch.cat(maps)
 
     def _colour(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor:
         """How strong the lamp's colour is at each pixel, (keyframes, 1, h, w)."""

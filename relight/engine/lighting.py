@@ -70,15 +70,21 @@ class Lighting:
         load = _remembering(load)
         return transferred(source.open(first), self._lit(load, number), self.clip.scale)
 
-    def _lit(self, load: Load, begin: int) -> Iterator[Lit]:
-        times, seen = self.clip.survey.times, self.clip.survey.seen
+    def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:
+        """Small frames (3, h, w) in [0, 1] from number `begin` to `end`, and the light of each."""
         fall_off, factor = self._lamp(load)
-        for number in range(begin, len(seen)):
+        for number in range(begin, end):
             small = self.clip.tensors([number])[0]
             light = scaled_light(self.carry.light_at(number, load), small, self.clip.job.intensity)
             if self.form is not None:
                 light = shaded_light(light, self._shading(self.form, number, fall_off, load))
-            yield Lit(times[seen[number]], small, exposed(light, factor).planes)
+            yield small, exposed(light, factor)
+
+    def _lit(self, load: Load, begin: int) -> Iterator[Lit]:
+        times, seen = self.clip.survey.times, self.clip.survey.seen
+        lights = self.lights(load, begin, len(seen))
+        for number, (small, light) in enumerate(lights, begin):
+            yield Lit(times[seen[number]], small, light.planes)
 
     def _shading(self, form: Form, number: int, fall_off: float, load: Load) -> Tensor:
         chunk = next(chunk for chunk in form.chunks if chunk.first <= number < chunk.last)
@@ -108,7 +114,8 @@ class Lighting:
             lit.append(shaded_light(strong, self._shading(self.form, number, fall_off, load)))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
         if self.region is None:
-            return fall_off, exposure(lit, smalls, brightness=1 - (1 - BRIGHTNESS) * held)
+            changes = [self._change(number) for number in some] if held else ()
+            return fall_off, exposure(lit, smalls, changes, brightness=1 - (1 - BRIGHTNESS) * held)
         # What is not lit keeps the camera as it is, and the lit part as bright as it was.
         weights = self.region.weights(some, load)
         held *= float(weights.mean())
@@ -117,6 +124,12 @@ class Lighting:
         parts = [small * part for small, part in zip(smalls, weights, strict=True)]
         goal = self.region.brightness() ** min(self.clip.job.intensity, 1.0)
         return fall_off, exposure(lit, parts, brightness=goal * (1 - (1 - BRIGHTNESS) * held))
+
+    def _change(self, number: int) -> Tensor:
+        """By how much a small frame differs from its neighbour, (3, h, w)."""
+        beside = number - 1 if number else min(1, len(self.clip.survey.seen) - 1)
+        now, then = self.clip.tensors([number, beside])
+        return (now - then).abs()
 
 
 def _remembering(load: Load) -> Load:

@@ -183,7 +183,7 @@ def _stages(job: ResolvedJob, models: Models, info: VideoInfo, frames: int) -> I
         yield _upscaling(job, upscaler, info, frames)
         return
     if models.relighting is not None and isinstance(job, ModelRelightJob):
-        yield _relighting(job, models.relighting, info, frames)
+        yield from _relighting(job, models.relighting, info, frames)
     if upscaler is not None:
         from relight.engine.resolve import resolve_upscale
 
@@ -194,25 +194,23 @@ def _stages(job: ResolvedJob, models: Models, info: VideoInfo, frames: int) -> I
 
 def _relighting(
     job: ModelRelightJob, found: Model | Found[Entry], info: VideoInfo, frames: int
-) -> Stage:
-    from relight.engine.build import framing_of, key_chunks, light_chunks
+) -> Iterator[Stage]:
+    """Keyframes, whose light is carried to all frames, and the windows of the video model."""
+    from relight.engine.build import anchors, framing_of, key_chunks, light_chunks
 
     seen = _seen(job, info, frames)
     framing = framing_of(job, found, info)
-    if job.recipe == "fast":
-        name, chunks = "key", key_chunks(job, found, info, _keyframes(job, info, frames, seen))
-    else:
-        name, chunks = "light", light_chunks(job, found, info, seen)
-    each = LIGHT_BYTES if job.transfer == "on" else PICTURE_BYTES
-    lit = sum(map(len, chunks)) + (seen if name == "key" else 0)  # which is carried to all
-    stored = seen * SMALL_BYTES + lit * each
-    return _stage(
-        name,
-        found,
-        chunks,
-        (framing.padded_width, framing.padded_height),
-        stored * framing.width * framing.height,
-    )
+    size = framing.padded_width, framing.padded_height
+    pixels = framing.width * framing.height
+    if job.recipe == "fast" or anchors(job):
+        chunks = key_chunks(job, found, info, _keyframes(job, info, frames, seen))
+        stored = seen * SMALL_BYTES + (sum(map(len, chunks)) + seen) * LIGHT_BYTES
+        yield _stage("key", found, chunks, size, stored * pixels)
+    if job.recipe != "fast":
+        chunks = light_chunks(job, found, info, seen)
+        each = LIGHT_BYTES if job.transfer == "on" else PICTURE_BYTES
+        stored = seen * SMALL_BYTES + sum(map(len, chunks)) * each
+        yield _stage("light", found, chunks, size, stored * pixels)
 
 
 def _upscaling(

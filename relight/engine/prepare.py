@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relight.engine import backdrop
+from relight.engine.depth_clip import check_depth
 from relight.engine.references import read_stills
 from relight.engine.sizes import possible_size
 from relight.errors import InputError, ModelError
@@ -38,6 +39,8 @@ def refuse(job: Job, info: VideoInfo) -> None:
         resolve_light(job.light, job.light_at, length)
         refuse_region(job, info)
         read_stills(job)
+        check_depth(job, info)
+        hub.depth_network(job.surface)
         if job.upscale is not None:
             upscaling = upscale_job(job, "auto")
     elif isinstance(job, UpscaleJob):

@@ -22,6 +22,7 @@ from torch import Tensor
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import Source
+from relight.engine.lit_clip import Load
 from relight.engine.prompts import understood
 from relight.engine.region import Region
 from relight.engine.stored import pack, unpack
@@ -32,17 +33,22 @@ from relight.lights import Light
 from relight.media import Frame, to_uint8
 from relight.media.depth import like, to_float
 from relight.media.source_invariants import keep_bars
+from relight.methods.anchored_window import anchored
 from relight.methods.delight import delit
 from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
     apply_light_uint8,
     resized,
+    scaled_light,
 )
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
 from relight.methods.optical_flow import between
 from relight.models.loader import Model
+
+Lights = Callable[[Load, int, int], Iterator[tuple[Tensor, GainGlow]]]
+"""(load, begin, end) -> small frames (3, h, w) from number begin to end, and the light of each."""
 
 DRAWN = 0.06
 """Window of the light's fit for frames that a model drew, of the shorter side: over its noise."""
@@ -67,6 +73,8 @@ class Relighting:
         job: with every setting decided. light: its light, read. chunks: windows of seen frames.
         size: (width, height) of the source.
         region: what is lit; None: everything.
+        lights: what gives small frames from one number to another, and the light that the whole
+            clip shares at each, from stored chunks; None: every window has a light of its own.
     """
 
     job: ModelRelightJob
@@ -78,6 +86,7 @@ class Relighting:
     chunks: tuple[Chunk, ...]
     model: Model
     region: Region | None = None
+    lights: Lights | None = None
 
     def __post_init__(self) -> None:
         self.small = SmallFrames(self.work)
@@ -112,6 +121,9 @@ class Relighting:
             on_fused=on_fused,
         )
         relit = self.framing.cut(relit).cpu().float()
+        if self.lights is not None:
+            shared = self.lights(self.work.load, chunk.first, chunk.last)
+            relit = anchored(relit, torch.stack([lit_small(*one) for one in shared])).clamp(0, 1)
         if self.job.transfer == "off":
             return pack(relit, chunk)
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
@@ -154,7 +166,8 @@ class Relighting:
         for number, light in enumerate(lights, begin):
             small = torch.from_numpy(self.small[number]).permute(2, 0, 1).float() / 255
             time = self.survey.times[self.survey.seen[number]]
-            yield Lit(time, small, torch.from_numpy(light))
+            found = GainGlow.from_planes(torch.from_numpy(light))
+            yield Lit(time, small, scaled_light(found, small, self.job.intensity).planes)
 
     def _generated(
         self, load: Callable[[str], dict[str, np.ndarray]], first: int
@@ -189,6 +202,11 @@ class Relighting:
             return glimpse(image, self.framing.scale(image), relit, transfer)
 
         show(preview)
+
+
+def lit_small(small: Tensor, light: GainGlow) -> Tensor:
+    """A small frame (3, h, w) in [0, 1] under its light."""
+    return apply_light(small[None], GainGlow.from_planes(light.planes[None]))[0]
 
 
 def run_window(

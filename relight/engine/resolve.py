@@ -26,7 +26,7 @@ from relight.methods.diffuse_high import RECIPES
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
 from relight.models.guides import BICUBIC, GUIDES, check_guide, load_enlargement
-from relight.models.hub import identify
+from relight.models.hub import depth_network, identify
 from relight.models.loader import (
     Found,
     Model,
@@ -178,12 +178,13 @@ def _resolve_relight(
         "relight_steps": job.relight_steps or steps,
         "gamma": _gamma(model, recipe) if job.gamma is None else job.gamma,
         "side": job.side or round(model.side),
+        "surface": _surface(job),
         **_placed(model),
     }
     if recipe == "fast":
         decided["transfer"] = "on"
     elif job.transfer == "auto":
-        kept = model.entry.transfer or larger or job.drawn_background
+        kept = model.entry.transfer or larger or job.drawn_background or job.intensity != 1
         decided["transfer"] = "on" if kept else "off"
     return ModelRelightJob(**{**dict(job), **decided})
 
@@ -194,6 +195,16 @@ def _scene(job: RelightJob) -> str:
         return job.scene
     words = "" if job.behind is None else job.behind.words
     return ", ".join(filter(None, (job.prompt, words)))
+
+
+def _surface(job: RelightJob) -> str:
+    """What gives the light its form, by the name that a sidecar repeats."""
+    if job.depth_clip is not None:
+        return job.surface
+    network = depth_network(job.surface)
+    if job.surface in ("auto", "subject", "depth"):
+        return "subject" if network is None else "depth"
+    return str(Path(job.surface).absolute())
 
 
 def _gamma(model: Model | Found[Entry], recipe: str) -> float:

@@ -284,7 +284,8 @@ def _stages(job: ResolvedJob, models: Models) -> list[str]:
     """Those that a resolved job may have; one without chunks costs nothing."""
     if isinstance(job, ResolvedUpscaleJob):
         return [models.enlarging]
-    stages = ["key", "carry", "form"] if job.recipe == "fast" else ["light"]
+    stages = [] if job.recipe == "paper" else ["key", "carry", "form"]
+    stages += [] if job.recipe == "fast" else ["light"]
     if job.region is not None:
         stages = ["mask", *stages]
     return [*stages, models.enlarging] if job.upscale else stages

@@ -97,7 +97,7 @@ class RelightJob(Job, frozen=True):
     )
     shape: Fraction01 = Field(
         0.8,
-        description="How far the subject's form takes part in the light of recipe fast: 0 a wash "
+        description="How far the form takes part in the light of recipes fast and best: 0 a wash "
         "of light, 1 a lamp.",
     )
     delight: Fraction01 = Field(
@@ -105,11 +105,23 @@ class RelightJob(Job, frozen=True):
         description="How far the source's own shading is weakened before it is relit: 0 not at "
         "all, 1 all that is smooth. For clips that are strongly lit already.",
     )
+    surface: str = Field(
+        "auto",
+        description="What gives the light its form: subject (what the clip is about, its matte "
+        "inflated), depth (the network Depth Anything V2 small), a folder of such a network, or "
+        "auto: depth where its weights are here.",
+    )
+    depth_clip: Path | None = Field(
+        None,
+        description="Depth of the clip, brighter is nearer: a video, a folder or f/%05d.png of "
+        "pictures, or one picture for a still camera. The light falls on its form instead of on "
+        "that of a subject that is found.",
+    )
     recipe: Literal["auto", "fast", "best", "paper"] = Field(
         "auto",
         description="fast: keyframes are relit, and their light is carried along the motion. best: "
-        "the video model takes part. paper: Light-A-Video exactly as published. auto: what "
-        "measures better with the model.",
+        "the video model takes part, at less than half of what paper costs. paper: Light-A-Video "
+        "exactly as published. auto: what measures better with the model.",
     )
     strength: float | None = Field(
         None,
@@ -248,6 +260,8 @@ class RelightJob(Job, frozen=True):
             found["mask"] = region.path
         if self.behind is not None and self.behind.path is not None:
             found["background"] = self.behind.path
+        if self.depth_clip is not None:
+            found["depth_clip"] = self.depth_clip
         if self.matte_model is not None:
             inside = sorted(self.matte_model.glob("*.safetensors"))  # of a SAM 2
             found |= {f"matte_model {file.name}": file for file in inside}
@@ -285,6 +299,10 @@ class RelightJob(Job, frozen=True):
             raise ValueError("reference_at is for one reference: write several as SECONDS=FILE")
         if self.reference and self.transfer == "off":
             raise ValueError("a reference gives light, and no pixels: transfer can't be off")
+        if self.intensity != 1 and self.transfer == "off":
+            raise ValueError("intensity scales transferred light: transfer can't be off")
+        if self.depth_clip is not None and self.recipe == "paper":
+            raise ValueError("a depth clip gives light its form, which recipe paper has none of")
         if self.recipe == "fast" and self.transfer == "off":
             raise ValueError("recipe fast carries light: for the model's own pixels take best")
         if "\0" in self.light:
@@ -303,6 +321,7 @@ class RelightJob(Job, frozen=True):
         references = [absolute_reference(text) for text in self.reference]
         mask = None if self.mask is None else parse_mask(self.mask)
         network, behind = self.matte_model, self.behind
+        depth = self.depth_clip
         return {
             **super().settings(),
             "mask": str(mask.path.absolute()) if isinstance(mask, MaskFile) else self.mask,
@@ -310,6 +329,7 @@ class RelightJob(Job, frozen=True):
             if behind and behind.path
             else self.background,
             "matte_model": None if network is None else str(network.absolute()),
+            "depth_clip": None if depth is None else str(depth.absolute()),
             "light": light,
             "light_at": keyframes,
             "reference": references,

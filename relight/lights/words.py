@@ -85,10 +85,14 @@ def understand(prompt: str, vocabulary: Collection[str] | None = None) -> Words:
     colours = tuple(dict.fromkeys(name for words in segments for name in _colours(words)))
     mooded = any(word in COLOURED for words in segments for word in words)
     unknown = () if vocabulary is None else tuple(dict.fromkeys(_unknown(segments, vocabulary)))
+    # A colour beside a misspelt word is meant for the light, though the chain to it is broken.
+    broken = [words for words in segments if set(words) & set(unknown)]
+    tinted = any(tint_name(word) for words in broken for word in words)
+    named = colours or mooded or tinted or "forest light" in text.lower()
     return Words(
         text=text,
         colours=colours,
-        neutral=not colours and not mooded and "forest light" not in text.lower(),
+        neutral=not named,
         unknown=unknown,
         notes=(*_said(read), *_missed(unknown, vocabulary or ())),
     )
@@ -109,7 +113,8 @@ def _renamed(text: str, vocabulary: Collection[str]) -> tuple[str, tuple[Reading
         if not set(form.english.split()) <= set(vocabulary):
             continue
         segment = SEGMENT.split(text[word.end() :])[0]
-        if form.sure or _leads_to_light(_words(segment)):
+        before = SEGMENT.split(text[: word.start()])[-1]
+        if form.sure or _leads_to_light(_words(segment)) or _is_of_light(_words(before)):
             followed = index + 1 < len(words) and words[index + 1][0].lower() in NOUNS
             english = form.english.removesuffix(" light") if followed else form.english
             read.append(Reading(word[0], english, table.name))
@@ -126,6 +131,12 @@ def _leads_to_light(after: Sequence[str]) -> bool:
         if word not in LIGHT_WORDS and word not in names and word != "and":
             return False
     return False
+
+
+def _is_of_light(before: Sequence[str]) -> bool:
+    """Whether what follows names a light: "the light of a ..."."""
+    words = [word for word in before if word not in ("a", "an", "the")]
+    return len(words) >= 2 and words[-1] in ("of", "from") and words[-2] in NOUNS
 
 
 def _chain(words: Sequence[str], noun: int) -> Iterator[str]:

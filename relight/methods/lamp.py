@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import OFFSET, GainGlow, bounded_ratio, box_mean, luma, resized
@@ -26,14 +27,33 @@ reach keeps the colours that it had."""
 BRIGHTNESS = 0.85
 """Mean luminance of the lit picture relative to the source's, at most: at 1 moving things flicker
 more than in the source, as their lit side grows brighter."""
+STEADY, DIMMED = 0.95, 0.8
+"""Change from frame to frame relative to the source's, at most; and the most of the exposure that
+may be given for it."""
+UNMOVED = 0.2 / 255
+"""Mean change of neighbouring frames, of the full range, below which nothing shimmers."""
+YIELD, SHINE = 0.6, 0.35
+"""Where a lamp's colour goes against a thing's: the share of its strength that is lost (blue paint
+under a golden lamp turns dull, not green), and the share of the light that shines off unchanged."""
+PUSH = 0.6
+"""Contrast added to the channels that a coloured lamp lacks, as far as it lacks them."""
+FORM = 0.1
+"""Window about whose mean that contrast is added, of the shorter side: wide as parts of a face."""
 PALE = 0.25
 """Share of its colour that a light keeps where the prompt names none: a small model always draws
 some, and skin shows it first."""
 DARKEST, BRIGHTEST = 1 / 64, 6.0
+ENCODED = 2.2
+"""Exponent from encoded values to linear light, about."""
 
 
 def lamp_colour(
-    light: GainGlow, source: Tensor, *, strength: float | Tensor = 1.0, reach: float = REACH
+    light: GainGlow,
+    source: Tensor,
+    *,
+    strength: float | Tensor = 1.0,
+    reach: float = REACH,
+    colour: Tensor | None = None,
 ) -> GainGlow:
     """The light with its colour smooth, its luminance as it is.
 
@@ -43,6 +63,8 @@ def lamp_colour(
         strength: of the colour, 0 (white light of that luminance) to 1, also (h, w). Below 1 it
             leaves room for the light that was there: eyes keep their white, a blue boat its blue.
         reach: of the windows that share a colour, of the shorter side.
+        colour: natural log of the ratios, (F, 3, h, w) or fewer, where it is known, see `lamps`;
+            None: as it was drawn.
 
     >>> import torch
     >>> grey = torch.full((1, 3, 32, 32), 0.4)
@@ -57,15 +79,86 @@ def lamp_colour(
     gain = light.log_gain.exp()
     target = (gain * mean + light.glow).clamp_min(0)
     ratio, level = bounded_ratio(target, mean), bounded_ratio(luma(target), luma(mean))
-    low, high = mean.amin(1, keepdim=True), mean.amax(1, keepdim=True)
-    weight = (low * low / high.clamp_min(1e-3)).square() + 1e-4  # bright and neutral pixels
-    r = max(1, round(reach * side))
-    colour = _twice(weight * (ratio / level).log(), r) / _twice(weight, r)
-    lit = (mean + OFFSET) * level * (strength * colour).exp()
+    if colour is None:
+        low, high = mean.amin(1, keepdim=True), mean.amax(1, keepdim=True)
+        weight = (low * low / high.clamp_min(1e-3)).square() + 1e-4  # bright and neutral pixels
+        r = max(1, round(reach * side))
+        colour = _twice(weight * (ratio / level).log(), r) / _twice(weight, r)
+    against = opposed(mean, colour.exp())
+    lit = (mean + OFFSET) * level * (strength * (1 - YIELD * against) * colour).exp()
+    shine = luma(lit) * (strength * colour).exp()
+    lit = torch.lerp(lit, shine, SHINE * against)
     lit = lit * (luma(target) + OFFSET) / luma(lit).clamp_min(1e-4)
     kept = luma(gain * (mean + OFFSET)) / luma(ratio * (mean + OFFSET))  # contrast, by the ratio
     log_gain = (kept * lit / (mean + OFFSET)).clamp(DARKEST, BRIGHTEST).log()
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
+
+
+def lamps(near: Sequence[float], far: Sequence[float], nearness: Tensor) -> Tensor:
+    """The colour of two lamps that face each other, for `lamp_colour`.
+
+    Args:
+        near, far: linear sRGB of each, the brightest channel at 1.
+        nearness: to the first one's side, from -1 to 1, (1, h, w).
+
+    Returns:
+        (1, 3, h, w), natural logs of ratios of encoded values, of luminance 1.
+
+    >>> import torch
+    >>> colour = lamps((1, 0.04, 0.04), (0.06, 0.2, 1), torch.tensor([[[1.0, -1.0]]]))
+    >>> colour[0, :, 0].argmax(0)
+    tensor([0, 2])
+    """
+    logs = torch.tensor([near, far], dtype=nearness.dtype).log() / ENCODED  # 2, 3
+    share = (0.5 + 0.5 * nearness).clamp(0, 1)
+    mixed = share * logs[0].view(3, 1, 1) + (1 - share) * logs[1].view(3, 1, 1)
+    return mixed[None] - luma(mixed[None].exp()).log()
+
+
+def opposed(source: Tensor, colour: Tensor) -> Tensor:
+    """How far a lamp's colour goes against those of what it lights: 0 alike or grey, 1 at most.
+
+    Args:
+        source: (F, 3, h, w) in [0, 1]. colour: of the lamp, (F, 3, h, w) above 0.
+
+    Returns:
+        (F, 1, h, w).
+
+    >>> import torch
+    >>> gold = torch.tensor([1.2, 1.0, 0.5]).view(1, 3, 1, 1)
+    >>> blue, grey = torch.tensor([0.0, 0.4, 0.6]).view(1, 3, 1, 1), torch.full((1, 3, 1, 1), 0.5)
+    >>> round(float(opposed(blue, gold)), 1), round(abs(float(opposed(grey, gold))), 1)
+    (0.9, 0.0)
+    """
+    a, b = (x - x.mean(1, keepdim=True) for x in (source, colour))
+    like = (a * b).sum(1, keepdim=True) / (_norm(a) * _norm(b)).clamp_min(1e-6)
+    saturation = 1 - source.amin(1, keepdim=True) / source.amax(1, keepdim=True).clamp_min(1e-3)
+    return (-like).clamp(0, 1) * saturation
+
+
+def highlighted(light: GainGlow, source: Tensor, push: float = PUSH) -> GainGlow:
+    """The light with highlights that go towards white, and shadows towards its own colour.
+
+    The channels that a coloured lamp lacks get more contrast about their surroundings: what is
+    brighter than those, an eye's white or a shining forehead, keeps more of its own colour.
+
+    Args:
+        light: (F, 3, h, w).
+        source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
+        push: contrast added to a channel that the lamp lacks altogether; white light has none.
+
+    >>> import torch
+    >>> lamp = torch.tensor([0.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    >>> light = highlighted(GainGlow(lamp, torch.zeros(1, 3, 8, 8)), torch.full((1, 3, 8, 8), 0.4))
+    >>> [round(float(x), 2) for x in light.log_gain[0, :, 4, 4] - lamp[0, :, 4, 4]]
+    [0.0, 0.31, 0.31]
+    """
+    size = light.glow.shape[-2:]
+    mean = box_mean(resized(source, size), max(1, round(FORM * min(size))))
+    ratio = bounded_ratio((light.log_gain.exp() * mean + light.glow).clamp_min(0), mean)
+    more = 1 + push * (1 - ratio / ratio.amax(1, keepdim=True))
+    gain = light.log_gain.exp()
+    return GainGlow(light.log_gain + more.log(), light.glow + gain * (1 - more) * mean)
 
 
 def paled(light: GainGlow, source: Tensor, share: float | Tensor = PALE) -> GainGlow:
@@ -98,13 +191,22 @@ def paled(light: GainGlow, source: Tensor, share: float | Tensor = PALE) -> Gain
 
 
 def exposure(
-    lights: Sequence[GainGlow], sources: Sequence[Tensor], *, brightness: float = BRIGHTNESS
+    lights: Sequence[GainGlow],
+    sources: Sequence[Tensor],
+    changes: Sequence[Tensor] = (),
+    *,
+    brightness: float = BRIGHTNESS,
 ) -> float:
     """The factor, at most 1, that keeps lit frames at a part of their source's luminance.
+
+    It also keeps what changes from frame to frame at the source's measure: where a light falls on
+    moving water or leaves, they shimmer as much more as they are brighter.
 
     Args:
         lights: of a few frames of the clip, (3, h, w) each.
         sources: those frames, (3, h', w') in [0, 1] each.
+        changes: of each to the frame before or after it, absolute, (3, h', w'); none: not looked
+            at.
         brightness: mean encoded luminance of all, relative to the sources', at most.
 
     >>> import torch
@@ -117,7 +219,15 @@ def exposure(
         small = resized(source[None], light.glow.shape[-2:])[0]
         lit += float(luma((light.log_gain.exp() * small + light.glow).clamp(0, 1)).mean())
         before += float(luma(small).mean())
-    return min(1.0, brightness * before / lit)
+    factor = min(1.0, brightness * before / lit)
+    moved = still = 0.0
+    for light, change in zip(lights, changes, strict=bool(changes)):
+        small = resized(change[None], light.glow.shape[-2:])[0]
+        moved += float(luma(light.log_gain.exp() * small).mean())
+        still += float(luma(small).mean())
+    if still < UNMOVED * len(changes) or not changes:
+        return factor
+    return max(min(factor, STEADY * still / max(moved, 1e-6)), DIMMED * factor)
 
 
 def exposed(light: GainGlow, factor: float) -> GainGlow:
@@ -129,6 +239,11 @@ def exposed(light: GainGlow, factor: float) -> GainGlow:
     (0.5, 0.1)
     """
     return GainGlow(light.log_gain + math.log(factor), light.glow * factor)
+
+
+def _norm(x: Tensor) -> Tensor:
+    """Lengths of colours (F, 3, h, w): (F, 1, h, w)."""
+    return x.square().sum(1, keepdim=True).sqrt()
 
 
 def _twice(x: Tensor, r: int) -> Tensor:

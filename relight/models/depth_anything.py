@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from relight.errors import ModelError
 from relight.methods.surfaces import Surface, from_depth
+from relight.models.hub import DEPTH_REPO
 
-REPO = "depth-anything/Depth-Anything-V2-Small-hf"
+REPO = DEPTH_REPO
 PATCH = 14
 """Both sides of what the network sees are multiples of this, in pixels."""
 SIDE = 252

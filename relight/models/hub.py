@@ -18,6 +18,8 @@ from typing import Any
 from relight.errors import ModelError
 from relight.models.catalogue import MINI, Source, Weights
 
+DEPTH_REPO = "depth-anything/Depth-Anything-V2-Small-hf"
+"""Depth Anything V2 small, Apache-2.0; see `relight.models.depth_anything`."""
 WHOLE_FILE_BYTES = 64 * 2**20
 """Weights up to this size are hashed as a whole; of larger ones, the header and the size."""
 
@@ -54,6 +56,36 @@ def locate(entry: Weights) -> dict[str, Path]:
                 )
             found[source.into + source.names.get(part, part)] = source.path(root, part)
     return found
+
+
+def depth_network(name: str) -> str | None:
+    """What a job's `surface` means: a folder or a repository of a depth network; None: none.
+
+    Args:
+        name: "auto" (a network that is here, else none), "subject" (none), "depth", or a folder.
+
+    Raises:
+        ModelError: "depth" without its weights, or something else that is no folder.
+    """
+    if name == "subject":
+        return None
+    if name in ("auto", "depth"):
+        from huggingface_hub import try_to_load_from_cache
+
+        files = ("config.json", "model.safetensors")
+        if all(isinstance(try_to_load_from_cache(DEPTH_REPO, file), str) for file in files):
+            return DEPTH_REPO
+        if name == "auto":
+            return None
+        raise ModelError(
+            f"the weights of the depth network are not here: get them with `hf download "
+            f"{DEPTH_REPO}` (100 MB), or take surface subject"
+        )
+    if not Path(name).is_dir():
+        raise ModelError(
+            f"unknown surface {name!r}: use auto, subject, depth, or a folder of a depth network"
+        )
+    return name
 
 
 def check(name: str, known: Mapping[str, Weights]) -> None:

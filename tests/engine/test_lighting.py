@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,9 +12,12 @@ from relight.engine.run import run_relight
 from relight.engine.work import work_folder
 from relight.errors import Cancelled, InputError
 from relight.jobs import RelightJob
+from relight.media import Encoding
 from relight.models.loader import load_model
 from tests.conftest import CPU
 from tests.engine.test_run import CLIP, _images, _sound
+
+FFV1 = Encoding(codec="ffv1")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +83,25 @@ def test_a_reference_lights_the_clip_without_a_model(tmp_path, small):
     assert _sound(result.path) == _sound(small)
 
 
+def test_windows_have_one_light_and_intensity_scales_it(tmp_path, mini):
+    """A still scene in three windows of the video model, and the same without any light."""
+    frame = np.asarray(Image.fromarray(next(media.read(CLIP)).image).resize((160, 120)))
+    rng = np.random.default_rng(0)
+    source = [(frame + rng.normal(0, 2, frame.shape)).clip(0, 255) for _ in range(30)]
+    with media.write(tmp_path / "in.mkv", size=(160, 120), fps=8, encoding=FFV1) as out:
+        for index, image in enumerate(source):
+            out.add(image.round().astype(np.uint8), index / 8)
+    shared = {"recipe": "best", "steps": 4, "relight_steps": 2, "light": "left", "codec": "ffv1"}
+    job = _job(tmp_path / "in.mkv", tmp_path / "out.mkv", **shared)
+    out = _images(run_relight(job, load=mini).path)
+    assert metrics.lean(np.stack(source), out, "left") > 0.6
+    grey = [frame.mean(-1).astype(np.float32) for frame in out]
+    areas = np.stack([cv2.resize(one, (8, 6), interpolation=cv2.INTER_AREA) for one in grey])
+    assert np.ptp(areas, axis=0).max() < 4, np.ptp(areas, axis=0).max()
+    none = _job(tmp_path / "in.mkv", tmp_path / "none.mkv", intensity=0, **shared)
+    assert np.array_equal(_images(run_relight(none, load=mini).path), _images(tmp_path / "in.mkv"))
+
+
 def test_two_references_are_keyframes(tmp_path, small):
     frames = [frame.image for frame in media.read(small)]
     for name, frame, gain in (("dark.png", frames[0], 0.4), ("bright.png", frames[-1], 1.0)):
@@ -136,6 +159,7 @@ def test_a_wrong_reference_is_one_clear_line(tmp_path, small):
         ({"reference": ["a.png", "b.png"], "reference_at": 1}, "reference_at is for one"),
         ({"reference": ["a.png"], "transfer": "off"}, "transfer can't be off"),
         ({"prompt": "x", "recipe": "fast", "transfer": "off"}, "take best"),
+        ({"prompt": "x", "intensity": 0.5, "transfer": "off"}, "intensity scales"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings, words):

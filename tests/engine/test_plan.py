@@ -1,6 +1,7 @@
 """What a dry run says is what a run does."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from relight.engine.plan import describe, plan
 from relight.engine.run import run_relight
 from relight.engine.work import work_folder
 from relight.jobs import RelightJob, UpscaleJob
-from relight.models.loader import load_model
+from relight.models.catalogue import CATALOGUE
+from relight.models.loader import find_model, load_model
 from tests.conftest import CPU
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
@@ -28,7 +30,7 @@ def test_a_plan_has_the_chunks_and_frames_of_the_run(tmp_path, tiny_model, trans
     job = job.model_copy(update={"transfer": transfer, "recipe": "best", "keep_work": True})
     planned = plan(job)
     assert not list(tmp_path.iterdir())  # planning leaves nothing
-    (stage,) = planned.stages
+    keys, stage = planned.stages
     model = load_model(str(tiny_model), CPU)
     passes = 0
 
@@ -39,14 +41,31 @@ def test_a_plan_has_the_chunks_and_frames_of_the_run(tmp_path, tiny_model, trans
     result = run_relight(job, load=lambda *_: model, on_progress=count)
     work = work_folder(job.output)
     made = json.loads((work / "manifest.json").read_text())
-    assert list(made["chunks"]) == [chunk.name for chunk in stage.chunks]
+    assert [n for n in made["chunks"] if n.startswith("key")] == [c.name for c in keys.chunks]
+    assert [n for n in made["chunks"] if n.startswith("light")] == [c.name for c in stage.chunks]
     assert result.frames == planned.frames == 24
-    assert stage.passes <= passes
+    assert keys.passes + stage.passes <= passes
     stored = sum(file.stat().st_size for file in work.glob("*.safetensors"))
     assert stored <= planned.disk_bytes + 2**16
     for name, value in planned.job.settings().items():
         if name not in ("seed", "work"):
             assert made["resolved"][name] == value, name
+
+
+@pytest.mark.parametrize("model", ["mini", "animatediff"])
+@pytest.mark.parametrize("frames", [16, 200])
+def test_best_denoises_at_most_half_of_what_the_paper_does(tmp_path, monkeypatch, model, frames):
+    entry = CATALOGUE[model]
+    found = replace(find_model("mini"), entry=entry)  # for its sizes: no weights are needed
+    monkeypatch.setattr("relight.models.loader.find_model", lambda *_: found)
+    job = RelightJob.make(
+        input=CLIP, output=tmp_path / "out.mp4", prompt="red light", frames=frames, light_fps=24
+    )
+    costs = {}
+    for recipe in ("fast", "best", "paper"):
+        stages = plan(job.model_copy(update={"recipe": recipe, "transfer": "on"})).stages
+        costs[recipe] = sum(stage.cost for stage in stages)
+    assert costs["fast"] < costs["best"] < costs["paper"] / 2, costs
 
 
 def test_a_plan_of_keyframes_has_the_passes_of_the_run(tmp_path, tiny_model):
@@ -93,9 +112,7 @@ def test_time_is_estimated_from_the_last_runs(tmp_path, monkeypatch, tiny_model)
     model = load_model(str(tiny_model), CPU)
     result = run_relight(job, load=lambda *_: model)
     known = estimates.known()
-    assert {name.split()[-1] for name in known} in (
-        {kind, "load", "rest", "memory"} for kind in ("key", "light")
-    )
+    assert {name.split()[-1] for name in known} == {"key", "light", "load", "rest", "memory"}
     again = job.model_copy(update={"output": tmp_path / "again.mp4"})
     assert any("from the last runs" in line for line in describe(again))
     expected = plan(again).seconds(known)

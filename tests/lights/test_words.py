@@ -210,6 +210,7 @@ def test_no_word_is_unknown_to_a_model_without_a_vocabulary():
         ("in the candlelight", "in the candle light"),
         ("firelight", "fire light"),
         ("sunlight through leaves", "sunshine through leaves"),
+        ("the light of a campfire", "the light of a fire light"),
     ],
 )
 def test_other_english_names_are_read(prompt, text):
@@ -256,6 +257,8 @@ def test_colours_are_those_of_the_light(prompt, colours):
         ("forest light", False),
         ("luz de velas", False),
         ("night", False),
+        ("red noen light", False),
+        ("xyzzy light", True),
     ],
 )
 def test_neutral_is_a_light_without_colour(prompt, neutral):

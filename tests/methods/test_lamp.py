@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from relight.methods.gain_and_glow import GainGlow, apply_light, luma
-from relight.methods.lamp import exposed, exposure, lamp_colour, paled
+from relight.methods.lamp import exposed, exposure, highlighted, lamp_colour, paled
 
 
 def _gain(*channels, size=64):
@@ -83,3 +83,56 @@ def test_a_paled_glow_is_a_haze_of_the_sources_own_colour():
     ratio = (lit / source)[0, :, 32, 32]
     assert ratio.max() / ratio.min() < 1.05
     assert abs(float(luma(lit).mean() - luma(source + glow).mean())) < 2 / 255
+
+
+def _patches():
+    """Skin about a bright eye, (1, 3, 64, 64)."""
+    face = torch.tensor([0.62, 0.48, 0.42]).view(1, 3, 1, 1).expand(1, 3, 64, 64).clone()
+    face[..., 30:34, 30:34] = 0.85
+    return face
+
+
+def _ratio(light, source):
+    lit = light.log_gain.exp() * source + light.glow
+    return lit / lit.amax(1, keepdim=True)
+
+
+def test_an_eye_stays_whiter_than_the_skin_about_it_under_red_neon():
+    face = _patches()
+    lamp = torch.tensor([0.1, -0.9, -0.9]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    plain = GainGlow(lamp, torch.zeros(1, 3, 64, 64))
+    before, after = _ratio(plain, face), _ratio(highlighted(plain, face), face)
+    eye, skin = (..., 32, 32), (..., 5, 5)
+    assert after[eye][0, 1] > before[eye][0, 1] + 0.05
+    assert abs(after[skin][0, 1] - before[skin][0, 1]) < 0.01
+
+
+def test_white_light_has_no_highlights_of_another_colour():
+    face = _patches()
+    white = GainGlow(torch.full((1, 3, 64, 64), 0.2), torch.zeros(1, 3, 64, 64))
+    lit = highlighted(white, face)
+    torch.testing.assert_close(lit.planes, white.planes, rtol=0, atol=0.01)
+
+
+def test_blue_paint_turns_dull_and_not_green_under_a_golden_lamp():
+    blue = torch.tensor([0.02, 0.42, 0.52]).view(1, 3, 1, 1).expand(1, 3, 64, 64).clone()
+    blue[..., 32:] = 0.5  # a grey wall tells the lamp's colour
+    gold = torch.tensor([0.25, 0.1, -0.6]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    light = lamp_colour(GainGlow(gold, torch.zeros(1, 3, 64, 64)), blue, strength=0.8)
+    lit = light.log_gain.exp() * blue + light.glow
+    red, green, low = lit[0, :, 32, 8]
+    assert low > 0.7 * green and red > 0.1, (red, green, low)
+    wall = lit[0, :, 32, 56]
+    assert wall[0] > 1.5 * wall[2]
+
+
+def test_an_exposure_does_not_let_what_moves_shimmer_more():
+    """The light falls on the right, where the water moves."""
+    gain = torch.linspace(-0.7, 0.7, 64).expand(3, 64, 64)
+    light, source = GainGlow(gain, torch.zeros(3, 64, 64)), torch.full((3, 64, 64), 0.3)
+    change = torch.zeros(3, 64, 64)
+    change[..., 48:] = 0.05
+    plain, steady = exposure([light], [source]), exposure([light], [source], [change])
+    assert steady == pytest.approx(0.8 * plain, rel=0.01)  # the most that it gives
+    assert exposure([light], [source], [change.flip(-1)]) == plain
+    assert exposure([light], [source], [torch.full_like(change, 0.05)]) == pytest.approx(plain)

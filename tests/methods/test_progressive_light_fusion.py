@@ -83,6 +83,7 @@ def test_the_paper_recipe_is_the_published_one():
         "gamma": 0.5,
         "share_noise": False,
         "difference": False,
+        "every": 1,
     }
     assert BEST.share_noise
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -93,7 +94,28 @@ def test_the_best_recipe_keeps_the_published_weights():
     published = Recipe(power=2, threshold=0.2, gamma=0.7)
     named = published.with_best()
     assert named["paper"] == published
-    assert named["best"] == dataclasses.replace(published, share_noise=True, difference=True)
+    best = dataclasses.replace(published, share_noise=True, difference=True, every=3)
+    assert named["best"] == best
+
+
+def test_between_relights_the_last_light_is_carried():
+    """A light that is a plain gain is the same whether it is drawn anew or carried."""
+    generator = torch.Generator().manual_seed(0)
+    source = torch.rand(2, 3, 24, 24, generator=generator) * 0.6 - 0.5
+
+    def dimmed(v):
+        calls.append(1)
+        return (v / 2 + 0.5) * 0.7 * 2 - 1
+
+    found = {}
+    for every in (1, 3):
+        calls = []
+        recipe = Recipe(every=every, share_noise=True)
+        edit = ProgressiveLightFusion(source, dimmed, lambda x: x, lambda x: x, 8, recipe)
+        found[every] = [edit(source, step, torch.tensor(0)) for step in range(6)]
+        assert len(calls) == recipe.relit_steps(8) == {1: 6, 3: 2}[every]
+    for drawn, carried in zip(found[1], found[3], strict=True):
+        torch.testing.assert_close(carried, drawn, rtol=0, atol=0.02)
 
 
 def test_the_first_step_relights_the_source_itself():

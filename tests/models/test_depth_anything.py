@@ -7,10 +7,11 @@ from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, D
 from relight.errors import ModelError
 from relight.methods.surface_shading import shading_gain
 from relight.models.depth_anything import DepthAnything
+from relight.models.hub import depth_network
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def tiny_network(path):
+    """A folder of the real class with tiny random weights."""
     torch.manual_seed(0)
     backbone = Dinov2Config(
         hidden_size=16,
@@ -29,9 +30,13 @@ def folder(tmp_path_factory):
         fusion_hidden_size=8,
         head_hidden_size=4,
     )
-    path = tmp_path_factory.mktemp("depth")
     DepthAnythingForDepthEstimation(config).save_pretrained(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny_network(tmp_path_factory.mktemp("depth"))
 
 
 def test_frames_of_any_size_get_a_surface(folder):
@@ -56,3 +61,13 @@ def test_chunks_of_a_clip_share_its_range(folder):
 def test_missing_weights_are_said_in_one_line(tmp_path):
     with pytest.raises(ModelError, match="get it with"):
         DepthAnything.from_pretrained(tmp_path)
+
+
+def test_a_surface_is_looked_for_before_any_work(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert depth_network("subject") is None and depth_network("auto") is None
+    assert depth_network(str(folder)) == str(folder)
+    with pytest.raises(ModelError, match="hf download depth-anything"):
+        depth_network("depth")
+    with pytest.raises(ModelError, match="unknown surface"):
+        depth_network(str(tmp_path / "nowhere"))
