@@ -69,6 +69,7 @@ def read_depth(
         InputError: values that are no numbers or outside of [0, 1], or a depth that is flat.
     """
     path = job.depth_clip
+    assert path is not None, "only a job with a depth clip has depth"
     how = _how(path, fps)
     still = _still(media.probe(path, how))
     begin = 0.0 if still else max(float(times[0]) - SLACK_S, 0.0)
