@@ -4,6 +4,7 @@ RelightError
 ├── InputError     a setting or a file name is wrong
 ├── MediaError     a file can't be read as video, or can't be written
 ├── ModelError     weights are missing, incomplete or of the wrong kind
+│   └── NotFinite  a model gave NaN, infinity or black pictures
 ├── BusyError      another run is writing the same output
 ├── OutOfMemory    the job does not fit into memory
 └── Cancelled      the user stopped the run
@@ -44,6 +45,11 @@ class MediaError(RelightError):
 
 class ModelError(RelightError):
     """Model weights are missing, incomplete, unsafe or of the wrong architecture."""
+
+
+class NotFinite(ModelError):
+    """A model gave values that are no numbers, or black pictures, as half precision does that
+    overflows."""
 
 
 class BusyError(RelightError):

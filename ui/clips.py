@@ -14,8 +14,11 @@ from PIL import Image
 from relight import media
 from relight.errors import MediaError, RelightError
 from relight.media.formats import READ, STILLS, listed
+from relight.media.untrusted import Limits, check_untrusted
 
 SDR = media.Reading(tonemap=True)
+UPLOAD = Limits(seconds=30, frames=1)
+"""What looking at an upload may take, in a process of its own."""
 SHOWN = 960
 """Longer side, in pixels, of single frames that are shown."""
 PLAYED = 1280
@@ -32,6 +35,7 @@ def check(clip: Path) -> tuple[media.VideoInfo, np.ndarray]:
         what = clip.suffix or "a file without extension"
         known = f"{listed('video')}, {listed('picture')}"
         raise MediaError(f"{clip.name}: {what} is not read; give {known}")
+    check_untrusted(clip, SDR, UPLOAD)
     return media.probe(clip), _first(clip)
 
 

@@ -12,36 +12,47 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import App, CycloptsError, Parameter
 
 from relight import signals
+from relight.cli.batch import batch
 from relight.cli.bench import bench
+from relight.cli.clean import clean
+from relight.cli.doctor import doctor
 from relight.cli.evaluate import evaluate
 from relight.cli.frame import frame
 from relight.cli.models import models
-from relight.cli.options import DryRun, Json, Options, Output, UpscaleOptions, Verbose
-from relight.cli.terminal import Bar, report, say
+from relight.cli.options import (
+    Anonymous,
+    DryRun,
+    Json,
+    LogFile,
+    Options,
+    Output,
+    UpscaleOptions,
+    Verbose,
+)
+from relight.cli.terminal import Bar, report, say, say_model
 from relight.engine.failures import Outcome, explain, run_safely
 from relight.engine.inputs import pair_up
+from relight.engine.loading import Runner
+from relight.engine.logs import logged
 from relight.errors import Cancelled
-from relight.jobs import Compute, Job, RelightJob, UpscaleJob
+from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.files import JOB_FILES, overlaid, read_job
 
 if TYPE_CHECKING:
-    from relight.engine.output import Result
     from relight.engine.progress import OnProgress, Progress
-
-    Run = Callable[..., Result]
 
 app = App(
     name="relight",
     help="Relight and upscale videos and pictures with diffusion models, without training.",
     version_flags=["--version"],
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `main` answers it
 )
 
 
@@ -51,6 +62,8 @@ class Shown(NamedTuple):
     json: bool
     verbose: bool
     dry_run: bool
+    log_file: Path | None
+    anonymous: bool
 
 
 @app.command
@@ -63,6 +76,8 @@ def run(
     json_result: Json = False,
     verbose: Verbose = False,
     dry_run: DryRun = False,
+    log_file: LogFile = None,
+    anonymous: Anonymous = False,
 ) -> int:
     """Relight clips: relight run in.mp4 -o out.mp4 --prompt "a bear, red neon light" --light left
 
@@ -72,7 +87,7 @@ def run(
         Clips, folders of clips, or one job file (.yaml, .json; a sidecar is one).
     """
     jobs = _jobs(RelightJob, inputs, output, settings)
-    return _run_all(jobs, _relighting, Shown(json_result, verbose, dry_run))
+    return _run_all(jobs, Shown(json_result, verbose, dry_run, log_file, anonymous))
 
 
 @app.command
@@ -85,6 +100,8 @@ def upscale(
     json_result: Json = False,
     verbose: Verbose = False,
     dry_run: DryRun = False,
+    log_file: LogFile = None,
+    anonymous: Anonymous = False,
 ) -> int:
     """Upscale pictures and clips: relight upscale in.jpg -o out.png --scale 2
 
@@ -94,7 +111,7 @@ def upscale(
         Pictures, clips, folders of them, or one job file (.yaml, .json; a sidecar is one).
     """
     jobs = _jobs(UpscaleJob, inputs, output, settings)
-    return _run_all(jobs, _upscaling, Shown(json_result, verbose, dry_run))
+    return _run_all(jobs, Shown(json_result, verbose, dry_run, log_file, anonymous))
 
 
 @app.command
@@ -185,7 +202,7 @@ def _not_done(pairs: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     return [pair for pair in pairs if pair[1] not in done]
 
 
-def _run_all(jobs: list[Job], runner: Callable[[], Run], shown: Shown) -> int:
+def _run_all(jobs: list[Job], shown: Shown) -> int:
     """One after another with the model loaded once; a failure is reported and the rest is done."""
     level = logging.INFO if shown.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s")
@@ -195,7 +212,12 @@ def _run_all(jobs: list[Job], runner: Callable[[], Run], shown: Shown) -> int:
         for job in jobs:
             print("\n".join(describe(job)))  # noqa: T201
         return 0
-    run, failures = runner(), 0
+    with logged(shown.log_file, shown.anonymous):
+        return _run_each(jobs, shown)
+
+
+def _run_each(jobs: list[Job], shown: Shown) -> int:
+    run, failures = Runner(say_model), 0
     for job in jobs:
         with Bar(job.input.name) as bar:
             outcome = run_safely(functools.partial(run, job, on_progress=_watched(bar)))
@@ -224,41 +246,13 @@ def _watched(bar: Bar) -> OnProgress:
     return update
 
 
-def _relighting() -> Run:
-    from relight.engine.run import run_relight
-
-    return functools.partial(
-        run_relight,
-        load=_once("relight.models.loader", "load_model"),
-        load_upscaler=_once("relight.models.loader", "load_upscaler"),
-    )
-
-
-def _upscaling() -> Run:
-    from relight.engine.run import run_upscale
-
-    return functools.partial(run_upscale, load=_once("relight.models.loader", "load_upscaler"))
-
-
-def _once(module: str, function: str) -> Callable[..., Any]:
-    """A loader, imported when it is first called, that says which model it took and keeps it."""
-
-    @functools.lru_cache(maxsize=1)
-    def once(name: str, compute: Compute, **which: bool) -> Any:
-        from transformers.utils import logging as transformers_logging
-
-        transformers_logging.disable_progress_bar()  # ours is the one on stderr
-        model = getattr(import_module(module), function)(name, compute, **which)
-        say(f"model: {model.name} ({model.why})")
-        return model
-
-    return once
-
-
 app.command(models)
 app.command(evaluate, name="eval")
 app.command(frame)
 app.command(bench)
+app.command(batch)
+app.command(clean)
+app.command(doctor)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -272,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
             done = call(given, exit_on_error=False, print_error=False, result_action="return_value")
             return done or 0
         except CycloptsError as error:
-            say(f"relight: {' '.join(str(error).split())}")
+            say(f"relight: {' '.join(str(error).split())}{_dashed(given)}")
             return 2
         except BaseException as error:
             if isinstance(error, SystemExit):
@@ -285,9 +279,19 @@ def main(arguments: list[str] | None = None) -> int:
             return 128 + got.number
 
 
+def _dashed(arguments: list[str]) -> str:
+    """What to do where the name of a file was taken for an option."""
+    for name in arguments:
+        if name.startswith("-") and os.path.exists(name):
+            return f" (for the file of that name, write ./{name})"
+    return ""
+
+
 def _to_resume(arguments: list[str]) -> str:
     """What to do after an interruption: the same command takes finished chunks over."""
     command = shlex.join(["relight", *arguments])
+    if arguments and arguments[0] == "batch":
+        return f"finished jobs are kept; to go on where it stopped: {command}"
     if arguments and arguments[0] in ("run", "upscale"):
         return f"the output was not written; to go on where it stopped: {command}"
     return f"to begin again: {command}"

@@ -11,21 +11,27 @@ from cyclopts import Parameter
 from relight.jobs import RelightJob, UpscaleJob
 
 
-def _options(job: type[RelightJob | UpscaleJob], without: set[str]) -> type:
-    """A dataclass with a job's fields, all optional: what was not given is left to the job file."""
+def _options(*jobs: type[RelightJob | UpscaleJob], without: set[str]) -> type:
+    """A dataclass with the fields of jobs, all optional: what was not given is left to the job
+    file."""
     fields = []
-    for name in job.in_order():
+    found = {name: field for job in jobs for name, field in job.model_fields.items()}
+    for name in dict.fromkeys(name for job in reversed(jobs) for name in job.in_order()):
         if name in without:
             continue
-        field = job.model_fields[name]
+        field = found[name]
+        alike = [job.model_fields[name] for job in jobs if name in job.model_fields]
         default = field.get_default()
         help = field.description or ""
-        if not field.is_required() and default not in (None, False, []):
+        unlike = any(one.get_default() != default for one in alike)
+        if not field.is_required() and default not in (None, False, []) and not unlike:
             help += f" [default: {default}]"
         aliases = ["--overwrite", "-y"] if name == "overwrite" else None
-        kind = Annotated[
-            field.annotation | None, Parameter(name=aliases, help=help, negative_iterable=())
-        ]
+        # A word that is one of several in one job, and another of several in the other, is checked
+        # by the job.
+        types = {str(job.model_fields[name].annotation) for job in jobs if name in job.model_fields}
+        given = str if len(types) > 1 else field.annotation
+        kind = Annotated[given | None, Parameter(name=aliases, help=help, negative_iterable=())]
         fields.append((name, kind, dataclasses.field(default=None)))
     own = {"__module__": __name__}  # without it, cyclopts takes the class for a built-in
     return dataclasses.make_dataclass("Options", fields, kw_only=True, namespace=own)
@@ -49,6 +55,21 @@ Verbose = Annotated[
         name=["--verbose", "-v"], negative=(), help="Tell what is done, and show tracebacks."
     ),
 ]
+LogFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--log-file",
+        help="Add what is done to a file, a line of JSON each: jobs, chunks, seconds, memory.",
+    ),
+]
+Anonymous = Annotated[
+    bool,
+    Parameter(
+        name="--anonymous",
+        negative=(),
+        help="Keep paths, and the names of the user and the machine, out of the log file.",
+    ),
+]
 DryRun = Annotated[
     bool,
     Parameter(
@@ -66,6 +87,10 @@ if TYPE_CHECKING:
 
     class UpscaleOptions:
         """What was given of an upscaling job's fields."""
+
+    class BatchOptions:
+        """What was given of the fields of all kinds of jobs."""
 else:
     Options = _options(RelightJob, without={"input", "output"})
     UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
+    BatchOptions = _options(UpscaleJob, RelightJob, without={"input", "output", "devices"})

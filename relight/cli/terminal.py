@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from relight.engine.output import Result
     from relight.engine.progress import Progress
+    from relight.models.loader import Model, Upscaler
 
 
 def report(result: Result, as_json: bool) -> None:
@@ -66,3 +67,8 @@ def clock(seconds: float) -> str:
 def say(text: str) -> None:
     """One line for people, on stderr."""
     print(text, file=sys.stderr)  # noqa: T201
+
+
+def say_model(model: Model | Upscaler) -> None:
+    """Which model was loaded, and why."""
+    say(f"model: {model.name} ({model.why})")

@@ -7,37 +7,43 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import multiprocessing.connection
+import os
 import queue
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relight.diffusion.memory import peak_memory
 from relight.engine.chunks import Chunk
 from relight.engine.progress import Meter, timed
 from relight.engine.work import Work
 from relight.errors import ModelError, RelightError
 
 if TYPE_CHECKING:
-    from relight.engine.workflow import Step
+    from relight.engine.guard import Guard
 
 LOOK_S = 0.1
 """Seconds between two looks at the workers."""
 
-OnDone = Callable[[Chunk], None]
+OnDone = Callable[[Chunk, float, int], None]
+"""Called with a chunk that is stored, the seconds it took, and the peak memory of its process."""
 
 
 def serial(
-    workflow: Step, chunks: Sequence[Chunk], work: Work, meter: Meter, on_done: OnDone
+    guard: Guard, stage: int, chunks: Sequence[Chunk], work: Work, meter: Meter, on_done: OnDone
 ) -> None:
-    """One chunk after another, in this process."""
+    """One chunk of the workflow at place `stage` after another, in this process."""
     for chunk in chunks:
         meter.tell()
-        steps = _Steps(meter, chunk)
+        steps, begun = _Steps(meter, chunk), time.perf_counter()
         with timed(meter.seconds, "model"):
-            arrays = workflow.compute(chunk, steps, meter.show if meter.report else None)
+            arrays = guard.compute(stage, chunk, steps, meter.show if meter.report else None)
         work.save(chunk.name, arrays)
         steps.finish()
-        on_done(chunk)
+        on_done(chunk, time.perf_counter() - begun, peak_memory(guard.device))
 
 
 class _Steps:
@@ -89,8 +95,18 @@ class Processes:
         for worker in self._workers:
             worker.join(5)
 
-    def run(self, stage: int, chunks: Sequence[Chunk], meter: Meter, on_done: OnDone) -> None:
+    def run(
+        self,
+        stage: int,
+        chunks: Sequence[Chunk],
+        meter: Meter,
+        on_done: OnDone,
+        on_note: Callable[[str], None] = lambda note: None,
+    ) -> None:
         """Run the chunks of one workflow, given by its place; returns when all are there.
+
+        Args:
+            on_note: called with a line for people when a worker had to change how it computes.
 
         Raises:
             RelightError: that of the first worker that failed, or that one died.
@@ -109,11 +125,14 @@ class Processes:
                     continue
                 if kind == "error":
                     raise value
-                if kind == "step":
+                if kind == "note":
+                    on_note(value)
+                elif kind == "step":
                     steps[value]()
                 else:
-                    steps[value].finish()
-                    on_done(waiting.pop(value))
+                    name, seconds, peak = value
+                    steps[name].finish()
+                    on_done(waiting.pop(name), seconds, peak)
 
     def _check_alive(self) -> None:
         for worker in self._workers:
@@ -127,6 +146,7 @@ class Processes:
 
 def _work(root: Path, device: str, threads: int, tasks: Any, answers: Any) -> None:
     """A worker: loads the models of the job in `root` and computes the chunks it is given."""
+    end_with_parent()
     try:
         import torch
 
@@ -134,13 +154,14 @@ def _work(root: Path, device: str, threads: int, tasks: Any, answers: Any) -> No
 
         torch.set_num_threads(threads)
         work = Work(root)
-        workflows = restore(work, device)
-        while True:
-            stage, chunk = tasks.get()
-            step = functools.partial(answers.put, ("step", chunk.name))
-            arrays = workflows[stage].compute(chunk, step)
-            work.save(chunk.name, arrays)
-            answers.put(("done", chunk.name))
+        with restore(work, device, lambda note: answers.put(("note", note))) as guard:
+            while True:
+                stage, chunk = tasks.get()
+                begun = time.perf_counter()
+                step = functools.partial(answers.put, ("step", chunk.name))
+                work.save(chunk.name, guard.compute(stage, chunk, step))
+                seconds = time.perf_counter() - begun
+                answers.put(("done", (chunk.name, seconds, peak_memory(guard.device))))
     except RelightError as error:
         answers.put(("error", error))
     except KeyboardInterrupt:
@@ -148,3 +169,19 @@ def _work(root: Path, device: str, threads: int, tasks: Any, answers: Any) -> No
     except BaseException as error:
         reason = " ".join(str(error).split())[:300]
         answers.put(("error", ModelError(f"a worker failed: {type(error).__name__}: {reason}")))
+
+
+def end_with_parent() -> None:
+    """End this process when its parent has gone, however that ended.
+
+    An orphan would go on computing, and hold the lock of an output that is wanted again.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+NO_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "insufficient memory",
+    "out of memory",
+    "bad_alloc",
+    "can't start new thread",
+)
+"""How libraries say that memory is used up; a limit on it also keeps threads from being started."""
 LONGEST = 400
 """Characters of a message at most."""
 
@@ -73,15 +83,33 @@ def explain(error: BaseException) -> RelightError:
         return error
     if isinstance(error, KeyboardInterrupt):
         return Cancelled("interrupted: the output was not written")
-    # By name: the kinds of several versions of PyTorch, without importing it.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return OutOfMemory(
-            "out of memory: use a smaller --side, --tile or --scale, --memory low, or fewer frames"
+            "out of memory: use a smaller --side, --tile or --scale, --memory low, or fewer "
+            "frames; a container or ulimit -v may allow less than the machine has"
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return MediaError("the disk is full: free some space, then run the same command again")
     return RelightError(
         f"unexpected {type(error).__name__}: {_line(str(error))}; --verbose shows where"
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory is used up: Python's, PyTorch's, OpenCV's, or the
+    system's.
+
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    True
+    """
+    # By name: the kinds of several versions of PyTorch, without importing it.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    said = str(error).lower()
+    return isinstance(error, RuntimeError | SystemError) | (type(error).__module__ == "cv2") and (
+        any(words in said for words in NO_MEMORY)
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from relight import media
+from relight.errors import MediaError
 from relight.media import Frame, Reading
 
 
@@ -37,9 +38,22 @@ class Source:
         # A decoder that starts in the middle is asked for the exact time it was found at.
         start, count = float(self.times[first]), last - first
         # The survey has noted all there is to say.
-        return media.read(
+        stream = media.read(
             self.path, start=start, frames=count, how=self.how, on_note=lambda note: None
         )
+        return self._all(stream, count)
+
+    def _all(self, stream: Iterator[Frame], count: int) -> Iterator[Frame]:
+        """As many frames as the survey has found; MediaError if the file has fewer now."""
+        found = 0
+        for frame in stream:
+            found += 1
+            yield frame
+        if found < count:
+            raise MediaError(
+                f"{self.path} has lost frames during the run, {found} of {count} were there: run "
+                "the same command again once it is complete"
+            )
 
 
 class Buffered:

@@ -47,7 +47,7 @@ def pair_up(
     if not into_folder:
         return [(files[0], output)]
     _check_folder(output, files, bool(folders))
-    pairs = [(file, output / _name(file)) for file in files]
+    pairs = [(file, output / output_name(file)) for file in files]
     taken: dict[Path, Path] = {}
     for file, target in pairs:
         if target in taken:
@@ -114,7 +114,7 @@ def _files(given: Path, as_clip: bool, on_note: Callable[[str], None]) -> list[P
     return found
 
 
-def _name(file: Path) -> str:
+def output_name(file: Path) -> str:
     """The name of an input's output in a folder."""
     if file.is_dir():
         return file.name + ".mp4"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relight.diffusion.finite import refuse_black
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk
 from relight.engine.frames import Source
@@ -82,6 +83,7 @@ class Keys:
         weights = None if self.region is None else self._weights(self.region, numbers)
         relit = self._relit(images, numbers, weights, on_step)
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        refuse_black(relit, source)
         if show is not None:
             show(functools.partial(self._preview, numbers[-1], relit[-1]))
         fitted = fit_light(source, relit, radius=DRAWN)

@@ -28,7 +28,7 @@ DELIVERED = frozenset({"codec", "crf", "pix_fmt", "preset", "keep_metadata", "ma
 """Settings of the output file, which chunks know nothing of."""
 MANNER = frozenset({"devices", "work", "keep_work", "resume"})
 """Settings that say how a job is run, and change nothing of its result."""
-UNRELATED = MANNER | {"input", "output", "overwrite"} | DELIVERED
+UNRELATED = MANNER | {"input", "output", "overwrite", "strict"} | DELIVERED
 """Settings in which two runs may differ that share chunks; the input is known by its content."""
 
 
@@ -42,6 +42,7 @@ class Manifest:
         files: fingerprints of the input and of other files that settings name.
         weights: what the weights were: component -> commit or hash.
         chunks: name -> "done" or "waiting", in the order of the plan.
+        tight: how much less memory its chunks had to do with (`relight.engine.guard`).
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Manifest:
     resolved: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     chunks: dict[str, str] = field(default_factory=dict)
+    tight: int = 0
     schema: int = SCHEMA
 
     def save(self, work: Work) -> None:
@@ -99,14 +101,21 @@ def _described(group: str, key: str, before: Any, now: Any) -> str:
     return f"{key} was {str(before)[:60]!r}, is {str(now)[:60]!r}"
 
 
-def fingerprints(job: Job) -> dict[str, str]:
-    """Name -> fingerprint, of the input and of all other files that a job reads."""
-    found = {"input": fingerprint(Path(job.settings()["input"]))}
-    return found | {name: fingerprint(path) for name, path in job.files().items()}
+def fingerprints(job: Job, whole: bool = False) -> dict[str, str]:
+    """Name -> fingerprint, of the input and of all other files that a job reads.
+
+    Args:
+        whole: large files are read to their end, and their dates don't count.
+    """
+    found = {"input": fingerprint(Path(job.settings()["input"]), whole)}
+    return found | {name: fingerprint(path, whole) for name, path in job.files().items()}
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: Path, whole: bool = False) -> str:
     """A hash of a file's size and content: of all of it, or of blocks spread over a large one.
+
+    Args:
+        whole: all of a large one is read too.
 
     Raises:
         MediaError: it can't be read.
@@ -114,13 +123,15 @@ def fingerprint(path: Path) -> str:
     digest = hashlib.sha256()
     if is_clip(path, Reading(as_clip=True)):
         for file in files_of(path):
-            digest.update(f"{file.name} {fingerprint(file)}\n".encode())
+            digest.update(f"{file.name} {fingerprint(file, whole)}\n".encode())
         return digest.hexdigest()
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise MediaError(f"{path} is not a regular file", path=path)
         size = path.stat().st_size
         digest.update(str(size).encode())
         with path.open("rb") as file:
-            if size <= WHOLE:
+            if whole or size <= WHOLE:
                 while block := file.read(BLOCK):
                     digest.update(block)
             else:

@@ -42,15 +42,19 @@ class Result:
     weights: dict[str, str] | None = None
 
 
-def checked(job: Job) -> media.VideoInfo:
+def checked(job: Job, new_folder: bool = False) -> media.VideoInfo:
     """What a job's input is, once nothing speaks against running it.
+
+    Args:
+        new_folder: the output's folder will be made if it isn't there.
 
     Raises:
         InputError: the output exists, or is the input; the start is past the end.
         MediaError: the input can't be read.
     """
     info = media.probe(job.input, job.reading)
-    media.check_output(job.output, job.input, job.overwrite, job.encoding)
+    if not new_folder or job.output.parent.is_dir():
+        media.check_output(job.output, job.input, job.overwrite, job.encoding)
     if info.hdr and not job.tonemap:
         raise MediaError(f"{job.input}: HDR ({info.hdr}): add --tonemap to map it to SDR")
     sidecar = sidecar_path(job.output)

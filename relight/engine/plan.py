@@ -122,14 +122,22 @@ class Plan:
         return weights + max(at_once, default=self.width * self.height * BYTES)
 
 
-def plan(job: Job) -> Plan:
+def plan(job: Job, new_folder: bool = False) -> Plan:
     """What a run of `job` would do.
+
+    Args:
+        new_folder: the output's folder will be made if it isn't there.
 
     Raises:
         RelightError: whatever would refuse the run before a weight is loaded.
     """
-    info = checked(job)
+    info = checked(job, new_folder)
     refuse(job, info)
+    return planned(job, info)
+
+
+def planned(job: Job, info: VideoInfo) -> Plan:
+    """What a run of `job`, which nothing speaks against, would do with that input."""
     from relight.engine.resolve import Loaders, resolve
     from relight.methods.back_projection import larger
     from relight.models.loader import find_model, find_upscaler
@@ -157,8 +165,12 @@ def describe(job: Job) -> list[str]:
     Raises:
         RelightError: as `plan`.
     """
-    found, known = plan(job), estimates.known()
-    seconds = found.seconds(known)
+    return list(lines_of(plan(job), estimates.known()))
+
+
+def lines_of(found: Plan, known: Mapping[str, float]) -> list[str]:
+    """A plan in lines for people; `known`: see `relight.engine.estimates.known`."""
+    seconds, job = found.seconds(known), found.job
     lines = [
         f"{job.input} -> {job.output}",
         f"  source: {found.frames} frames of {found.info.width}x{found.info.height}",
@@ -169,9 +181,9 @@ def describe(job: Job) -> list[str]:
         f"  output: {found.frames} frames of {found.width}x{found.height}",
         "  time: not known, no run of this kind was made here yet"
         if seconds is None
-        else f"  time: about {_duration(seconds)}, from the last runs here",
-        f"  disk: up to {_size(found.disk_bytes)} in {work_folder(job.output, job.work)}",
-        f"  memory: about {_size(found.memory_bytes(known))}",
+        else f"  time: about {duration(seconds)}, from the last runs here",
+        f"  disk: up to {size(found.disk_bytes)} in {work_folder(job.output, job.work)}",
+        f"  memory: about {size(found.memory_bytes(known))}",
     ]
     return lines
 
@@ -281,10 +293,10 @@ def _product(rate: float | None, amount: float) -> float | None:
     return None if rate is None else rate * amount
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Rounded as an estimate is.
 
-    >>> _duration(0.4), _duration(100), _duration(7300)
+    >>> duration(0.4), duration(100), duration(7300)
     ('1 s', '1 min 40 s', '2 h 1 min')
     """
     whole = max(round(seconds), 1)
@@ -295,10 +307,10 @@ def _duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
     """Bytes as people write them.
 
-    >>> _size(5 * 10**6), _size(3 * 10**9)
+    >>> size(5 * 10**6), size(3 * 10**9)
     ('5 MB', '3.0 GB')
     """
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(round(count / 1e6), 1)} MB"

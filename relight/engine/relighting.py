@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relight.diffusion.finite import refuse_black
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import Source
@@ -121,12 +122,13 @@ class Relighting:
             on_fused=on_fused,
         )
         relit = self.framing.cut(relit).cpu().float()
+        source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        refuse_black(relit, source)
         if self.lights is not None:
             shared = self.lights(self.work.load, chunk.first, chunk.last)
             relit = anchored(relit, torch.stack([lit_small(*one) for one in shared])).clamp(0, 1)
         if self.job.transfer == "off":
             return pack(relit, chunk)
-        source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         light = fit_light(source, relit, radius=DRAWN)
         if weights is not None:
             light = light_within(light, source, weights)

@@ -12,9 +12,11 @@ import time
 from typing import Any
 
 from relight.engine.output import Result, checked
+from relight.engine.plan import planned
 from relight.engine.prepare import refuse
 from relight.engine.progress import OnProgress
-from relight.engine.running import Load, Run
+from relight.engine.running import Load, Run, Workers
+from relight.engine.space import check_space
 from relight.engine.work import Work, work_folder
 from relight.jobs import Job, RelightJob, UpscaleJob
 
@@ -115,16 +117,30 @@ def run(
     load: Load | None = None,
     load_upscaler: Load | None = None,
     on_progress: OnProgress | None = None,
+    workers: Workers | None = None,
 ) -> Result:
-    """Run a job of any kind; arguments and errors as of `run_relight`."""
+    """Run a job of any kind; arguments and errors as of `run_relight`.
+
+    Args:
+        workers: given the work folder, a context with what computes its chunks, as
+            `relight.engine.executors.Processes`; None: what the job says.
+    """
     begun = time.perf_counter()
     info = checked(job)
     refuse(job, info)
     work = Work(work_folder(job.output, job.work))
     with work.locked():
         try:
-            running = Run(asked=job, info=info, work=work, on_progress=on_progress, begun=begun)
+            running = Run(
+                asked=job,
+                info=info,
+                work=work,
+                on_progress=on_progress,
+                begun=begun,
+                workers=workers,
+            )
             running.take_over()
+            check_space(planned(job, info), work)
             running.load(load, load_upscaler)
             result = running.finish()
             running.remember(result)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relight import __version__, media
@@ -13,17 +16,21 @@ from relight.diffusion.memory import peak_memory
 from relight.engine import estimates, manifest
 from relight.engine.ahead import ahead
 from relight.engine.executors import Processes, serial
+from relight.engine.logs import fields
 from relight.engine.manifest import Manifest
 from relight.engine.output import Result, sidecar_path
 from relight.engine.prepare import frame_count, is_moving, refuse_region
 from relight.engine.progress import Meter, OnProgress, Units, timed
-from relight.engine.survey import Survey, survey
+from relight.engine.survey import Survey, plain, survey
 from relight.engine.work import Work
 from relight.engine.writing import Writing
+from relight.errors import InputError, MediaError
 from relight.jobs import KINDS, Job, RelightJob, ResolvedJob, ResolvedUpscaleJob
+from relight.media.sequences import files_of, is_clip
 
 if TYPE_CHECKING:
     from relight.engine.chunks import Chunk
+    from relight.engine.guard import Guard
     from relight.engine.resolve import Loaders, Models
     from relight.engine.workflow import Workflows
 
@@ -44,6 +51,7 @@ SHARES = {
 large."""
 
 Load = Callable[..., Any]
+Workers = Callable[[Path], AbstractContextManager[Any]]
 
 
 @dataclass(kw_only=True)
@@ -59,10 +67,12 @@ class Run:
     work: Work
     on_progress: OnProgress | None
     begun: float
+    workers: Workers | None = None
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
     noted_s: float = 0.0
+    marks: tuple[tuple[int, ...], ...] = field(init=False)
     manifest: Manifest = field(init=False)
     models: Models = field(init=False)
     job: ResolvedJob = field(init=False)
@@ -70,6 +80,7 @@ class Run:
 
     def take_over(self) -> None:
         """Keep what an earlier run has left, if nothing that matters has changed."""
+        self.marks = marks_of(self.asked.input)
         kind = next(name for name, one in KINDS.items() if isinstance(self.asked, one))
         self.manifest = Manifest(
             kind=kind,
@@ -109,8 +120,8 @@ class Run:
         self.manifest.resolved = self.job.settings()
         self.manifest.weights = self.models.weights
         earlier = manifest.read(self.work) if self.job.resume else None
-        if earlier is not None:
-            self._afresh(earlier)
+        if earlier is not None and not self._afresh(earlier):
+            self.manifest.tight = earlier.tight
         self.manifest.save(self.work)
         self._read_prompt()
 
@@ -175,7 +186,7 @@ class Run:
                     start=job.start,
                     frames=job.frames,
                     how=job.reading,
-                    on_note=self.notes.append,
+                    on_note=self._heard,
                 )
             )
             with timed(self.seconds, "survey"):
@@ -183,7 +194,26 @@ class Run:
                     frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
                 )
         _set(meter, "survey", len(found.times), len(found.times))
+        self._say_plain(found)
         return found
+
+    def _say_plain(self, found: Survey) -> None:
+        """Say that there is nothing to light, so that what comes out is no surprise."""
+        if not isinstance(self.job, RelightJob):
+            return
+        what = plain(found.thumbs)
+        if what == "black" and self.job.transfer == "off":
+            self.notes.append("the clip is black: all that shows is the model's invention")
+        elif what == "black":
+            self.notes.append("the clip is black: light changes nothing on it, but for its glow")
+        elif what == "flat":
+            self.notes.append("the clip is one even area: all that shows is the light's own form")
+
+    def _heard(self, note: str) -> None:
+        """Keep a note about the input; a strict job has no input that isn't whole."""
+        if self.job.strict and isinstance(note, media.Loss):
+            raise MediaError(f"{self.job.input}: {note}, and the job is strict")
+        self.notes.append(note)
 
     def _plan(self, meter: Meter, found: Survey, flows: Workflows) -> None:
         """Write down what there is to do, and count what is done already."""
@@ -202,26 +232,43 @@ class Run:
         meter.stage = "relighting" if isinstance(self.job, RelightJob) else "upscaling"
 
     def _compute(self, flows: Workflows, meter: Meter) -> None:
-        def done(chunk: Chunk) -> None:
+        def done(chunk: Chunk, seconds: float, peak: int) -> None:
             self.manifest.chunks[chunk.name] = "done"
             self.manifest.save(self.work)
+            of = {"job": str(self.job.output), "chunk": chunk.name, "seconds": round(seconds, 3)}
+            log.info("%s: done", chunk.name, extra=fields(**of, peak_memory_bytes=peak))
 
         waiting = [[c for c in flow.chunks if not self.work.has(c.name)] for flow in flows]
         log.info("computing %d chunks with %s", sum(map(len, waiting)), self.models.described)
         if not any(waiting):
             return
-        if self.job.devices is None:
-            for flow, chunks in zip(flows, waiting, strict=True):
-                begun = time.perf_counter()
-                serial(flow, chunks, self.work, meter, done)
-                self._note_cost(chunks, time.perf_counter() - begun)
+        if self.job.devices is None and self.workers is None:
+            with self._guard(flows) as guard:
+                for stage, chunks in enumerate(waiting):
+                    begun = time.perf_counter()
+                    serial(guard, stage, chunks, self.work, meter, done)
+                    self._note_cost(chunks, time.perf_counter() - begun)
             return
+        with (self.workers or self._processes)(self.work.root) as workers:
+            for stage, chunks in enumerate(waiting):
+                workers.run(stage, chunks, meter, done, self.notes.append)
+
+    def _processes(self, root: Path) -> Processes:
         import torch
 
-        devices = [name.strip() for name in self.job.devices.split(",")]
-        with Processes(self.work.root, devices, torch.get_num_threads()) as workers:
-            for stage, chunks in enumerate(waiting):
-                workers.run(stage, chunks, meter, done)
+        devices = [name.strip() for name in (self.job.devices or "").split(",")]
+        return Processes(root, devices, torch.get_num_threads())
+
+    def _guard(self, flows: Workflows) -> Guard:
+        from relight.engine.guard import Guard
+
+        def note(text: str) -> None:
+            self.notes.append(text)
+            self.manifest.tight = guard.tight
+            self.manifest.save(self.work)
+
+        guard = Guard(flows, self.models, note, self.manifest.tight)
+        return guard
 
     def _note_cost(self, chunks: list[Chunk], seconds: float) -> None:
         """Remember what a megapixel of these chunks took."""
@@ -250,14 +297,33 @@ class Run:
                 own = {stage: self.costs[stage]}
                 estimates.record(model.name, model.compute.device, shared | own)
 
+    def check_input(self) -> None:
+        """Refuse an output of an input that was changed while it was read.
+
+        Raises:
+            MediaError: it has changed, or gone.
+        """
+        if marks_of(self.job.input) != self.marks:
+            raise MediaError(
+                f"{self.job.input} has changed during the run, so that nothing was written: run "
+                "the same command again once it is complete"
+            )
+
     def outcome(self, frames: int, notes: list[str]) -> Result:
         """What was made, for the sidecar and the caller.
 
         Args:
             frames: that were written. notes: of the writer.
+
+        Raises:
+            MediaError: the input has changed meanwhile.
         """
+        self.check_input()
         self.notes += notes
         total = time.perf_counter() - self.begun
+        of = {"job": str(self.job.output), "seconds": round(total, 3), "frames": frames}
+        peak = peak_memory(self.job.device)
+        log.info("%s: done", self.job.output, extra=fields(**of, peak_memory_bytes=peak))
         seconds = {name: round(value, 2) for name, value in self.seconds.items()}
         settings = self.job.settings()
         return Result(
@@ -271,6 +337,20 @@ class Run:
             kind=self.manifest.kind,
             weights=self.manifest.weights,
         )
+
+
+def marks_of(path: Path) -> tuple[tuple[int, ...], ...]:
+    """What tells whether a file, or each of a sequence, is the one it was: node, size and date."""
+    files = [path]
+    if is_clip(path, media.Reading(as_clip=True)):
+        with contextlib.suppress(InputError, OSError):
+            files = files_of(path)
+    marks = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            found = file.stat()
+            marks.append((found.st_ino, found.st_size, found.st_mtime_ns))
+    return tuple(marks)
 
 
 def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:

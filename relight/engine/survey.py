@@ -23,6 +23,9 @@ from relight.media import Frame
 BLOCK = 32
 """Small frames stored in one file."""
 FILE = "survey"
+BLACK, FLAT = 4, 3
+"""Codes up to which a thumbnail counts as black, and by which one may differ within itself: what
+video codecs make of an even area."""
 
 Scale = Callable[[np.ndarray], np.ndarray]
 
@@ -112,6 +115,21 @@ def survey(
     found = Survey(tuple(times), tuple(seen), np.array(thumbs, np.uint8).reshape(shape))
     found.save(work)
     return found
+
+
+def plain(thumbs: np.ndarray) -> str | None:
+    """ "black" or "flat" if thumbnails show nothing that light could fall on, else None.
+
+    >>> plain(np.zeros((2, 4, 4, 3), np.uint8)), plain(np.full((2, 4, 4, 3), 255, np.uint8))
+    ('black', 'flat')
+    """
+    if thumbs.size == 0:
+        return None
+    values = thumbs.astype(np.float32)
+    if values.max() <= BLACK:
+        return "black"
+    across = values - values.mean((1, 2), keepdims=True)
+    return "flat" if np.abs(across).max() <= FLAT else None
 
 
 class SmallFrames(Sequence[np.ndarray]):

@@ -15,10 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relight.diffusion.finite import refuse_black
 from relight.diffusion.pictures import as_pixels
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import FrameSource
 from relight.engine.stored import pack, unpack
+from relight.errors import NotFinite
 from relight.jobs import ResolvedUpscaleJob
 from relight.media import Frame, to_uint8
 from relight.methods.detail_agreement import OWN, REACH, agreed
@@ -112,6 +114,8 @@ class Upscaling:
         made = agreed(pairs(), own) if moving else finished()
         for index, image in enumerate(made, first):
             if chunk.first <= index < chunk.last:
+                if not bool(torch.isfinite(image).all()):
+                    raise NotFinite("the guide gave values that are no numbers")
                 on_step()
                 yield image
 
@@ -142,9 +146,12 @@ class Upscaling:
             "generator": torch.Generator("cpu").manual_seed(job.seed),
         }
         if upscaler.window is None:
-            return pipe(image=images, **common).images
-        noise = pipe.frame_noise(self.sizes, len(images), start, job.seed)
-        return pipe(images, stage_noise=noise, **common).frames[0]
+            made = pipe(image=images, **common).images
+        else:
+            noise = pipe.frame_noise(self.sizes, len(images), start, job.seed)
+            made = pipe(images, stage_noise=noise, **common).frames[0]
+        refuse_black(made, torch.from_numpy(images).permute(0, 3, 1, 2) / 255)
+        return made
 
 
 def recipe_of(job: ResolvedUpscaleJob, entry: UpscaleEntry) -> UpscaleRecipe:

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from relight.errors import InputError
+from relight.jobs.reading import shown
 from relight.media.formats import CodecName, listed
 from relight.media.options import Encoding, Reading
 
@@ -125,6 +133,11 @@ class Delivery(BaseModel, frozen=True):
     tonemap: bool = Field(
         False, description="Map HDR (PQ, HLG) to SDR by BT.2390; without it, HDR is refused."
     )
+    strict: bool = Field(
+        False,
+        description="Fail where a part of the input is missing or damaged, instead of going on "
+        "with the rest and a note.",
+    )
     codec: CodecName | None = Field(
         None,
         description="Video codec; default: h264, which plays everywhere, and vp9 in .webm; for "
@@ -203,6 +216,15 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
     resume: Resume = True
     overwrite: Overwrite = False
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object, field: ValidationInfo) -> object:
+        """`true` is no number: it would be read as 1."""
+        kinds = cls.model_fields[field.field_name].annotation if field.field_name else None
+        if isinstance(value, bool) and bool not in (kinds, *get_args(kinds)):
+            raise ValueError("a number or a word")
+        return value
+
     @model_validator(mode="after")
     def _paths(self) -> Self:
         if "\0" in f"{self.input}{self.output}":
@@ -252,10 +274,10 @@ def _one_line(error: ValidationError, kind: type[Job]) -> str:
             parts.append(f"{name} is missing")
         elif fault["type"] == "extra_forbidden":
             known = ", ".join(kind.model_fields)
-            parts.append(f"unknown setting {name!r}: use {known}")
+            parts.append(f"unknown setting {shown(name)}: use {known}")
         elif name:
             text = text.removeprefix("Input should be ")
-            parts.append(f"{name} should be {text}, not {fault['input']!r}")
+            parts.append(f"{name} should be {text}, not {shown(fault['input'])}")
         else:
             parts.append(text)
     return "; ".join(parts)

@@ -1,17 +1,20 @@
-"""Jobs in files: YAML, JSON, and the sidecars that lie beside outputs."""
+"""Jobs in files: YAML, JSON, the sidecars beside outputs, and manifests with a job a row."""
 
 from __future__ import annotations
 
-import json
+import csv
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from relight.errors import InputError
-from relight.jobs import Job, RelightJob
+from relight.jobs import KINDS, Job, RelightJob
+from relight.jobs.reading import read_json, read_text, read_yaml, shown
 
 JOB_FILES = {".yaml", ".yml", ".json"}
+MANIFESTS = (".csv", ".jsonl", ".yaml", ".yml")
+MOST_ROWS = 1_000_000
 
 
 def read_job(path: Path, kind: type[Job] = RelightJob) -> dict[str, Any]:
@@ -23,21 +26,36 @@ def read_job(path: Path, kind: type[Job] = RelightJob) -> dict[str, Any]:
     Raises:
         InputError: unreadable, not a mapping, or an unknown key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"can't read the job file {path}: {reason}") from None
+    _, settings = read_settings(path)
+    check_keys(settings, (kind,), path)
+    return settings
+
+
+def read_settings(path: Path) -> tuple[str | None, dict[str, Any]]:
+    """The kind of job that a job file or a sidecar names, if it does, and its settings.
+
+    Raises:
+        InputError: unreadable, or not a mapping.
+    """
+    text = read_text(path)
+    data = read_json(text, path) if path.suffix.lower() == ".json" else read_yaml(text, path)
+    kind = None
     if isinstance(data, dict) and "settings" in data:
-        data = data["settings"]  # a sidecar
+        kind, data = data.get("kind"), data["settings"]  # a sidecar
     if not isinstance(data, dict):
-        raise InputError(f"the job file {path} holds no settings (key: value lines)")
+        raise InputError(f"the job file {path} holds no settings (key: value lines)", path=path)
     for key in data:
-        if key not in kind.model_fields:
-            known = ", ".join(kind.model_fields)
-            raise InputError(f"unknown key {key!r} in {path}: use {known}")
-    return data
+        if not isinstance(key, str):
+            raise InputError(f"unknown key {shown(key)} in {path}: keys are words", path=path)
+    return kind, data
+
+
+def check_keys(settings: Mapping[str, Any], kinds: tuple[type[Job], ...], path: Path) -> None:
+    """Refuse a key that none of those kinds of job has, with the name of its file."""
+    known = dict.fromkeys(name for kind in kinds for name in kind.model_fields)
+    for key in settings:
+        if key not in known:
+            raise InputError(f"unknown key {shown(key)} in {path}: use {', '.join(known)}")
 
 
 def overlaid(kind: type[Job], stored: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -45,3 +63,58 @@ def overlaid(kind: type[Job], stored: dict[str, Any], given: dict[str, Any]) -> 
     if given.keys() & set(kind.exclusive):
         stored = {name: value for name, value in stored.items() if name not in kind.exclusive}
     return {**stored, **given}
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a manifest: .csv with names in its first line, .jsonl with an object a line, or
+    .yaml with a list of mappings. What is left empty isn't given.
+
+    Raises:
+        InputError: unreadable, another format, no rows, a row without input, or an unknown key.
+    """
+    ending = path.suffix.lower()
+    if ending not in MANIFESTS:
+        raise InputError(f"{path}: a manifest is one of {', '.join(MANIFESTS)}", path=path)
+    text = read_text(path)
+    if ending == ".csv":
+        rows = _csv_rows(text, path)
+    elif ending == ".jsonl":
+        rows = [read_json(line, path) for line in text.splitlines() if line.strip()]
+    else:
+        rows = read_yaml(text, path)
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"the manifest {path} holds no rows", path=path)
+    if len(rows) > MOST_ROWS:
+        raise InputError(f"the manifest {path} has {len(rows)} rows: {MOST_ROWS} at most")
+    return [_checked(row, number, path) for number, row in enumerate(rows, 1)]
+
+
+def _csv_rows(text: str, path: Path) -> list[dict[str, Any]]:
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        names = [(name or "").strip() for name in reader.fieldnames or ()]
+        if len(set(names)) < len(names):
+            raise InputError(f"the manifest {path} has a column twice or without a name")
+        reader.fieldnames = names
+        rows = list(reader)
+    except csv.Error as error:
+        raise InputError(f"can't read the manifest {path}: {error}", path=path) from None
+    for number, row in enumerate(rows, 1):
+        if None in row:
+            raise InputError(f"{path}, row {number}: more values than columns", path=path)
+    return [{name: value for name, value in row.items() if value} for row in rows]
+
+
+def _checked(row: Any, number: int, path: Path) -> dict[str, Any]:
+    where = f"{path}, row {number}"
+    if not isinstance(row, dict) or not all(isinstance(key, str) for key in row):
+        raise InputError(f"{where}: not settings by name, but {shown(row)}", path=path)
+    given = {key: value for key, value in row.items() if value is not None}
+    if not isinstance(given.get("input"), str):
+        raise InputError(f"{where}: input is missing, the name of a file", path=path)
+    settings = {key: value for key, value in given.items() if key != "kind"}
+    known = dict.fromkeys(name for kind in KINDS.values() for name in kind.model_fields)
+    for key in settings:
+        if key not in known:
+            raise InputError(f"{where}: unknown key {shown(key)}: use {', '.join(known)}")
+    return given

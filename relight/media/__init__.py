@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relight.media.clip import PIXEL_LIMIT, Frame, VideoInfo
+    from relight.media.clip import PIXEL_LIMIT, Frame, Loss, VideoInfo
     from relight.media.depth import to_float, to_uint8, to_uint16
     from relight.media.options import Encoding, Reading
     from relight.media.places import first_file
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from relight.media.writing import check_output, write
 
 _HOME = {
-    "clip": ("PIXEL_LIMIT", "Frame", "VideoInfo"),
+    "clip": ("PIXEL_LIMIT", "Frame", "Loss", "VideoInfo"),
     "depth": ("to_float", "to_uint8", "to_uint16"),
     "options": ("Encoding", "Reading"),
     "places": ("first_file",),
@@ -38,6 +38,7 @@ __all__ = [
     "PIXEL_LIMIT",
     "Encoding",
     "Frame",
+    "Loss",
     "Reading",
     "VideoInfo",
     "Writer",

@@ -19,6 +19,10 @@ PIXEL_LIMIT = 64_000_000  # width x height of one frame; 8K is 33 million
 TOTAL_LIMIT = 4_000_000_000  # width x height x frames of an animation; 1080p: 1900 frames
 
 
+class Loss(str):
+    """A note that says that a part of an input is missing or damaged."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
     """What a file declares about its pictures, after one of them was decoded."""

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideData
 
 from relight.errors import MediaError
+from relight.media.clip import Loss
 from relight.media.clock import Clock
 from relight.media.look import Looks, tagged
 from relight.media.opening import decoder_of
@@ -64,7 +65,8 @@ class Source:
             try:
                 packet = next(packets, None)
             except av.FFmpegError as error:  # the disk, or the container, ends badly here
-                self.on_note(f"reading stops after {self.tally.frames} frames ({error.strerror})")
+                said = f"reading stops after {self.tally.frames} frames ({error.strerror})"
+                self.on_note(Loss(said))
                 return
             if packet is None:
                 return
@@ -132,11 +134,11 @@ class Source:
         """Say what was lost, once the whole file has been read; MediaError above 5 %."""
         tally, index = self.tally, self.stream.index_entries
         if tally.damaged:
-            self.on_note(f"{tally.damaged} damaged packets skipped or patched")
+            self.on_note(Loss(f"{tally.damaged} damaged packets skipped or patched"))
         # The index, not the header's count: an edit list may hide frames on purpose.
         expected = sum(not entry.is_discard for entry in index)
         if tally.packets < len(index):
-            self.on_note(f"the file is cut short: {tally.frames} of {expected} frames")
+            self.on_note(Loss(f"the file is cut short: {tally.frames} of {expected} frames"))
             return
         # In MP4 one packet is one frame. A lost key frame takes others with it, unnoticed so far.
         lost = expected - tally.frames if "mp4" in self.container.format.name else 0

@@ -83,6 +83,7 @@ class Model:
         pipe: makes the video; None where the model edits pictures.
         relighter: IC-Light, or the model that edits pictures.
         load_backdrop: loads the IC-Light that sees a background (`fbc`); None: it isn't here.
+        frames_a_pass: of the relighter, where fewer fit than `compute.memory` says.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Model:
     pipe: LightAVideo | None
     relighter: ICLightPipeline | EditRelighter
     load_backdrop: Callable[[], ICLightPipeline] | None = None
+    frames_a_pass: int | None = None
 
     @property
     def side(self) -> float:
@@ -112,7 +114,14 @@ class Model:
     @property
     def chunk(self) -> int | None:
         """Frames per pass of the relighter; None: all at once."""
-        return CHUNKS[self.compute.memory]
+        return self.frames_a_pass or CHUNKS[self.compute.memory]
+
+    @property
+    def pipes(self) -> tuple[DiffusionPipeline, ...]:
+        """The pipelines that compute."""
+        editor = getattr(self.relighter, "editor", None)
+        relighter = self.relighter if editor is None else editor.pipe
+        return (relighter,) if self.pipe is None else (self.pipe, relighter)
 
     def of_keyframes(self, gamma: float, *, backdrop: bool = False) -> Relighter:
         """What relights keyframes: IC-Light with one noise and shared attention, or the editor.
@@ -149,6 +158,11 @@ class Upscaler:
     def side(self) -> float:
         """Side, in pixels, of the square the model was made for."""
         return self.entry.native.side
+
+    @property
+    def pipes(self) -> tuple[DiffusionPipeline, ...]:
+        """The pipeline that computes."""
+        return (self.pipe,)
 
 
 def load_model(name: str = "auto", compute: Compute = Compute()) -> Model:  # noqa: B008 - frozen

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from relight.engine.survey import SmallFrames, Survey, decoded, encoded, sparse, survey
+from relight.engine.survey import SmallFrames, Survey, decoded, encoded, plain, sparse, survey
 from relight.engine.work import Work
 from relight.media import Frame
 
@@ -65,3 +65,11 @@ def test_without_a_survey_there_is_none(tmp_path):
 def test_stored_pictures_are_lossless(kind):
     image = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (9, 7, 3)).astype(kind)
     assert np.array_equal(decoded(encoded(image)), image)
+
+
+def test_what_light_has_nothing_to_fall_on_is_told():
+    even = np.full((3, 8, 8, 3), 128, np.uint8)
+    assert plain(even) == "flat" and plain(even * 0) == "black" and plain(even[:0]) is None
+    even[1, :4] = 140
+    assert plain(even) is None
+    assert plain(np.stack([np.full((8, 8, 3), v, np.uint8) for v in (40, 200)])) == "flat"

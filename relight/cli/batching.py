@@ -1,0 +1,173 @@
+"""How `relight batch` is run, once its command line is read."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relight import signals
+from relight.cli.batch import Manner
+from relight.cli.terminal import Bar, say, say_model
+from relight.engine.batch.loop import Batch
+from relight.engine.batch.pools import Pool, Processes, Serial
+from relight.engine.batch.report import Event, Report, table
+from relight.engine.batch.rows import OWN, Row, rows_of, rows_of_manifest, shard
+from relight.engine.batch.spread import split
+from relight.engine.batch.work import Worker
+from relight.engine.loading import Runner
+from relight.engine.logs import fields, logged
+from relight.errors import InputError
+from relight.jobs import KINDS
+from relight.jobs.files import check_keys, overlaid, read_rows, read_settings
+
+if TYPE_CHECKING:
+    from relight.engine.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    inputs: list[Path],
+    output: Path,
+    manner: Manner,
+    settings: object,
+    log_file: Path | None,
+    anonymous: bool,
+) -> int:
+    """Do the rows of a batch, or print their plan; the exit code."""
+    rows = _rows(inputs, output, manner, settings)
+    if manner.dry_run:
+        return _dry_run(rows, output)
+    with _report(manner, output) as report, logged(log_file, anonymous):
+        watch = _Watch()
+        done = Batch(retries=manner.retries, on_event=_teller(report, watch, output))
+        try:
+            with _pool(manner, output, rows, watch) as pool:
+                # What strangers have made is opened by none but its own process.
+                long, short = split(rows, output, 1 if manner.untrusted else pool.size)
+                done.run([*long, *short], pool, together=len(long))
+        finally:
+            print("\n".join(table(done.events)), flush=True)  # noqa: T201
+            say(f"report: {report.path}")
+    return 1 if done.failed else 0
+
+
+def _rows(inputs: list[Path], output: Path, manner: Manner, settings: object) -> list[Row]:
+    """The rows of this machine, of which one at least is a job."""
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is a file: the outputs of a batch need a folder")
+    kind, shared = _shared(manner, settings)
+    rows: list[Row] = []
+    if inputs:
+        rows += rows_of(inputs, output, shared, kind)
+    if manner.manifest is not None:
+        rows += rows_of_manifest(read_rows(manner.manifest), manner.manifest, shared, kind)
+    if not rows:
+        raise InputError("no inputs: give clips, folders, patterns, or a --manifest")
+    _check_some(rows, output)
+    return shard(rows, manner.shard)
+
+
+def _shared(manner: Manner, settings: object) -> tuple[str | None, dict[str, Any]]:
+    """The kind of job, if it is named, and the settings of all."""
+    given = {name: value for name, value in vars(settings).items() if value is not None}
+    kind, stored = manner.kind, {}
+    if manner.job is not None:
+        named, stored = read_settings(manner.job)
+        kind = kind or named
+        kinds = tuple(KINDS.values()) if kind not in KINDS else (KINDS[kind],)
+        check_keys(stored, kinds, manner.job)
+        own = ("input", "output", "devices")
+        stored = {name: value for name, value in stored.items() if name not in own}
+    for one in KINDS.values():
+        stored = overlaid(one, stored, given)
+    return kind, stored
+
+
+def _check_some(rows: list[Row], folder: Path) -> None:
+    """Refuse at once what is wrong with every row; what is wrong with some, fails them alone."""
+    errors = []
+    for row in rows:
+        try:
+            row.job(folder)
+            return
+        except InputError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+@contextlib.contextmanager
+def _report(manner: Manner, output: Path) -> Iterator[Report]:
+    name = "report.jsonl"
+    if manner.shard is not None:
+        name = f"report-{manner.shard.replace('/', '-of-')}.jsonl"
+    with Report(manner.report or output / OWN / name, output) as report:
+        yield report
+
+
+def _pool(manner: Manner, output: Path, rows: list[Row], watch: _Watch) -> Pool:
+    if manner.ray is not None:
+        from relight.engine.batch.ray import RayPool
+
+        if manner.devices is not None:
+            raise InputError("give devices or ray, not both", field="devices")
+        return RayPool(
+            output,
+            manner.ray,
+            manner.workers,
+            manner.gpus_each,
+            untrusted=manner.untrusted,
+        )
+    if manner.devices is not None:
+        devices = [name.strip() for name in manner.devices.split(",") if name.strip()]
+        if not devices:
+            raise InputError("devices names none: e.g. cuda:0,cuda:1", field="devices")
+        return Processes(output, devices[: len(rows)], untrusted=manner.untrusted)
+    worker = Worker(output, runner=Runner(say_model), untrusted=manner.untrusted)
+    return Serial(worker, watch)
+
+
+class _Watch:
+    """A bar for the row that is done now."""
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+
+    def __call__(self, row: Row) -> Callable[[Progress], None]:
+        self.close()
+        bar = self._bar = Bar(row.source.name.encode(errors="replace").decode())
+
+        def update(progress: Progress) -> None:
+            signals.check()
+            bar.update(progress)
+
+        return update
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.__exit__()
+
+
+def _teller(report: Report, watch: _Watch, folder: Path) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        watch.close()
+        report.add(event)
+        log.info("%s: %s", event.row.source, event.status, extra=fields(**event.plain(folder)))
+        said = f": {event.answer.message}" if event.answer.message else ""
+        name = str(event.row.source).encode(errors="replace").decode()
+        say(f"{event.status}: {name}{said}")
+
+    return tell
+
+
+def _dry_run(rows: list[Row], output: Path) -> int:
+    """Print the plan of each row, and the sum."""
+    from relight.engine.batch.plan import describe_all
+
+    for line in describe_all(rows, output):
+        print(line)  # noqa: T201
+    return 0

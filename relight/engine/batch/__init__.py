@@ -1,0 +1,1 @@
+"""Many jobs: rows, records of what is done, workers, retries, a report. Imports no torch."""

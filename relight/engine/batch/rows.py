@@ -1,0 +1,229 @@
+"""Inputs of all kinds -> rows: a source, an output in the tree, settings. Torch-free."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from relight.engine.inputs import output_name
+from relight.errors import InputError
+from relight.jobs import KINDS, Job
+from relight.jobs.files import JOB_FILES, overlaid
+from relight.jobs.reading import shown
+from relight.media.formats import PICTURES, READ
+
+OWN = ".relight-batch"
+"""Folder of a batch's own files, in its output folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One job of a batch, not yet checked.
+
+    Attributes:
+        source: its input. target: its output, relative to the folder of outputs.
+        kind: of `relight.jobs.KINDS`. settings: all but input and output.
+    """
+
+    source: Path
+    target: Path
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def absolute(self) -> Row:
+        """The same, for a process with another current folder."""
+        return replace(self, source=self.source.absolute())
+
+    def job(self, folder: Path, **given: Any) -> Job:
+        """The job.
+
+        Args:
+            folder: of the outputs. given: settings that replace the row's.
+
+        Raises:
+            InputError: a setting is wrong.
+        """
+        output = folder / self.target
+        return KINDS[self.kind].make(
+            **{**self.settings, "input": self.source, "output": output, **given}
+        )
+
+
+def rows_of(
+    inputs: Sequence[Path], folder: Path, settings: Mapping[str, Any], kind: str | None = None
+) -> list[Row]:
+    """A row for each clip, picture and sequence among the inputs, all with the same settings.
+
+    Folders are searched to their depth, without hidden files; what they hold keeps its place in the
+    tree, also what a pattern (`clips/**/*.mp4`) finds.
+
+    Args:
+        inputs: files, folders, patterns in quotes, sequences (`shots/%05d.png`).
+        folder: of the outputs; where it is within an input, it is passed over.
+
+    Raises:
+        InputError: nothing is found, or two inputs would have one output.
+    """
+    as_clip = bool(settings.get("as_clip"))
+    kind = kind or kind_of(settings)
+    rows = [
+        Row(source=source, target=target, kind=kind, settings=settings)
+        for given in inputs
+        for source, target in _found(given, folder.absolute(), as_clip)
+    ]
+    if not rows:
+        raise InputError(f"{', '.join(map(str, inputs[:3]))}: no clips or pictures there")
+    return _unlike(rows)
+
+
+def rows_of_manifest(
+    stored: Sequence[Mapping[str, Any]],
+    where: Path,
+    settings: Mapping[str, Any],
+    kind: str | None = None,
+) -> list[Row]:
+    """A row for each of a manifest's, whose settings go before those given for all.
+
+    A relative input is looked for from the current folder, then from the manifest's own. The output
+    is `output`, within the folder of outputs, or else the input's own relative path.
+
+    Raises:
+        InputError: settings of no kind of job, an output outside, or two of one name.
+    """
+    return _unlike([_manifest_row(row, where, settings, kind) for row in stored])
+
+
+def kind_of(settings: Mapping[str, Any], named: object = None) -> str:
+    """The kind of job that has these settings, the first of `KINDS` if several have.
+
+    >>> kind_of({"prompt": "sunset", "upscale": 2}), kind_of({"scale": 2})
+    ('relight', 'upscale')
+    """
+    if named is not None:
+        if named not in KINDS:
+            raise InputError(f"unknown kind {shown(named)}: use {', '.join(KINDS)}")
+        return str(named)
+    for name, kind in KINDS.items():
+        if settings.keys() <= kind.model_fields.keys():
+            return name
+    names = ", ".join(settings)
+    raise InputError(f"no kind of job has all these settings: {names}; relight or upscale")
+
+
+def shard(rows: Sequence[Row], which: str | None) -> list[Row]:
+    """The share of one of several machines, `"0/4"` to `"3/4"`; all rows for None.
+
+    Raises:
+        InputError: it isn't of that form.
+    """
+    if which is None:
+        return list(rows)
+    first, _, count = which.partition("/")
+    if not (first.isdigit() and count.isdigit()) or not int(first) < int(count):
+        raise InputError(
+            f"shard {shown(which)} is no I/N: the shards of 4 are 0/4, 1/4, 2/4 and 3/4",
+            field="shard",
+            value=which,
+        )
+    return list(rows[int(first) :: int(count)])
+
+
+def _found(given: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path, Path]]:
+    """(source, target) of what an input means."""
+    if given.is_dir():
+        yield from _in_folder(given, outputs, as_clip)
+    elif given.exists() or "%" in given.name or not glob.has_magic(str(given)):
+        if given.suffix.lower() in JOB_FILES:
+            raise InputError(f"{given} holds settings: give it as --job, or --manifest")
+        yield given, Path(output_name(given))
+    else:
+        base = Path(*_plain_parts(given))
+        names = sorted(glob.glob(str(given), recursive=True))
+        passed = outputs if base.absolute() in outputs.parents else None
+        for path in map(Path, names):
+            if passed in path.absolute().parents:
+                continue
+            if path.is_file() and path.suffix.lower() in READ:
+                yield path, path.relative_to(base).with_name(output_name(path))
+
+
+def _plain_parts(pattern: Path) -> list[str]:
+    """The parts of a pattern before the first that is one."""
+    parts: list[str] = []
+    for part in pattern.parts:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return parts
+
+
+def _in_folder(root: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path, Path]]:
+    for name, folders, files in os.walk(root):
+        folder = Path(name)
+        seen = [one for one in folders if not one.startswith(".")]
+        folders[:] = sorted(one for one in seen if (folder / one).absolute() != outputs)
+        pictures = False
+        for path in (folder / file for file in sorted(files) if not file.startswith(".")):
+            ending = path.suffix.lower()
+            if ending not in READ:
+                continue
+            if as_clip and ending in PICTURES:
+                pictures = True
+                continue
+            yield path, path.relative_to(root).with_name(output_name(path))
+        if pictures:  # a folder of pictures is one clip
+            whole = folder.relative_to(root)
+            own = whole if whole.name else Path(root.resolve().name)
+            yield folder, own.with_name(own.name + ".mp4")
+
+
+def _manifest_row(
+    row: Mapping[str, Any], where: Path, settings: Mapping[str, Any], kind: str | None
+) -> Row:
+    own = {key: value for key, value in row.items() if key not in ("input", "output", "kind")}
+    named = row.get("kind")
+    if named is None and kind is None and own:
+        kinds = [one for one in KINDS if own.keys() <= KINDS[one].model_fields.keys()]
+        named = kinds[0] if len(kinds) == 1 else None  # the row's own settings decide
+    if named is None:
+        named = kind or kind_of({**settings, **own})
+    name = kind_of({}, named)
+    taken = {key: value for key, value in settings.items() if key in KINDS[name].model_fields}
+    return Row(
+        source=_source(Path(row["input"]), where),
+        target=_target(row),
+        kind=name,
+        settings=overlaid(KINDS[name], taken, own),
+    )
+
+
+def _source(given: Path, where: Path) -> Path:
+    beside = where.parent / given
+    return beside if not given.exists() and beside.exists() else given
+
+
+def _target(row: Mapping[str, Any]) -> Path:
+    source = Path(row["input"])
+    if row.get("output") is None:
+        inside = not source.is_absolute() and ".." not in source.parts
+        return source.with_name(output_name(source)) if inside else Path(output_name(source))
+    target = Path(str(row["output"]))
+    if target.is_absolute() or ".." in target.parts or not target.name:
+        raise InputError(f"output {shown(str(target))}: give a path within the folder of outputs")
+    return target
+
+
+def _unlike(rows: list[Row]) -> list[Row]:
+    """The rows, each once; refused if two would write one file."""
+    taken: dict[Path, Row] = {}
+    for row in rows:
+        other = taken.setdefault(row.target, row)
+        if other is not row and (other.source, other.settings) != (row.source, row.settings):
+            raise InputError(
+                f"{other.source} and {row.source} would both be written to {row.target}"
+            )
+    return list(taken.values())

@@ -1,0 +1,110 @@
+"""What is known to be done: by content and settings, whatever names, dates and kills there were."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relight.engine.batch.records import Records, key_of, print_of
+from relight.jobs import RelightJob, UpscaleJob
+
+TARGET = Path("a.mp4")
+
+
+def _job(folder, source="in.mp4", **given):
+    path = folder / source
+    if not path.exists():
+        path.write_bytes(b"content")
+    return RelightJob.make(**{"input": path, "output": folder / "a.mp4", "prompt": "x", **given})
+
+
+def test_a_key_is_the_content_and_the_settings(tmp_path):
+    key = key_of(_job(tmp_path), "relight")
+    os.utime(tmp_path / "in.mp4", (1, 1))
+    assert key_of(_job(tmp_path), "relight") == key
+    assert key_of(_job(tmp_path, "other.mp4"), "relight") == key
+    for how in ({"device": "cpu"}, {"overwrite": True}, {"work": tmp_path / "w"}):
+        assert key_of(_job(tmp_path, **how), "relight") == key
+    assert key_of(_job(tmp_path, seed=1), "relight") != key
+    assert key_of(_job(tmp_path, crf=30), "relight") != key
+    date = (tmp_path / "in.mp4").stat()
+    (tmp_path / "in.mp4").write_bytes(b"CONTENT")  # as long, and as old
+    os.utime(tmp_path / "in.mp4", ns=(date.st_atime_ns, date.st_mtime_ns))
+    assert key_of(_job(tmp_path), "relight") != key
+    same = {"input": tmp_path / "in.mp4", "output": tmp_path / "a.png"}
+    assert key_of(UpscaleJob.make(**same), "upscale") != key_of(_job(tmp_path), "relight")
+
+
+@pytest.mark.parametrize("given", ["light", "reference"])
+def test_files_that_settings_name_count_by_content(tmp_path, given):
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    one.write_bytes(b"1")
+    two.write_bytes(b"1")
+    key = key_of(_job(tmp_path, **{given: str(one)}), "relight")
+    assert key_of(_job(tmp_path, **{given: str(two)}), "relight") == key
+    two.write_bytes(b"2")
+    assert key_of(_job(tmp_path, **{given: str(two)}), "relight") != key
+
+
+def test_the_middle_of_a_large_input_counts(tmp_path):
+    with (tmp_path / "in.mp4").open("wb") as file:
+        file.truncate(65 * 2**20)
+    key = key_of(_job(tmp_path), "relight")
+    with (tmp_path / "in.mp4").open("r+b") as file:
+        file.seek(32 * 2**20 + 777_777)
+        file.write(b"x")
+    assert key_of(_job(tmp_path), "relight") != key
+
+
+def _finish(records, output, key="k"):
+    attempt = records.begin(TARGET)
+    output.write_bytes(b"made")
+    records.finish(attempt, TARGET, key, output)
+
+
+def test_what_another_process_has_done_is_known(tmp_path):
+    output = tmp_path / "a.mp4"
+    one, two = Records(tmp_path), Records(tmp_path)
+    _finish(one, output)
+    two.finish(two.begin(Path("b.mp4")), Path("b.mp4"), "k", output)
+    assert len(list((tmp_path / "records").iterdir())) == 2
+    later = Records(tmp_path)
+    assert later.done("k", TARGET, output)
+    assert not later.done("other", TARGET, output) and not later.done("k", Path("c.mp4"), output)
+    output.write_bytes(b"edited by hand")
+    assert not later.done("k", TARGET, output) and not later.owns(TARGET, output)
+    output.unlink()
+    assert not later.done("k", TARGET, output)
+
+
+def test_an_output_is_owned_from_the_moment_its_process_was_killed(tmp_path):
+    output = tmp_path / "a.mp4"
+    Records(tmp_path).begin(TARGET)  # and no more
+    output.write_bytes(b"made")
+    assert Records(tmp_path).owns(TARGET, output)
+    _finish(Records(tmp_path), output)
+    output.write_bytes(b"edited by hand")
+    assert not Records(tmp_path).owns(TARGET, output)
+    records = Records(tmp_path)
+    records.give_up(records.begin(TARGET), TARGET)
+    assert not Records(tmp_path).owns(TARGET, output)
+
+
+def test_half_a_line_is_passed_over(tmp_path):
+    output = tmp_path / "a.mp4"
+    _finish(Records(tmp_path), output)
+    file = next((tmp_path / "records").iterdir())
+    whole = file.read_text()
+    file.write_text(whole + '{"state": "done", "tar')
+    (tmp_path / "records" / "x.jsonl").write_bytes(b"\xff\x00[]\n3\n")
+    assert Records(tmp_path).done("k", TARGET, output)
+
+
+def test_all_pictures_of_a_sequence_count(tmp_path):
+    sequence = tmp_path / "%03d.png"
+    assert print_of(sequence) == ""
+    (tmp_path / "001.png").write_bytes(b"1")
+    (tmp_path / "002.png").write_bytes(b"2")
+    before = print_of(sequence)
+    (tmp_path / "002.png").write_bytes(b"3")
+    assert before and print_of(sequence) != before

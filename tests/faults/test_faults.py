@@ -1,0 +1,69 @@
+"""The table of faults: each that can be is made for real, and its page is up to date."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.made import CLIP, Place
+from tests.faults.page import PAGE, page
+from tests.faults.table import FAULTS
+
+ROOT = Path(__file__).parents[2]
+ALL = [fault for faults in FAULTS.values() for fault in faults]
+MADE = [fault for fault in ALL if fault.make]
+LONGEST = 500
+"""Characters of a line that a user is told."""
+
+
+@pytest.mark.parametrize("fault", MADE, ids=[fault.make.__name__ for fault in MADE])
+def test_a_fault_is_told_in_a_line_and_leaves_nothing(tmp_path, fault):
+    told = fault.make(Place(tmp_path))
+    assert any(fault.words in line for line in told.lines), told
+    assert all(len(line) < LONGEST and "Traceback" not in line for line in told.lines)
+    if told.fine:
+        assert told.code == 0
+        return
+    assert told.code in (1, 2)
+    errors = [line for line in told.lines if line.startswith("relight: ")]
+    assert len(errors) == 1
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert not {name for name in left if name.startswith(("out", ".out", ".x")) or ".part" in name}
+
+
+def test_every_fault_is_tested_or_says_why_not():
+    assert len(ALL) == 56
+    for fault in ALL:
+        assert fault.make or fault.tests or fault.untested, fault.fault
+        for test in fault.tests:
+            file, _, name = test.partition("::")
+            tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+            names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+            assert name in names, test
+
+
+def test_the_page_is_made_from_the_table():
+    assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.faults.page"
+
+
+def _command(*arguments, cwd):
+    command = [sys.executable, "-m", "relight", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True)
+
+
+def test_names_that_are_no_text(tmp_path):
+    name = os.fsencode(tmp_path) + b"/\xff\xfe.mp4"
+    Path(os.fsdecode(name)).write_bytes(CLIP.read_bytes()[:1000])
+    done = _command(b"run", name, b"-o", b"\xff.mp4", b"--prompt", b"x", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and b"Traceback" not in done.stderr
+
+
+def test_a_leading_dash_gets_a_hint(tmp_path):
+    (tmp_path / "-dash.mp4").write_bytes(CLIP.read_bytes())
+    done = _command("run", "-dash.mp4", "-o", "out.mp4", "--prompt", "x", cwd=tmp_path)
+    assert done.returncode == 2 and b"./-dash.mp4" in done.stderr
