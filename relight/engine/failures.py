@@ -24,8 +24,10 @@ NO_MEMORY = (
     "out of memory",
     "bad_alloc",
     "can't start new thread",
+    "failed to map segment",
 )
-"""How libraries say that memory is used up; a limit on it also keeps threads from being started."""
+"""How libraries say that memory is used up; a limit on it also keeps threads from being started, and
+libraries from being loaded."""
 LONGEST = 400
 """Characters of a message at most."""
 
@@ -107,10 +109,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
+    known = isinstance(error, RuntimeError | SystemError | ImportError)
     said = str(error).lower()
-    return isinstance(error, RuntimeError | SystemError) | (type(error).__module__ == "cv2") and (
-        any(words in said for words in NO_MEMORY)
-    )
+    from_library = known or type(error).__module__ == "cv2"
+    return from_library and any(words in said for words in NO_MEMORY)
 
 
 def _line(text: str) -> str:

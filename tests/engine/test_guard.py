@@ -184,6 +184,7 @@ def test_black_frames_of_a_lit_source_are_refused(tmp_path, model):
         torch.OutOfMemoryError("x"),
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
         RuntimeError("can't start new thread"),
+        ImportError("x.so: failed to map segment from shared object"),
         OSError(12, "Cannot allocate memory"),
     ],
 )
