@@ -26,8 +26,8 @@ NO_MEMORY = (
     "can't start new thread",
     "failed to map segment",
 )
-"""How libraries say that memory is used up; a limit on it also keeps threads from being started, and
-libraries from being loaded."""
+"""How libraries say that memory is used up; a limit on it also keeps threads from being started,
+and libraries from being loaded."""
 LONGEST = 400
 """Characters of a message at most."""
 
