@@ -6,6 +6,7 @@ for the plain layouts.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ import tifffile
 
 from relight.errors import MediaError
 from relight.media.pictures_in import Pixels, turned
+
+# What it finds wrong with a file is told as one error, by whoever reads the file in the end.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _WHITE_IS_ZERO, _GREY, _RGB = 0, 1, 2  # values of the tag PhotometricInterpretation
 _ASSOCIATED = 1  # of ExtraSamples: colours are premultiplied

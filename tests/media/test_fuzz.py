@@ -13,7 +13,7 @@ from PIL import Image
 from relight.errors import InputError, MediaError
 from relight.media import probe, read, write
 
-COUNT = int(os.environ.get("RELIGHT_FUZZ", "2000"))
+COUNT = int(os.environ.get("RELIGHT_FUZZ", "20000"))
 """Damaged files in all."""
 LONGEST_S = 20.0
 """For one file, on a shared machine."""
