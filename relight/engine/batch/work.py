@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from relight.engine.batch.records import Records, key_of
 from relight.engine.batch.rows import OWN, Row
 from relight.engine.failures import Outcome, run_safely
 from relight.engine.loading import Runner
-from relight.errors import Cancelled, InputError, ModelError
+from relight.errors import Cancelled, InputError, MediaError, ModelError
 from relight.jobs import Job
 from relight.media.untrusted import check_untrusted
 
@@ -124,7 +125,8 @@ class Worker:
             result = run()
         except BaseException:
             if attempt:
-                self._records.give_up(attempt, row.target)
+                with contextlib.suppress(MediaError):  # the first error is the one to tell
+                    self._records.give_up(attempt, row.target)
             raise
         self._records.finish(attempt, row.target, key, job.output)
         return result
