@@ -42,13 +42,16 @@ class BatchTab:
         self.pile = gr.HTML(
             value={},
             html_template='<div class="pilehome"></div>',
-            js_on_load="Relight.mount('pile', element, props, trigger, server, watch); // 'change'",
+            js_on_load=theme.mounted(
+                "pile",
+                ("change",),
+                most=MOST,
+                limit=studio.upload_limit or 0,
+                formats=stage.FORMATS,
+                endings=list(READ),
+            ),
             server_functions=[_keep(studio), _zip(studio)],
             apply_default_css=False,
-            most=MOST,
-            limit=studio.upload_limit or 0,
-            formats=stage.FORMATS,
-            endings=list(READ),
             elem_id="batch_clip",
         )
         gr.HTML(theme.heading("Settings", 2))

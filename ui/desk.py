@@ -17,7 +17,7 @@ import gradio as gr
 import numpy as np
 
 from relight.errors import RelightError
-from relight.ui import panels
+from relight.ui import panels, theme
 from relight.ui.clips import is_still, shown
 from relight.ui.shelf import Entry, new_id
 from relight.ui.store import Run
@@ -79,9 +79,9 @@ def desk(studio: Studio, hints: dict[str, str]) -> gr.HTML:
         return {}
 
     return gr.HTML(
-        value={"hints": hints},
+        value={},
         html_template='<div class="desk"></div>',
-        js_on_load="Relight.mount('desk', element, props, trigger, server, watch); // 'select'",
+        js_on_load=theme.mounted("desk", ("select",), hints=hints),
         server_functions=[look, live, cancel, dismiss],
         apply_default_css=False,
         elem_id="desk",

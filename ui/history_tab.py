@@ -14,7 +14,7 @@ import gradio as gr
 from PIL import Image
 
 from relight.errors import RelightError
-from relight.ui import clips, panels
+from relight.ui import clips, panels, theme
 from relight.ui.desk import Plain, result, safely
 from relight.ui.shelf import Entry, Shelf
 from relight.ui.studio import Studio
@@ -30,8 +30,7 @@ class HistoryTab:
         self.list = gr.HTML(
             value={},
             html_template='<div class="shelfhome"></div>',
-            js_on_load="Relight.mount('shelf', element, props, trigger, server, watch); "
-            "// 'select'",
+            js_on_load=theme.mounted("shelf", ("select",)),
             server_functions=_functions(studio),
             apply_default_css=False,
         )

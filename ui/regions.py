@@ -7,18 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from relight.errors import InputError
-from relight.jobs import RelightJob
+from relight.jobs.regions import parse_background
 from relight.ui.files import Files
 
 MODES = ("all", "subject", "background")
 LONGEST_WORDS = 500
 
 Plain = dict[str, Any]
-
-
-def available() -> bool:
-    """Whether jobs know masks."""
-    return "mask" in RelightJob.model_fields
 
 
 def mode(given: Any) -> str:
@@ -57,7 +52,7 @@ def settings(given: Any, begin: float, files: Files, used: list[Path]) -> Plain:
     Raises:
         InputError: a value is out of its range, or a file is gone.
     """
-    if not available() or not isinstance(given, dict):
+    if not isinstance(given, dict):
         return {}
     found: Plain = {}
     if mode(given) != "all":
@@ -81,8 +76,6 @@ def settings(given: Any, begin: float, files: Files, used: list[Path]) -> Plain:
 
 def _words(text: str) -> str:
     """Words for a background, which are no path."""
-    from relight.jobs.regions import parse_background
-
     if len(text) > LONGEST_WORDS or set(text) & set("/\\~") or parse_background(text).path:
         raise InputError(
             "the background is words, e.g. a beach at dusk; a picture is uploaded",

@@ -26,7 +26,7 @@ from relight.ui.studio import Studio, one_line
 FAILURES = (RelightError, OSError, ValueError)
 JOB_FILE_LIMIT = 100_000
 FORMAT_CHOICES = [
-    ("As the source (MP4, PNG)", SAME),
+    ("Automatic", SAME),
     *((f"{one.name} ({one.extensions[0]})", one.extensions[0]) for one in FORMATS if one.written),
 ]
 SEEDS = 2**31
@@ -83,7 +83,7 @@ class RunTab:
                 FORMAT_CHOICES,
                 value=SAME,
                 label="Output format",
-                info="The codec is under Advanced.",
+                info="Automatic: MP4, or PNG for a picture.",
                 min_width=200,
                 elem_id=f"{self.kind}_format",
             )

@@ -20,7 +20,7 @@ from relight.errors import InputError
 from relight.lights.direction import ANGLES
 from relight.lights.resolve import resolve
 from relight.media.formats import STILLS
-from relight.ui import clips, lamps, panels, references, regions
+from relight.ui import clips, lamps, panels, references, regions, theme
 from relight.ui.desk import Plain, data_url, safely
 from relight.ui.files import Files
 from relight.ui.studio import Studio
@@ -36,7 +36,7 @@ LOOKS = 24
 FORMATS = "MP4, MOV, MKV, WebM, AVI, TS, GIF; PNG, JPEG, WebP, TIFF, HEIC, EXR"
 
 
-def stage(studio: Studio, tab: str, example: Path, **own: Any) -> gr.HTML:
+def stage(studio: Studio, tab: str, example: Path) -> gr.HTML:
     """The component of a tab. `example`: a clip that is one click away."""
     looks = Looks()
 
@@ -90,20 +90,21 @@ def stage(studio: Studio, tab: str, example: Path, **own: Any) -> gr.HTML:
     return gr.HTML(
         value={},
         html_template='<div class="stagehome"></div>',
-        js_on_load="Relight.mount('stage', element, props, trigger, server, watch); "
-        "// 'change' 'upload' 'select'",
+        js_on_load=theme.mounted(
+            "stage",
+            ("change", "upload", "select"),
+            tab=tab,
+            kinds=lamps.described(),
+            angles=ANGLES,
+            simple=lamps.SIMPLE,
+            example=example.is_file(),
+            limit=studio.upload_limit or 0,
+            formats=FORMATS,
+            regions=tab == "relight",
+        ),
         server_functions=calls,
         apply_default_css=False,
         elem_id=f"{tab}_clip",
-        tab=tab,
-        kinds=lamps.described(),
-        angles=ANGLES,
-        simple=lamps.SIMPLE,
-        example=example.is_file(),
-        limit=studio.upload_limit or 0,
-        formats=FORMATS,
-        regions=tab == "relight" and regions.available(),
-        **own,
     )
 
 
@@ -244,7 +245,10 @@ def settings(value: Any, files: Files, kind: str) -> Plain:
         given |= _light(value, files, given["files"])
     if kind == "relight":
         begin = float(given.get("start") or 0.0)
-        given |= regions.settings(value.get("mask"), begin, files, given["files"])
+        behind = regions.settings(value.get("mask"), begin, files, given["files"])
+        if given.get("light") == "left" and Path(behind.get("background", "")).is_absolute():
+            del given["light"]  # untouched: the light is that of the new background
+        given |= behind
     return given
 
 

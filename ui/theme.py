@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -79,6 +81,19 @@ HEAD = """
 <header class="masthead"><h1>Re<i>light</i></h1>
 <p>New light for your clips, on this computer.</p></header>
 """
+
+
+def mounted(part: str, events: tuple[str, ...] = (), **given: Any) -> str:
+    """What a component runs once it is there: a part of the page's script.
+
+    Args:
+        events: that the part triggers. given: what it is told, as JSON; it is written into the
+            call, since a tab that is not shown yet forgets its properties.
+    """
+    told = json.dumps(given).replace("</", "<\\/")
+    named = " ".join(f"'{event}'" for event in events)
+    call = f"Relight.mount('{part}', element, props, trigger, server, watch, {told});"
+    return f"{call} // {named}"
 
 
 def heading(title: str, level: int) -> str:

@@ -13,7 +13,7 @@ from relight.engine.look import Look
 from relight.errors import InputError
 from relight.jobs import RelightJob, UpscaleJob
 from relight.lights import base, fields
-from relight.ui import controls, draft, lamps, panels, stage
+from relight.ui import controls, draft, lamps, panels, regions, stage
 from relight.ui.files import Files
 from relight.ui.lamps import PRESETS, with_light
 from relight.ui.shelf import new_id
@@ -140,6 +140,30 @@ def test_what_the_stage_says_becomes_an_order(files):
     other = Files(files.root.parent.parent / new_id(), files.uploads)
     with pytest.raises(InputError, match="choose it again"):
         stage.settings(value, other, "relight")
+
+
+def test_a_clicked_subject_becomes_a_mask(files):
+    used = []
+    point = {"x": 0.25, "y": 0.5, "moment": 2.0}
+    plain = regions.settings({"mode": "subject", "click": point}, 0.5, files, used)
+    assert plain == {"relight": "subject", "mask": "click:0.2500,0.5000@1.500"}
+    assert regions.settings({"mode": "all"}, 0, files, used) == {}
+    sky = files.copy(CLIP, "sky.mp4")
+    plain = regions.settings({"background": {"id": sky}}, 0, files, used)
+    assert plain == {"background": str(files.get(sky)), "mask": "auto"}
+    assert used == [files.get(sky)]
+    words = regions.settings({"background": {"words": "a beach at dusk"}}, 0, files, [])
+    assert words["background"] == "a beach at dusk"
+    for wrong in (
+        {"mode": "everything"},
+        {"mode": "subject", "click": {"x": 2, "y": 0, "moment": 0}},
+        {"mode": "subject", "click": "click:1,1"},
+        {"background": {"words": "/etc/passwd"}},
+        {"background": {"words": "secret.png"}},
+        {"background": {"id": "/etc/passwd"}},
+    ):
+        with pytest.raises(InputError):
+            regions.settings(wrong, 0, files, [])
 
 
 def test_a_light_preview_is_bright_where_the_light_is():

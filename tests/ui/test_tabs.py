@@ -6,11 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
 from relight import media
 from relight.cli import main
-from relight.ui import regions
 from tests.ui.conftest import CLIP, small_clip
 from tests.ui.test_browser import _bar, _choose, _quick, _result
 
@@ -159,7 +157,6 @@ def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path, 
     assert Path("one-relit.mp4").read_bytes() == made
 
 
-@pytest.mark.skipif(not regions.available(), reason="jobs know no masks")
 def test_a_subject_is_clicked_and_alone_relit(page, tmp_path):
 
     page.click("#relight_example")

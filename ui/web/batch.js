@@ -1,7 +1,7 @@
 // Many clips: chosen or dropped, also whole folders; then their runs, and a zip of the results.
 "use strict";
 
-Relight.pile = (element, props, trigger, server, watch) => {
+Relight.pile = (element, props, trigger, server, watch, given) => {
   const { el, svg, icons } = Relight;
   const state = { files: [], batch: null };
   const pick = el("input", { type: "file", class: "filepick", multiple: true, "aria-label": "Choose clips" });
@@ -10,7 +10,7 @@ Relight.pile = (element, props, trigger, server, watch) => {
   const table = el("div.piletable");
   const zone = el("div.pilezone", {},
     el("strong", {}, "Drop clips, pictures or folders here"),
-    el("span", {}, `${props.formats}. Up to ${props.most} files, ${Relight.size(props.limit)} each.`),
+    el("span", {}, `${given.formats}. Up to ${given.most} files, ${Relight.size(given.limit)} each.`),
     el("div.row", {},
       el("button.small", { type: "button", onclick: () => pick.click() }, "Choose files"),
       el("button.small", { type: "button", onclick: () => folder.click() }, "Choose a folder")));
@@ -26,8 +26,8 @@ Relight.pile = (element, props, trigger, server, watch) => {
   };
   const take = async (files) => {
     state.batch = null;
-    const known = files.filter((file) => props.endings.includes(`.${file.name.split(".").pop().toLowerCase()}`));
-    const room = props.most - state.files.length;
+    const known = files.filter((file) => given.endings.includes(`.${file.name.split(".").pop().toLowerCase()}`));
+    const room = given.most - state.files.length;
     for (const file of known.slice(0, room)) {
       const entry = { name: file.name, part: 0, file };
       state.files.push(entry);
@@ -35,7 +35,7 @@ Relight.pile = (element, props, trigger, server, watch) => {
     draw();
     for (const entry of state.files.filter((one) => one.file)) {
       try {
-        const path = await Relight.upload(entry.file, props.limit, (part) => {
+        const path = await Relight.upload(entry.file, given.limit, (part) => {
           entry.part = part;
           draw();
         });

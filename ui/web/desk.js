@@ -1,7 +1,7 @@
 // The visitor's runs: asked of the server again and again, drawn into every tab's bar.
 "use strict";
 
-Relight.desk = (element, props, trigger, server, watch) => {
+Relight.desk = (element, props, trigger, server, watch, given) => {
   const { el, clock, svg, icons } = Relight;
   const BUSY_MS = 600;
   const IDLE_MS = 2500;
@@ -221,7 +221,6 @@ Relight.desk = (element, props, trigger, server, watch) => {
   watch("value", () => {
     const told = props.value || {};
     if (told.who) Relight.who = told.who;
-    if (told.hints) desk.hints = told.hints;
     if (told.tab) {
       const tab = told.tab;
       if (told.run) {
@@ -273,7 +272,7 @@ Relight.desk = (element, props, trigger, server, watch) => {
       }
     }
   });
-  const first = props.value || {};
-  if (first.hints) desk.hints = first.hints;
+  desk.hints = given.hints;
+  setInterval(draw, 700); // a tab that is shown for the first time has an empty bar
   ask();
 };

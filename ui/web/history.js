@@ -1,7 +1,7 @@
 // One's results: searched, looked at, downloaded, deleted (and brought back), started from again.
 "use strict";
 
-Relight.shelf = (element, props, trigger, server, watch) => {
+Relight.shelf = (element, props, trigger, server, watch, given) => {
   const { el, svg, icons } = Relight;
   const state = { entries: [], chosen: null, words: "", deleted: null };
   const search = el("input.search", { type: "search", placeholder: "Search by name or prompt", "aria-label": "Search results",
@@ -27,7 +27,7 @@ Relight.shelf = (element, props, trigger, server, watch) => {
     el("b", {}, entry.clip), el("span", {}, entry.prompt || (entry.kind === "upscale" ? "Upscaled" : "")),
     el("small", {}, entry.line)))));
     about.replaceChildren(state.entries.length
-      ? `${state.entries.length} results, ${Relight.size(state.bytes || 0)}; ${Relight.size(state.free || 0)} free on the disk.${state.removed ? ` ${state.removed}` : ""}`
+      ? `${state.entries.length} ${state.entries.length === 1 ? "result" : "results"}, ${Relight.size(state.bytes || 0)}; ${Relight.size(state.free || 0)} free on the disk.${state.removed ? ` ${state.removed}` : ""}`
       : "Nothing here yet. Every finished clip is kept here, also after a reload.");
     if (state.deleted) {
       about.append(" ", el("button.small", { type: "button", id: "undo", onclick: undo }, `Undo: bring ${state.deleted.clip} back`));

@@ -2,9 +2,9 @@
 "use strict";
 window.Relight = { parts: {}, ready: false, who: null };
 
-Relight.mount = (name, element, props, trigger, server, watch) => {
+Relight.mount = (name, element, props, trigger, server, watch, given) => {
   document.documentElement.lang = "en";
-  Relight[name](element, props, trigger, server, watch);
+  Relight[name](element, props, trigger, server, watch, given);
 };
 
 // el("button.small", {onclick, "aria-label": ...}, child, "text")

@@ -1,9 +1,9 @@
 // The list of lights beside the frame: kind, colour, temperature, and whatever the kind has.
 "use strict";
 
-Relight.lights = (stage, props, trigger, server) => {
+Relight.lights = (stage, given, trigger, server) => {
   const { el, svg, icons, clamp } = Relight;
-  const kinds = props.kinds;
+  const kinds = given.kinds;
   const { state } = stage;
   const holder = () => document.querySelector('[data-lights="relight"]');
 
@@ -102,7 +102,7 @@ Relight.lights = (stage, props, trigger, server) => {
       if (!file) return;
       button.textContent = `Uploading ${file.name}`;
       try {
-        const path = await Relight.upload(file, props.limit);
+        const path = await Relight.upload(file, given.limit);
         const told = await server.keep({ who: Relight.who, path, name: file.name });
         if (told.error) throw new Error(told.error);
         light.settings[control.name] = told;
@@ -115,7 +115,7 @@ Relight.lights = (stage, props, trigger, server) => {
   };
 
   const chosen = (light, control) => {
-    const options = control.kind === "light" ? props.simple : control.choices;
+    const options = control.kind === "light" ? given.simple : control.choices;
     const select = el("select", { "aria-label": titled(control.name), onchange: (event) => {
       light.settings[control.name] = event.target.value;
       stage.lightChanged();
@@ -198,7 +198,7 @@ Relight.lights = (stage, props, trigger, server) => {
   // What is lit: everything, the subject, or what is behind it.
   const region = () => {
     const node = document.querySelector('[data-region="relight"]');
-    if (!node || !props.regions) return;
+    if (!node || !given.regions) return;
     const mask = state.mask || (state.mask = {});
     const mode = mask.mode || "all";
     const shape = JSON.stringify([mask, Boolean(stage.picking), Boolean(state.clip)]);
@@ -231,7 +231,7 @@ Relight.lights = (stage, props, trigger, server) => {
     const pick = el("input", { type: "file", class: "filepick", "aria-label": "Picture or clip for the background" });
     pick.addEventListener("change", async () => {
       try {
-        const path = await Relight.upload(pick.files[0], props.limit);
+        const path = await Relight.upload(pick.files[0], given.limit);
         const told = await server.keep({ who: Relight.who, path, name: pick.files[0].name });
         if (told.error) throw new Error(told.error);
         set({ background: told });

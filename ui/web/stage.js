@@ -1,17 +1,18 @@
 // The clip's frame: chosen, looked at at any moment, trimmed, and lit by lamps that are dragged.
 "use strict";
 
-Relight.stage = (element, props, trigger, server, watch) => {
+Relight.stage = (element, props, trigger, server, watch, given) => {
   const { el, svg, icons, clock, drag, clamp } = Relight;
-  const tab = props.tab;
+  const tab = given.tab;
   const lit = tab === "relight";
   const state = Object.assign({
     clip: null, info: null, moment: 0, begin: 0, end: null, lights: [], keys: [],
     references: [], mask: {},
   }, props.value || {});
+  delete state.set;
   const stage = { state, selected: 0, prompt: "", shape: 0.8, intensity: 1, plain: false };
   Relight.parts[tab] = stage;
-  const kinds = props.kinds || [];
+  const kinds = given.kinds || [];
   stage.kindOf = (word) => kinds.find((kind) => kind.words.includes(word)) || kinds[0];
 
   // --- what is drawn -------------------------------------------------------------------------
@@ -24,9 +25,9 @@ Relight.stage = (element, props, trigger, server, watch) => {
   const picture = el("div.picture", {}, image, layer, note);
   const choose = el("button.choose", { type: "button", onclick: () => input.click() },
     el("strong", {}, "Choose a clip or a picture"),
-    el("span", {}, `or drop it here. ${props.formats}. Up to ${Relight.size(props.limit)}.`));
+    el("span", {}, `or drop it here. ${given.formats}. Up to ${Relight.size(given.limit)}.`));
   const example = el("button.small.example", {
-    type: "button", id: `${tab}_example`, onclick: () => takeExample(), hidden: !props.example,
+    type: "button", id: `${tab}_example`, onclick: () => takeExample(), hidden: !given.example,
   }, "Use the example clip");
   const empty = el("div.stageempty", {}, choose, example);
   const facts = el("div.facts", { id: `${tab}_facts` });
@@ -81,7 +82,7 @@ Relight.stage = (element, props, trigger, server, watch) => {
     if (!file) return;
     busy(`Uploading ${file.name}`, 0);
     try {
-      const path = await Relight.upload(file, props.limit,
+      const path = await Relight.upload(file, given.limit,
         (part) => busy(`Uploading ${file.name}`, part));
       busy(`Looking at ${file.name}`);
       await got(await server.take({ who: Relight.who, path, name: file.name, tab }));
@@ -126,7 +127,7 @@ Relight.stage = (element, props, trigger, server, watch) => {
     if (!file) return;
     busy(`Uploading ${file.name}`, 0);
     try {
-      const path = await Relight.upload(file, props.limit, (part) => busy(`Uploading ${file.name}`, part));
+      const path = await Relight.upload(file, given.limit, (part) => busy(`Uploading ${file.name}`, part));
       const told = await server.refer({ who: Relight.who, path, name: file.name });
       if (told.error) throw new Error(told.error);
       if (told.seconds === null && state.references.length) told.seconds = state.moment;
@@ -367,7 +368,7 @@ Relight.stage = (element, props, trigger, server, watch) => {
   stage.select = select;
 
   // Words such as "left" stand for an angle.
-  const ANGLES = props.angles || {};
+  const ANGLES = given.angles || {};
   stage.angle = (light) => light.settings.angle ?? ANGLES[light.word] ?? 180;
   stage.setAngle = (light, degrees) => {
     const angle = ((Math.round(degrees) % 360) + 360) % 360;
@@ -515,13 +516,14 @@ Relight.stage = (element, props, trigger, server, watch) => {
     stage.changed();
     keepNow();
   });
-  if (lit) Relight.lights(stage, props, trigger, server);
+  if (lit) Relight.lights(stage, given, trigger, server);
   document.addEventListener("relight-words", (event) => {
     if (event.detail.tab !== tab) return;
     Object.assign(stage, event.detail.values);
     ask();
   });
   stage.draw();
+  if (state.clip) stage.changed();
 };
 
 // Colour of a black body on a screen, roughly (for lamps' faces only).
