@@ -10,6 +10,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     references: [], mask: {},
   }, props.value || {});
   delete state.set;
+  if (lit && !state.lights.length) state.lights = [{ word: "left", settings: {} }];
   const stage = { state, selected: 0, prompt: "", shape: 0.8, intensity: 1, plain: false };
   Relight.parts[tab] = stage;
   const kinds = given.kinds || [];
