@@ -96,8 +96,8 @@ def test_runs_take_turns_and_nobody_watches_them(store, tmp_path, work):
 
 def test_a_visitor_with_many_runs_does_not_block_another(store, tmp_path, work):
     one, other = new_id(), new_id()
-    for i in range(4):
-        _add(store, tmp_path, f"one{i}", one)
+    first, *_ = [_add(store, tmp_path, f"one{i}", one) for i in range(4)]
+    _until(lambda: first.state == "running")
     _add(store, tmp_path, "other", other)
     _add(store, tmp_path, "look", other, what="preview")
     work.go.set()

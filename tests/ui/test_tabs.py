@@ -163,11 +163,10 @@ def test_a_subject_is_clicked_and_alone_relit(page, tmp_path):
     page.wait_for_selector("#relight_stage .facts .name")
     page.get_by_label("Subject", exact=True).check()
     page.click("#pick_subject")
-    page.wait_for_timeout(800)
-    before = page.locator(".frame").get_attribute("src")
+    page.wait_for_selector(".picture.picking")
     box = page.locator(".picture").bounding_box()
     page.mouse.click(box["x"] + 0.38 * box["width"], box["y"] + 0.5 * box["height"])
-    page.wait_for_function("src => document.querySelector('.frame').src !== src", arg=before)
+    page.wait_for_function("Relight.parts.relight.state.mask.click")
     mask = page.evaluate("Relight.parts.relight.state.mask")
     assert abs(mask["click"]["x"] - 0.38) < 0.02 and mask["mode"] == "subject"
     assert "Followed from" in page.inner_text(".region")
