@@ -31,7 +31,8 @@ from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, MovingLight, parse_light
 from relight.media import Frame, VideoInfo
-from relight.media.depth import like, to_uint8
+from relight.media.depth import to_uint8
+from relight.media.source_invariants import with_bars
 from relight.methods.carried_light import SIDE
 from relight.models.catalogue import Entry
 from relight.models.hub import depth_network
@@ -79,7 +80,7 @@ def workflows(
         return last.frames(work.load, first)
 
     enlarging = upscaling(second, models, info, survey)
-    return *before, last, replace(enlarging, source=Buffered(relit), mend=like)
+    return *before, last, replace(enlarging, source=Buffered(relit), mend=with_bars)
 
 
 def seen_by(

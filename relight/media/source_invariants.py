@@ -25,7 +25,12 @@ def finished(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     Fine levels that the model didn't see come back, flat areas are the source's, grey is grey.
     """
     result = keep_flat(keep_depth(result, source), source)
-    return like(keep_grey(result, source), source)
+    return like(keep_bars(keep_grey(result, source), source), source)
+
+
+def with_bars(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """An enlarged picture, float32 in [0, 1], as the source's type, with the source's bars."""
+    return like(keep_bars(result, source), source)
 
 
 def at_depth(result: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -85,21 +90,26 @@ def _flat(image: np.ndarray) -> np.ndarray:
 
 
 def keep_bars(result: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Letterbox and pillarbox bars as they are in a source of the same size.
+    """Letterbox and pillarbox bars as they are in the source, of the same size or smaller.
 
     >>> film = np.zeros((20, 20, 3), np.uint8)
     >>> film[4:16] = 100
     >>> keep_bars(np.full((20, 20, 3), 50, np.uint8), film)[[0, 3, 4, 19], 0, 0].tolist()
     [0, 0, 50, 0]
     """
-    top, bottom, left, right = bars(source)
-    if not any((top, bottom, left, right)):
+    found = bars(source)
+    if not any(found):
         return result
-    height, width = source.shape[:2]
-    kept = like(source, result).copy()
-    kept[top : height - bottom, left : width - right] = result[
-        top : height - bottom, left : width - right
-    ]
+    height, width = result.shape[:2]
+    down, across = height / source.shape[0], width / source.shape[1]
+    top, bottom, left, right = (
+        int(length * times)
+        for length, times in zip(found, (down, down, across, across), strict=True)
+    )
+    # Nearest: nothing of the picture runs into a bar.
+    kept = cv2.resize(like(source, result), (width, height), interpolation=cv2.INTER_NEAREST)
+    inner = slice(top, height - bottom), slice(left, width - right)
+    kept[inner] = result[inner]
     return kept
 
 

@@ -1,5 +1,6 @@
 """What holds in the source holds in the result, whatever a model has drawn."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -84,3 +85,14 @@ def test_a_dark_sky_is_no_bar():
     assert bars(np.zeros((40, 60, 3), np.uint8)) == (0, 0, 0, 0)
     lit = np.full((40, 60, 3), 77, np.uint8)
     assert np.array_equal(keep_bars(lit, night), lit)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 1.5])
+def test_bars_stay_black_to_their_edge_when_enlarged(scale):
+    film = np.full((60, 80, 3), 180, np.uint8)
+    film[:8] = film[-8:] = 0
+    size = round(80 * scale), round(60 * scale)
+    ringing = cv2.resize(film, size, interpolation=cv2.INTER_LANCZOS4).astype(np.float32) / 255
+    found = finished(ringing + 0.02, film)
+    edge = int(8 * scale)
+    assert found[:edge].max() == found[-edge:].max() == 0 and found[edge + 2].min() > 150
