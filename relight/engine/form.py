@@ -29,7 +29,7 @@ from relight.models.depth_anything import DepthAnything
 
 RANGED = 8
 """Frames, spread over the clip, that decide the range of what a depth network finds."""
-FORM = 48
+FORM = 24
 """Frames in a chunk of the surface's shading."""
 
 

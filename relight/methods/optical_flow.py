@@ -80,22 +80,34 @@ def link(
     """Flow and trust from a to b, and from b to a, at `size` (h, w); the frames may be larger."""
     a, b = _working(a), _working(b)
     there, back = flow(a, b), flow(b, a)
-    pairs = ((there, confidence(a, b, there, back)), (back, confidence(b, a, back, there)))
+    return _fitted(a, b, there, back, size), _fitted(b, a, back, there, size)
+
+
+def one_way(a: Frame, b: Frame, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flow and trust from a to b alone: the first half of `link`."""
+    a, b = _working(a), _working(b)
+    return _fitted(a, b, flow(a, b), flow(b, a), size)
+
+
+def _fitted(
+    a: Frame, b: Frame, there: torch.Tensor, back: torch.Tensor, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The flow from a to b and its trust at `size` (h, w)."""
+    trust = confidence(a, b, there, back)
     h, w = there.shape[-2:]
     if (h, w) == tuple(size):
-        return pairs
+        return there, trust
     scale = torch.tensor([size[1] / w, size[0] / h]).view(2, 1, 1)
 
     def fit(x: torch.Tensor) -> torch.Tensor:
         return F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
 
-    (there, to), (back, fro) = pairs
-    return (fit(there) * scale, fit(to)), (fit(back) * scale, fit(fro))
+    return fit(there) * scale, fit(trust)
 
 
 def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
     """Light (c, h, w) known at frame `source`, moved to frame `to`, and its trust (1, h, w)."""
-    (there, trust), _ = link(to, source, Size(*gain.shape[-2:]))
+    there, trust = one_way(to, source, Size(*gain.shape[-2:]))
     return warp(gain, there), trust.to(gain)
 
 
