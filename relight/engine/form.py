@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,7 +30,9 @@ from relight.models.depth_anything import DepthAnything
 
 RANGED = 8
 """Frames, spread over the clip, that decide the range of what a depth network finds."""
-FORM = 24
+SOFT = 0.08
+"""Blur of a picture that is a light, of the shorter side."""
+FORM = 48
 """Frames in a chunk of the surface's shading."""
 
 
@@ -95,6 +98,10 @@ class Form:
         h, w = surface.normals.shape[-2:]
         seconds = self.clip.seconds([number])[0]
         maps = [weight * to_linear(one.level_map(h, w, seconds)) for weight, one in lights]
+        if not all(one.sided for _, one in lights):  # light has no outlines
+            maps = [
+                cv2.GaussianBlur(one.astype(np.float32), (0, 0), SOFT * min(h, w)) for one in maps
+            ]
         return torch.from_numpy(np.sum(maps, axis=0)).permute(2, 0, 1)[None].float()
 
     @functools.cached_property

@@ -153,6 +153,7 @@ class SubjectMask:
             for frame, matte in zip(frames, mattes, strict=False):
                 yield frame, _sharpened(matte, frame.image)
             return
+        load = functools.lru_cache(maxsize=3)(load)
         for frame in frames:
             yield frame, self._at(frame, load)
 
@@ -243,9 +244,11 @@ def require_subject(mask: SubjectMask, load: Load) -> None:
     Raises:
         InputError: none has, and it was to be found.
     """
-    count = len(mask.clip.survey.seen)
+    if isinstance(mask.asked, MaskFile):
+        return
+    count, load = len(mask.clip.survey.seen), functools.lru_cache(maxsize=1)(load)
     there = sum(bool(mask.small(number, load).max() > 0.5) for number in range(count))
-    if there == count or isinstance(mask.asked, MaskFile):
+    if there == count:
         return
     if not there:
         raise InputError(

@@ -36,8 +36,9 @@ STEEP = 0.45
 """z of a normal at such an edge: slopes are bounded there."""
 TURNED = 0.25
 """Share of the way that a lamp must be behind a point to light it from behind alone."""
-WIDE = 0.2
-"""Window of the low band that a place replaces, of the shorter side."""
+WIDE = 0.08
+"""Window of the low band that a place replaces, of the shorter side: what is left of the model's
+own light is finer than a lamp's."""
 COLOURED = (0.1, 0.5)
 """Least channel of a lamp below its brightest, from where its colour begins to count to where it
 alone does."""

@@ -171,3 +171,32 @@ def test_nothing_that_is_found_is_an_error(tmp_path, tiny):
     )
     with pytest.raises(InputError, match="finds no clear subject"):
         run_relight(job, load=tiny)
+
+
+def test_a_picture_is_masked_too(tmp_path, scene, tiny):
+    picture, mask = scene / "clip" / "00.png", scene / "mask" / "00.png"
+    job = RelightJob.make(
+        input=picture,
+        output=tmp_path / "out.png",
+        prompt="red light",
+        mask=str(mask),
+        recipe="fast",
+        relight_steps=2,
+        seed=1,
+    )
+    run_relight(job, load=tiny)
+    out, source = (np.asarray(Image.open(file)) for file in (job.output, picture))
+    inside = np.asarray(Image.open(mask))[..., 0] > 127
+    changed = (out != source).any(-1)
+    assert not changed[~inside].any() and changed[inside].mean() > 0.8
+
+
+def test_the_light_of_a_reference_is_held_within_a_mask(tmp_path, scene):
+    frame = np.asarray(Image.open(scene / "clip" / "02.png")).astype(float)
+    still = tmp_path / "lit.png"
+    Image.fromarray((frame * 1.2).clip(0, 255).astype(np.uint8)).save(still)
+    given = {"reference": str(still), "mask": str(scene / "mask"), "prompt": "", "recipe": "auto"}
+    out, _ = _run(scene, tmp_path / "out", lambda *_: pytest.fail("a model was loaded"), **given)
+    source, mask = _images(scene / "clip"), _images(scene / "mask")[..., 0] > 127
+    changed = (out != source).any(-1)
+    assert not changed[~mask].any() and changed[mask].mean() > 0.8

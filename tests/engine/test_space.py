@@ -44,8 +44,7 @@ def load(tiny_model):
 
 
 def _job(output, **given):
-    small = {"frames": 8, "transfer": "on", "side": 64, "steps": 1, "relight_steps": 1}
-    settings = {"input": CLIP, "output": output, **QUICK, **small}
+    settings = {"input": CLIP, "output": output, **QUICK, "frames": 8, "transfer": "on"}
     return RelightJob.make(**{**settings, **given})
 
 

@@ -1,0 +1,93 @@
+"""Lamps in a run, with the embedded model: their place, their colour, and how they move."""
+
+import colorsys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from relight.engine.run import run_relight
+from relight.jobs import RelightJob
+from relight.lights import parse_light
+from relight.models.loader import load_model
+from tests.conftest import CPU
+from tests.masks.scenes import texture
+
+HEIGHT, WIDTH, FPS = 96, 160, 10
+
+
+@pytest.fixture(scope="module")
+def mini():
+    model = load_model("mini", CPU)
+    return lambda *_: model
+
+
+@pytest.fixture(scope="module")
+def wall(tmp_path_factory):
+    """A second of a still, textured wall: what is brighter in the result is the light."""
+    folder = tmp_path_factory.mktemp("wall")
+    image = texture(HEIGHT, WIDTH, (0.45, 0.45, 0.45), 3)
+    codes = (image * 255).round().byte().permute(1, 2, 0).numpy()
+    for i in range(FPS):
+        Image.fromarray(codes).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def _lit(wall, out, mini, **given):
+    """(frames, h, w, 3): by what the light multiplies the wall, broad."""
+    out.mkdir()
+    plain = {"prompt": "soft light", "relight_steps": 2, "seed": 1, "model": "mini", "fps": FPS}
+    made = {"as_clip": True, "light_fps": FPS, **plain, **given}
+    run_relight(RelightJob.make(input=wall, output=out / "%02d.png", **made), load=mini)
+    source = np.asarray(Image.open(wall / "00.png")).astype(float)
+    frames = [np.asarray(Image.open(file)).astype(float) for file in sorted(out.glob("*.png"))]
+    return np.stack([_blurred((frame + 2) / (source + 2)) for frame in frames])
+
+
+def _blurred(x, r=6):
+    for axis in (0, 1):
+        padded = np.pad(x, [(r, r) if a == axis else (0, 0) for a in range(3)], "edge")
+        summed = np.cumsum(padded, axis)
+        ends = np.take(summed, range(2 * r, summed.shape[axis]), axis)
+        begins = np.take(summed, range(summed.shape[axis] - 2 * r), axis)
+        x = (ends - begins) / (2 * r)
+    return x
+
+
+def _place(gain):
+    """The middle of the brightest part of a gain, in fractions of width and height."""
+    level = gain.mean(-1)
+    row, column = np.nonzero(level >= np.quantile(level, 0.985))
+    return (column.mean() + 0.5) / WIDTH, (row.mean() + 0.5) / HEIGHT
+
+
+def test_a_moving_lamp_is_where_it_is_at_every_keyframe(tmp_path, wall, mini):
+    keys = ["0=point:x=.2,y=.3,radius=.2", "0.4=point:x=.8,y=.5,radius=.2", "0.9=point:x=.4,y=.7"]
+    keys[2] += ",radius=.2"
+    gains = _lit(wall, tmp_path / "out", mini, light_at=keys, shape=0)  # a wall has no form
+    for number, (x, y) in ((0, (0.2, 0.3)), (4, (0.8, 0.5)), (9, (0.4, 0.7))):
+        found = _place(gains[number])
+        assert abs(found[0] - x) < 0.05, (number, found)
+        assert abs(found[1] - y) * HEIGHT / WIDTH < 0.05, (number, found)
+    middle = _place(gains[2])  # and on the way, halfway
+    assert abs(middle[0] - 0.5) < 0.06
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        "left:color=#2040ff",
+        "point:x=.5,y=.5,color=#20ff40",
+        "candle:x=.5,y=.5",
+        "angle:30,color=red",
+    ],
+)
+def test_the_lamps_colour_shows_whatever_the_words(tmp_path, wall, mini, light):
+    gain = _lit(wall, tmp_path / "out", mini, light=light)[0]
+    near = gain.mean(-1) >= np.quantile(gain.mean(-1), 0.8)
+    seen = gain[near].mean(0)
+    wanted = parse_light(light).tint(0.0)
+    hue, lamp = (colorsys.rgb_to_hsv(*(np.array(c) / max(c)))[0] for c in (seen, wanted))
+    apart = abs((hue - lamp + 0.5) % 1 - 0.5) * 360
+    assert apart < 25, (seen, wanted)
+    assert seen.min() / seen.max() < 0.75, seen

@@ -1,0 +1,58 @@
+"""Every job file of the examples runs, with the embedded model, small."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from relight import media
+from relight.engine.run import run_relight
+from relight.jobs import RelightJob
+from relight.jobs.files import read_job
+from relight.models.loader import load_model
+from tests.conftest import CPU
+
+ROOT = Path(__file__).parents[2]
+JOBS = sorted((ROOT / "examples" / "jobs").glob("*.yaml"))
+FRAMES = 3
+
+
+@pytest.fixture(scope="module")
+def mini():
+    model = load_model("mini", CPU)
+    return lambda *_: model
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The first frames of the example, a quarter of its size."""
+    path = tmp_path_factory.mktemp("small") / "in.mkv"
+    with media.write(path, size=(160, 90), fps=1, encoding=media.Encoding(codec="ffv1")) as out:
+        for i, frame in enumerate(media.read(ROOT / "examples/clips/big_buck_bunny.mp4")):
+            if i % 15 == 0 and i // 15 < FRAMES:
+                out.add(
+                    np.ascontiguousarray(frame.image[::4, ::4]),
+                    media.Frame(frame.image, i / 60).time,
+                )
+    return path
+
+
+@pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
+def test_a_job_of_the_examples_runs(file, small, mini, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    settings = read_job(file)
+    assert Path(settings["input"]).is_file() and settings["model"] == "mini"
+    settings |= {
+        "input": small,
+        "output": tmp_path / "out.mkv",
+        "relight_steps": 2,
+        "side": 64 if "light" in settings or "light_at" in settings else None,
+        "codec": "ffv1",
+    }
+    result = run_relight(RelightJob.make(**settings), load=mini)
+    source, out = (
+        np.stack([frame.image for frame in media.read(path)]).astype(int)
+        for path in (small, result.path)
+    )
+    assert out.shape == source.shape
+    assert np.abs(out - source).mean() > 1.5
