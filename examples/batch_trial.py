@@ -62,7 +62,7 @@ def _disk(folder: Path, megabytes: int) -> Path | None:
 
 
 def _batch(source: Path, out: Path, report: Path, kill: bool = False) -> list[dict]:
-    """Run a batch; `kill` ends its worker once the third job is done."""
+    """Run a batch; `kill` ends its worker once the first job is done."""
     command = [sys.executable, "-m", "relight", "batch", str(source), "-o", str(out), *SETTINGS]
     more = ["--devices", "cpu", "--report", str(report), "--retries", "1"]
     running = subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL)
@@ -73,7 +73,7 @@ def _batch(source: Path, out: Path, report: Path, kill: bool = False) -> list[di
             for child in psutil.Process(running.pid).children()
             if "spawn_main" in " ".join(child.cmdline())
         ]
-        if done >= 3 and workers:
+        if done >= 1 and workers:
             workers[0].kill()
             break
         time.sleep(0.1)

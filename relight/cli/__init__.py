@@ -11,6 +11,7 @@ import logging
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -259,6 +260,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file, we tell
     given = sys.argv[1:] if arguments is None else arguments
     with signals.interruptible() as got:
         try:

@@ -68,6 +68,8 @@ def _rows(inputs: list[Path], output: Path, manner: Manner, settings: object) ->
     if not rows:
         raise InputError("no inputs: give clips, folders, patterns, or a --manifest")
     _check_some(rows, output)
+    # Those of one model follow each other, so that it is loaded once.
+    rows.sort(key=lambda row: (row.kind, str(row.settings.get("model"))))
     return shard(rows, manner.shard)
 
 

@@ -91,7 +91,7 @@ def _first(made: object) -> Tensor | None:
     """The first floating-point tensor of what a module returns."""
     if isinstance(made, Tensor):
         return made if made.is_floating_point() else None
-    values = made.values() if isinstance(made, dict) else made
-    if isinstance(values, list | tuple) or isinstance(made, dict):
-        return next((one for one in map(_first, values) if one is not None), None)
-    return None
+    values = list(made.values()) if isinstance(made, dict) else made
+    if not isinstance(values, list | tuple):
+        return None
+    return next((one for one in map(_first, values) if one is not None), None)

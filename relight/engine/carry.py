@@ -63,14 +63,17 @@ class Carry:
             if last is None:
                 return {"ended": np.array([1])}
             state = last
+        lit = small[leg.reference]
+        previous = lit if before == leg.reference else small[before]
         for number in part:
-            found = step(anchor, small[leg.reference], state, small[before], small[number])
+            frame = small[number]
+            found = step(anchor, lit, state, previous, frame)
             if found is None:
                 break
             tensors = found.to_tensors()
             stored |= {f"{number:07d}-{key}": value.numpy() for key, value in tensors.items()}
             # From what is stored, so that a run that is resumed ends in the same light.
-            state, before = Carried.from_tensors(tensors), number
+            state, previous = Carried.from_tensors(tensors), frame
             if on_step is not None:
                 on_step()
         return stored or {"ended": np.array([1])}

@@ -58,7 +58,7 @@ class Outcome:
         return "" if self.error is None else _line(str(self.error))
 
 
-def run_safely(work: Callable[[], Result]) -> Outcome:
+def run_safely(work: Callable[[], Result | None]) -> Outcome:
     """Run a job, whatever happens.
 
     >>> def fail():

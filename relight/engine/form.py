@@ -32,7 +32,7 @@ RANGED = 8
 """Frames, spread over the clip, that decide the range of what a depth network finds."""
 SOFT = 0.08
 """Blur of a picture that is a light, of the shorter side."""
-FORM = 48
+FORM = 24
 """Frames in a chunk of the surface's shading."""
 
 

@@ -125,8 +125,10 @@ class Guard:
         return "did not fit into memory: " + ", ".join(one for one in said if one)
 
     def _fewer_frames(self, longest: int) -> str:
+        from relight.models.loader import Model
+
         model = self._models.relighting
-        if model is None:
+        if not isinstance(model, Model):
             return ""
         frames = max((model.chunk or longest or 8) // 2, 1) if self.tight == 1 else 1
         model = replace(model, frames_a_pass=frames)

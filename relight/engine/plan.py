@@ -16,7 +16,7 @@ from relight.engine.chunks import Chunk
 from relight.engine.keyframes import EVERY_S, FEWEST
 from relight.engine.output import checked
 from relight.engine.prepare import frame_count, is_moving, refuse, upscale_job
-from relight.engine.sizes import BYTES, target_size
+from relight.engine.sizes import BYTES, GUIDED, target_size
 from relight.engine.survey import sparse
 from relight.engine.work import work_folder
 from relight.jobs import Job, ModelRelightJob, ResolvedJob, ResolvedUpscaleJob
@@ -62,6 +62,12 @@ class Stage:
     def cost(self) -> float:
         """Megapixels that are denoised in all passes."""
         return sum(chunk.cost for chunk in self.chunks)
+
+    @property
+    def together(self) -> int:
+        """Frames of the largest chunk, or that a guide alone holds at a time."""
+        most = max(len(chunk) for chunk in self.chunks)
+        return min(most, GUIDED) if self.name == "guide" else most
 
     @property
     def frames(self) -> int:
@@ -115,10 +121,7 @@ class Plan:
         if peaks and None not in peaks:
             return int(max(peak for peak in peaks if peak is not None))
         weights = sum(stage.weights_bytes for stage in self.stages)
-        at_once = [
-            stage.width * stage.height * max(len(chunk) for chunk in stage.chunks) * BYTES
-            for stage in self.stages
-        ]
+        at_once = [stage.width * stage.height * stage.together * BYTES for stage in self.stages]
         return weights + max(at_once, default=self.width * self.height * BYTES)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from relight.engine import backdrop
 from relight.engine.depth_clip import check_depth
 from relight.engine.references import read_stills
-from relight.engine.sizes import possible_size
+from relight.engine.sizes import GUIDED, possible_size
 from relight.errors import InputError, ModelError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.base import Delivery
@@ -53,8 +53,16 @@ def refuse(job: Job, info: VideoInfo) -> None:
             )
     if upscaling is not None:
         check_guide(upscaling.guide or "mini")
-        window = max(entry.window or 1 for entry in UPSCALERS.values())
+        window = GUIDED
+        if not _by_guide(upscaling):
+            window = max(entry.window or 1 for entry in UPSCALERS.values())
         possible_size(upscaling, (info.height, info.width), min(frame_count(job, info), window))
+
+
+def _by_guide(job: UpscaleJob) -> bool:
+    """Whether a job needs its guide alone, as far as it says: `auto` may yet find a model."""
+    own = UPSCALERS["mini"].identity if job.model in ("auto", "mini") else 0.0
+    return job.recipe != "paper" and (own if job.identity is None else job.identity) == 1
 
 
 def refuse_region(job: RelightJob, info: VideoInfo) -> tuple[str, ...]:

@@ -11,6 +11,9 @@ from relight.jobs import UpscaleJob
 BYTES = 160
 """Memory per pixel of the result that a run needs besides the model's own, measured."""
 
+GUIDED = 2
+"""Frames of a clip that a guide alone holds, counted in `BYTES`: five of them, as detail only."""
+
 Size = tuple[int, int]
 """(height, width) in pixels."""
 

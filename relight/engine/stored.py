@@ -22,14 +22,16 @@ def pack(frames: Iterable[Tensor], chunk: Chunk, deep: bool = False) -> dict[str
     """
     stored = {}
     for i, image in enumerate(frames):
-        frame = image.clamp(0, 1).permute(1, 2, 0).cpu().float().numpy()
         shared = deep or i < chunk.head or i >= len(chunk) - chunk.tail
         kind = np.uint16 if shared else np.uint8
-        stored[f"{i:05d}"] = encoded((frame * np.iinfo(kind).max).round().astype(kind))
+        codes = image.cpu().float().clamp(0, 1).mul_(np.iinfo(kind).max).round_()
+        stored[f"{i:05d}"] = encoded(codes.permute(1, 2, 0).numpy().astype(kind))
     return stored
 
 
 def unpack(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
     """One frame of `pack`: (h, w, 3) float32 in [0, 1]."""
     codes = decoded(stored[f"{index:05d}"])
-    return codes.astype(np.float32) / np.iinfo(codes.dtype).max
+    values = codes.astype(np.float32)
+    values /= np.iinfo(codes.dtype).max
+    return values

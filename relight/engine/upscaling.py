@@ -23,7 +23,7 @@ from relight.engine.stored import pack, unpack
 from relight.errors import NotFinite
 from relight.jobs import ResolvedUpscaleJob
 from relight.media import Frame, to_uint8
-from relight.methods.detail_agreement import OWN, REACH, agreed
+from relight.methods.detail_agreement import REACH, agreed
 from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
 from relight.models.catalogue import UpscaleEntry
 from relight.models.guides import restores
@@ -110,8 +110,7 @@ class Upscaling:
             for small, large in pairs():
                 yield self.recipe.finish(large[None], small[None])[0]
 
-        own = OWN * self.recipe.back_projection
-        made = agreed(pairs(), own) if moving else finished()
+        made = agreed(pairs()) if moving else finished()
         for index, image in enumerate(made, first):
             if chunk.first <= index < chunk.last:
                 if not bool(torch.isfinite(image).all()):
@@ -148,10 +147,17 @@ class Upscaling:
         if upscaler.window is None:
             made = pipe(image=images, **common).images
         else:
+            if job.recipe != "paper":
+                common["enlarge"] = self._together
             noise = pipe.frame_noise(self.sizes, len(images), start, job.seed)
             made = pipe(images, stage_noise=noise, **common).frames[0]
         refuse_black(made, torch.from_numpy(images).permute(0, 3, 1, 2) / 255)
         return made
+
+    def _together(self, images: Tensor, size: Size) -> Tensor:
+        """The guide of a clip's window (frames, 3, h, w), its detail shared between frames."""
+        large = self.guide(images, size)
+        return torch.stack(list(agreed(zip(images, large, strict=True))))
 
 
 def recipe_of(job: ResolvedUpscaleJob, entry: UpscaleEntry) -> UpscaleRecipe:

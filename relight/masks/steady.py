@@ -22,6 +22,8 @@ REACH = 2
 """Frames on either side that a steadied frame is averaged with."""
 GATHER = 2
 """Frames on either side whose evidence a frame may use."""
+TOGETHER = 4
+"""Frames that are filtered at once."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,12 @@ def guided(
     >>> torch.allclose(guided(torch.ones(1, 1, 16, 16), flat), torch.ones(1, 1, 16, 16))
     True
     """
-    r = max(1, round(radius * min(x.shape[-2:])))
     full = guide if full is None else full
+    if len(x) > TOGETHER:  # some sixty planes a frame are in hand at once
+        parts = zip(x.split(TOGETHER), guide.split(TOGETHER), full.split(TOGETHER), strict=True)
+        each = [guided(a, b, radius=radius, eps=eps, full=c) for a, b, c in parts]
+        return torch.cat(each)
+    r = max(1, round(radius * min(x.shape[-2:])))
     mean_i, mean_x = box(guide, r), box(x, r)
     rows = [box(guide * guide[:, c : c + 1], r) - mean_i * mean_i[:, c : c + 1] for c in range(3)]
     covariance = torch.stack(rows, dim=1).permute(0, 3, 4, 1, 2)  # frames, h, w, 3, 3

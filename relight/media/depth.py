@@ -32,7 +32,7 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
         return image
     if image.dtype == np.uint16:
         return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return _rounded(image, np.uint8)
 
 
 def to_uint16(image: np.ndarray) -> np.ndarray:
@@ -45,7 +45,15 @@ def to_uint16(image: np.ndarray) -> np.ndarray:
         return image
     if image.dtype == np.uint8:
         return image.astype(np.uint16) * np.uint16(257)
-    return (image.clip(0, 1) * np.float32(65535) + 0.5).astype(np.uint16)
+    return _rounded(image, np.uint16)
+
+
+def _rounded(image: np.ndarray, kind: type[np.unsignedinteger]) -> np.ndarray:
+    """Floats in [0, 1], clipped, as integers; with one copy, as pictures are large."""
+    scaled = image.clip(0, 1)
+    scaled *= np.iinfo(kind).max
+    scaled += 0.5
+    return scaled.astype(kind)
 
 
 def to_depth(image: np.ndarray, depth: int) -> np.ndarray:

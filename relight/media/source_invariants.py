@@ -78,8 +78,11 @@ def keep_flat(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     if not mask.any():
         return result
     weight = cv2.resize(mask.astype(np.float32), result.shape[1::-1])[..., None]
-    own = _scaled(to_float(source), result)
-    return like(to_float(result) * (1 - weight) + own * weight, result)
+    mixed, values = _scaled(to_float(source), result).copy(), to_float(result)
+    mixed -= values  # in place: these are large
+    mixed *= weight
+    mixed += values
+    return like(mixed, result)
 
 
 def _flat(image: np.ndarray) -> np.ndarray:

@@ -67,17 +67,17 @@ def check_untrusted(path: Path, how: Reading, limits: Limits = Limits()) -> int:
 
 def _understood(answer: bytes, code: int, path: Path) -> int:
     try:
-        said = json.loads(answer)
-        if "frames" in said:
-            return int(said["frames"])
-        kind = InputError if said["kind"] == "InputError" else MediaError
-        raise kind(str(said["error"])[:ENDED], path=path)
-    except (ValueError, KeyError, TypeError):
+        said = dict(json.loads(answer))
+    except (ValueError, TypeError):
         what = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise MediaError(
             f"{path}: what reads it was ended by {what}: the file is damaged, or made to do so",
             path=path,
         ) from None
+    if "frames" in said:
+        return int(said["frames"])
+    kind = InputError if said["kind"] == "InputError" else MediaError
+    raise kind(str(said["error"])[:ENDED], path=path)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -31,7 +31,7 @@ from torch import Tensor
 from relight.errors import InputError
 from relight.methods.gain_and_glow import GainGlow, box_mean, luma, resized
 from relight.methods.light_transfer import fit_light
-from relight.methods.optical_flow import apart, as_tensor, link, same_scene, warp
+from relight.methods.optical_flow import apart, as_tensor, one_way, same_scene, warp
 from relight.types import Size
 
 SIDE = 256  # shorter side of the small frames that this works on, in pixels
@@ -241,10 +241,12 @@ def step(
     """The light of `frame`, from the reference and from the frame before; None behind a cut."""
     planes, last = anchor.light.planes, state.light.planes
     size = Size(*planes.shape[-2:])
-    (near_flow, near), _ = link(frame, before, size)
+    near_flow, near = one_way(frame, before, size)
     if same_scene(near) == 0 and apart(frame, before) > OTHER:
         return None
-    (far_flow, far), _ = link(frame, anchor_frame, size)
+    far_flow, far = near_flow, near
+    if before is not anchor_frame:
+        far_flow, far = one_way(frame, anchor_frame, size)
     straight = far * _inside(far_flow) * same_scene(far)
     through = (1 - straight) * near * _inside(near_flow)
     known = straight * warp(planes, far_flow) + through * warp(last, near_flow)

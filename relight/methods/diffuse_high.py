@@ -178,9 +178,9 @@ class UpscaleRecipe:
 
     def finish(self, image: Tensor, before: Tensor) -> Tensor:
         """A stage's decoded picture (n, 3, h, w), unclamped -> its result in [0, 1]."""
-        if self.back_projection:
-            image = back_project(image, before, rounds=2, weight=self.back_projection)
-        return image.clamp(0, 1)
+        if not self.back_projection:
+            return image.clamp(0, 1)
+        return back_project(image, before, rounds=2, weight=self.back_projection).clamp_(0, 1)
 
     def schedule(self, scale: float, alphas: Tensor) -> tuple[int, float]:
         """(num_inference_steps, strength) with which a stock pipeline runs `noising_steps`.

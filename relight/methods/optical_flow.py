@@ -29,9 +29,12 @@ def as_tensor(frame: Frame) -> torch.Tensor:
     return frame.float()
 
 
-def flow(a: Frame, b: Frame) -> torch.Tensor:
-    """Where each pixel of `a` is in `b`: (2, h, w), in pixels of the given size, on the CPU."""
-    grey_a, grey_b = _grey(a), _grey(b)
+def flow(a: Frame, b: Frame, work: int = WORK) -> torch.Tensor:
+    """Where each pixel of `a` is in `b`: (2, h, w), in pixels of the given size, on the CPU.
+
+    It is found at a long side of `work` pixels.
+    """
+    grey_a, grey_b = _grey(a, work), _grey(b, work)
     h, w = size_of(a)
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = dis.calc(grey_a, grey_b, NO_ARRAY)  # h', w', 2
@@ -75,27 +78,42 @@ def same_scene(trust: torch.Tensor) -> float:
 
 
 def link(
-    a: Frame, b: Frame, size: tuple[int, int]
+    a: Frame, b: Frame, size: tuple[int, int], work: int = WORK
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-    """Flow and trust from a to b, and from b to a, at `size` (h, w); the frames may be larger."""
+    """Flow and trust from a to b, and from b to a, at `size` (h, w); the frames may be larger.
+
+    Both are found at a long side of at most `work` pixels.
+    """
+    a, b = _working(a, work), _working(b, work)
+    there, back = flow(a, b, work), flow(b, a, work)
+    return _fitted(a, b, there, back, size), _fitted(b, a, back, there, size)
+
+
+def one_way(a: Frame, b: Frame, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flow and trust from a to b alone: the first half of `link`."""
     a, b = _working(a), _working(b)
-    there, back = flow(a, b), flow(b, a)
-    pairs = ((there, confidence(a, b, there, back)), (back, confidence(b, a, back, there)))
+    return _fitted(a, b, flow(a, b), flow(b, a), size)
+
+
+def _fitted(
+    a: Frame, b: Frame, there: torch.Tensor, back: torch.Tensor, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The flow from a to b and its trust at `size` (h, w)."""
+    trust = confidence(a, b, there, back)
     h, w = there.shape[-2:]
     if (h, w) == tuple(size):
-        return pairs
+        return there, trust
     scale = torch.tensor([size[1] / w, size[0] / h]).view(2, 1, 1)
 
     def fit(x: torch.Tensor) -> torch.Tensor:
         return F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
 
-    (there, to), (back, fro) = pairs
-    return (fit(there) * scale, fit(to)), (fit(back) * scale, fit(fro))
+    return fit(there) * scale, fit(trust)
 
 
 def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
     """Light (c, h, w) known at frame `source`, moved to frame `to`, and its trust (1, h, w)."""
-    (there, trust), _ = link(to, source, Size(*gain.shape[-2:]))
+    there, trust = one_way(to, source, Size(*gain.shape[-2:]))
     return warp(gain, there), trust.to(gain)
 
 
@@ -145,10 +163,10 @@ def size_of(frame: Frame) -> tuple[int, int]:
     return int(h), int(w)
 
 
-def _working(frame: Frame) -> torch.Tensor:
-    """The frame as a tensor whose long side is at most the working size."""
+def _working(frame: Frame, work: int = WORK) -> torch.Tensor:
+    """The frame as a tensor whose long side is at most `work`."""
     h, w = size_of(frame)
-    scale = WORK / max(h, w)
+    scale = work / max(h, w)
     if scale >= 1:
         return as_tensor(frame).cpu()
     if isinstance(frame, torch.Tensor):
@@ -158,12 +176,12 @@ def _working(frame: Frame) -> torch.Tensor:
     return as_tensor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
 
 
-def _grey(frame: Frame) -> np.ndarray:
-    """Grey uint8 at the working size; a side shorter than 16 pixels is stretched to 16."""
+def _grey(frame: Frame, work: int) -> np.ndarray:
+    """Grey uint8 with a long side of `work`; a side shorter than 16 pixels is stretched to 16."""
     if isinstance(frame, torch.Tensor):
         frame = (frame.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     h, w = frame.shape[:2]
-    scale = WORK / max(h, w)
+    scale = work / max(h, w)
     size = (max(16, round(w * scale)), max(16, round(h * scale)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

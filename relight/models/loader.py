@@ -120,7 +120,7 @@ class Model:
     def pipes(self) -> tuple[DiffusionPipeline, ...]:
         """The pipelines that compute."""
         editor = getattr(self.relighter, "editor", None)
-        relighter = self.relighter if editor is None else editor.pipe
+        relighter: Any = self.relighter if editor is None else editor.pipe
         return (relighter,) if self.pipe is None else (self.pipe, relighter)
 
     def of_keyframes(self, gamma: float, *, backdrop: bool = False) -> Relighter:

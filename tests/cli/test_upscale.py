@@ -265,6 +265,19 @@ def test_what_the_embedded_model_relights_is_upscaled_by_its_guide(tmp_path, cli
     assert "guide" in result.weights and _images(result.path).shape == (2, 27, 48, 3)
 
 
+def test_the_guide_alone_starts_without_diffusers(small, tmp_path):
+    program = (
+        "import sys; from relight.cli import main; code = main(sys.argv[1:]); "
+        "print([name for name in ('diffusers', 'transformers') if name in sys.modules]); "
+        "sys.exit(code)"
+    )
+    arguments = ["upscale", str(small()), "-o", str(tmp_path / "out.png"), "--model", "mini"]
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 # --- relight models
 
 

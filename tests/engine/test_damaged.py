@@ -33,7 +33,8 @@ def cut(tmp_path):
 
 
 def _job(source, output, **given):
-    return RelightJob.make(input=source, output=output, **{**QUICK, "light_fps": 2, **given})
+    small = {"light_fps": 2, "side": 64, "steps": 1, "relight_steps": 1}
+    return RelightJob.make(input=source, output=output, **{**QUICK, **small, **given})
 
 
 def test_a_clip_cut_short_is_noted_wherever_the_run_is_told_and_refused_if_strict(
@@ -50,7 +51,8 @@ def test_a_clip_cut_short_is_noted_wherever_the_run_is_told_and_refused_if_stric
     report = tmp_path / "r.jsonl"
     options = ["--prompt", "x", "--steps", "1", "--relight-steps", "1", "--model", str(tiny_model)]
     batch = ["batch", str(cut), "-o", str(tmp_path / "out"), "--report", str(report), *options]
-    assert main([*batch, "--light-fps", "2"]) == 0
+    batch += ["--light-fps", "2", "--side", "64"]
+    assert main(batch) == 0
     assert "cut short" in str(json.loads(report.read_text())["notes"])
     assert "cut short" in capsys.readouterr().out
     assert main([*batch, "--strict", "--retries", "0"]) == 1

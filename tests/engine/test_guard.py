@@ -16,7 +16,7 @@ from relight.models.loader import load_model, load_upscaler
 from tests.conftest import CPU
 from tests.engine.test_run import CLIP, QUICK, _images
 
-SHORT = {"frames": 8, "transfer": "off"}
+SHORT = {"frames": 8, "transfer": "off", "side": 64, "steps": 1, "relight_steps": 1}
 
 
 @pytest.fixture

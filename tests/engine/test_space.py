@@ -44,7 +44,8 @@ def load(tiny_model):
 
 
 def _job(output, **given):
-    settings = {"input": CLIP, "output": output, **QUICK, "frames": 8, "transfer": "on"}
+    small = {"frames": 8, "transfer": "on", "side": 64, "steps": 1, "relight_steps": 1}
+    settings = {"input": CLIP, "output": output, **QUICK, **small}
     return RelightJob.make(**{**settings, **given})
 
 

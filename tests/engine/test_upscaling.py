@@ -15,6 +15,7 @@ from relight import media, metrics
 from relight.engine import build_upscale, run, sizes
 from relight.engine.manifest import MANNER
 from relight.engine.output import sidecar_path
+from relight.engine.prepare import refuse
 from relight.engine.run import run_upscale
 from relight.engine.sizes import check_memory, stage_sizes, target_size
 from relight.errors import Cancelled, InputError, ModelError
@@ -401,6 +402,15 @@ def test_the_estimate_grows_with_pixels_and_frames(monkeypatch):
     for size, frames in (((4000, 4000), 1), ((1000, 1000), 16)):
         with pytest.raises(InputError, match="about 2 GiB of memory, and 1 GiB are free"):
             check_memory(size, frames)
+
+
+def test_a_guide_alone_needs_few_frames_at_a_time(tmp_path, monkeypatch):
+    """A clip is enlarged to 4K where a model's window of it would not fit."""
+    monkeypatch.setattr(sizes, "available_memory", lambda: 8 * 2**30)
+    given = {"input": CLIP, "output": tmp_path / "out.mp4", "scale": 6, "model": "mini"}
+    refuse(UpscaleJob.make(**given), media.probe(CLIP))
+    with pytest.raises(InputError, match="GiB of memory"):
+        refuse(UpscaleJob.make(**given, identity=0.8), media.probe(CLIP))
 
 
 def test_nothing_is_overwritten_unasked(tmp_path, picture, tiny):

@@ -418,8 +418,8 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             done="the job ends at its next step; nobody sees another's files",
             seen="cancelled",
             tests=(
-                UI + "test_runs.py::test_a_stopped_run_ends_at_its_next_step",
-                UI + "test_safety.py::test_private_events_tell_one_user_nothing_of_another",
+                UI + "test_store.py::test_cancel_ends_a_run_and_leaves_nothing",
+                UI + "test_store.py::test_nobody_else_can_see_or_stop_a_run",
             ),
         ),
         Fault(
@@ -455,7 +455,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             seen="413, 429",
             tests=(
                 UI + "test_safety.py::test_an_upload_that_is_too_large_is_cut_off",
-                UI + "test_safety.py::test_runs_share_one_place_and_the_queue_is_bounded",
+                UI + "test_api.py::test_fifty_calls_at_once_are_bounded_and_answered",
             ),
         ),
         Fault(
@@ -471,7 +471,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             fault="HTML and scripts in prompts, names and errors",
             done="escaped",
             seen="the text itself",
-            tests=(UI + "test_controls.py::test_what_users_write_is_escaped",),
+            tests=(UI + "test_browser.py::test_scripts_in_prompts_and_names_are_text",),
         ),
         Fault(
             fault="calls with wrong arguments",

@@ -37,17 +37,17 @@ def _error(results, truths):
 @pytest.mark.parametrize("step", [0, 2, 6], ids=["static", "slow", "fast"])
 def test_tremble_is_averaged_along_the_motion(step):
     truths = [_texture(shift=step * i) for i in range(7)]
-    pairs = list(_clip(truths, grain=0.05))
+    pairs = list(_clip(truths, grain=0.02))
     before, after = _error([large for _, large in pairs], truths), _error(agreed(pairs), truths)
-    assert after < 0.7 * before
+    assert after < 0.8 * before
 
 
 def test_static_ground_hardly_moves():
-    pairs = list(_clip([_texture()] * 8, grain=0.05))
+    pairs = list(_clip([_texture()] * 8, grain=0.02))
     own = np.mean([(a[1] - b[1]).abs().mean() for a, b in pairwise(pairs)])
     made = list(agreed(pairs))
     steps = [(a - b).abs().mean() for a, b in pairwise(made)]
-    assert np.mean(steps) < 0.45 * own
+    assert np.mean(steps) < 0.6 * own
 
 
 def test_a_cut_is_not_crossed():
@@ -66,7 +66,7 @@ def test_every_frame_comes_out_once_and_in_order(frames):
 
 
 def test_a_chunk_with_its_neighbours_is_what_the_whole_clip_gives():
-    pairs = list(_clip([_texture(shift=2 * i) for i in range(9)], grain=0.05))
+    pairs = list(_clip([_texture(shift=2 * i) for i in range(9)], grain=0.02))
     whole = list(agreed(pairs))
     part = list(agreed(pairs[4 - REACH : 6 + REACH]))
     for i in (4, 5):

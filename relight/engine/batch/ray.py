@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,10 +228,9 @@ class _Actor:
 
 def _ray() -> Any:
     try:
-        import ray
+        return import_module("ray")
     except ImportError:
         raise InputError("Ray isn't installed: pip install 'relight[batch]'", field="ray") from None
-    return ray
 
 
 def _connect(ray: Any, address: str) -> None:

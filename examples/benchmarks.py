@@ -1,0 +1,120 @@
+"""docs/benchmarks.md and the tables of the README, written from the figures of `relight bench`.
+
+python -m examples.benchmarks [DIR ...]
+
+DIR: output folders of `relight bench`, whose figures (.json) are taken over into docs/benchmarks
+first. A table of the README stands between `<!-- bench: NAME -->` and `<!-- end of bench -->`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relight.engine.bench import report
+from relight.engine.bench.report import Column
+
+ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "docs" / "benchmarks"
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+BLOCK = re.compile(r"(<!-- bench: ([a-z_]+) -->\n).*?(<!-- end of bench -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table: name of its figures, title, what is to be known, columns."""
+
+    name: str
+    title: str
+    about: str
+    columns: tuple[Column, ...]
+
+
+SECTIONS = (
+    Section(
+        "recipes",
+        "Recipes side by side",
+        "One light, each clip by each recipe in turn. `frames` is IC-Light on every frame by "
+        "itself, what the published systems start from. A result that changes nothing has the "
+        "source's own flicker and a structure of 1: read steadiness beside lean and change.",
+        report.RELIT,
+    ),
+    Section(
+        "ablation",
+        "What each lever gives",
+        "The recipe as it is, then with one lever moved.",
+        report.RELIT,
+    ),
+    Section(
+        "published",
+        "Beside published results",
+        "Results that their authors published, on their own sources (not in this repository).",
+        report.RELIT,
+    ),
+    Section(
+        "upscale",
+        "Upscaling",
+        "Sources made smaller by area, enlarged again. PSNR to the original; made smaller: of the "
+        "result to what it was made from; sharpness: gradient energy over the original's; flicker "
+        "over the original's own.",
+        report.ENLARGED,
+    ),
+)
+
+
+def figures(name: str) -> dict[str, Any] | None:
+    """The stored figures of a bench; None where there are none."""
+    file = FIGURES / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def document() -> str:
+    """docs/benchmarks.md."""
+    parts = [
+        "# Benchmarks",
+        "Written by `python -m examples.benchmarks` from the figures in `docs/benchmarks`, which "
+        "`relight bench` has made: nothing here is typed by hand. `relight eval` explains the "
+        "measures; all of them are functions of `relight.metrics`.",
+    ]
+    for section in SECTIONS:
+        made = figures(section.name)
+        if made is not None:
+            table = report.table(made["rows"], section.columns)
+            how = f"`{made['command']}`: {report.said(made['machine'])}"
+            parts += [f"## {section.title}", section.about, table, how]
+    return "\n\n".join(parts) + "\n"
+
+
+def readme(text: str) -> str:
+    """The README with its tables made anew: the rows that stand for all clips."""
+
+    def block(found: re.Match[str]) -> str:
+        name = found.group(2)
+        section = next(section for section in SECTIONS if section.name == name)
+        made = figures(name)
+        rows = [] if made is None else made["rows"]
+        means = [row for row in rows if re.fullmatch(r"\d+ clips?", str(row["clip"]))]
+        table = report.table(means or rows, section.columns)
+        return f"{found.group(1)}{table}\n{found.group(3)}"
+
+    return BLOCK.sub(block, text)
+
+
+def main() -> None:
+    """Take figures over, and write both documents."""
+    known = {section.name for section in SECTIONS}
+    for folder in map(Path, sys.argv[1:]):
+        for file in folder.glob("*.json"):
+            if file.stem in known:
+                report.save(FIGURES / file.name, file.read_text(encoding="utf-8"))
+    report.save(DOCUMENT, document())
+    report.save(README, readme(README.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()
