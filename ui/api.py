@@ -35,6 +35,11 @@ LIGHT = (
     "point:x=.2,y=.3,color=#ffb060, several with ' + ' between; image with light_image"
 )
 
+MASK = (
+    "Where the subject is: auto, click:x,y or box:left,top,right,bottom in fractions of the frame, "
+    "with @SECONDS for another frame than the first; relight says what of it is lit"
+)
+
 
 def endpoints(studio: Studio) -> None:
     """Add the endpoints to the page that is being built."""
@@ -66,6 +71,7 @@ def _relighting(studio: Studio) -> dict[str, Any]:
         "prompt": controls.control(RelightJob, "prompt", value=None),  # to be given
         "light": gr.Textbox(value="left", label=LIGHT),
         "light_image": gr.File(label='Picture for light "image", uploaded', type="filepath"),
+        "mask": gr.Textbox(label=MASK),
         **_common(studio, "relight", RelightJob, "prompt", "light"),
     }
 
@@ -107,6 +113,9 @@ def order_of(kind: str, given: dict[str, Any]) -> Order:
             raise InputError(str(error), field="light") from None
         if reads_files:
             raise InputError("light is no path: upload a picture as light_image", field="light")
+    mask = str(given.get("mask") or "")
+    if mask and mask != "auto" and not mask.startswith(("click:", "box:")):
+        raise InputError("mask is auto, click:x,y or box:left,top,right,bottom", field="mask")
     order = Order.read(kind, given)
     info, _ = clips.check(order.clip)
     if info.hdr:
