@@ -124,8 +124,9 @@ class BatchTab:
         self, kind: str, own: Plain, browser: Any, file: Plain, request: gr.Request
     ) -> Order:
         """The tab's order with another clip, all of it."""
-        value = own.get("stage") if isinstance(own.get("stage"), dict) else {}
-        whole = {**value, "clip": file, "begin": 0, "end": None}
+        value = own.get("stage")
+        held: Plain = value if isinstance(value, dict) else {}
+        whole = {**held, "clip": file, "begin": 0, "end": None}
         given = {**own, "stage": whole, "browser": browser}
         tab = self.made_by[kind]
         try:

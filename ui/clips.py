@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -90,7 +91,7 @@ def middle(clip: Path, target: Path, *, start: float, side: int) -> None:
     height, width = (min(length, side) for length in image.shape[:2])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     with media.write(target, size=(width, height), fps=1) as out:
-        out.add(np.ascontiguousarray(image[top : top + height, left : left + width]), 0)
+        out.add(np.ascontiguousarray(image[top : top + height, left : left + width]), Fraction(0))
 
 
 def for_browser(

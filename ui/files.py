@@ -96,12 +96,12 @@ class Files:
     def _upload(self, path: object) -> Path:
         try:
             upload = Path(str(path)).resolve(strict=True)
-            inside = upload.is_relative_to(self.uploads.resolve()) and upload.is_file()
+            known = isinstance(path, str) and upload.is_relative_to(self.uploads.resolve())
+            if known and upload.is_file():
+                return upload
         except (OSError, ValueError, RuntimeError):
-            inside = False
-        if not isinstance(path, str) or not inside:
-            raise InputError("this is no upload: choose the file again")
-        return upload
+            pass
+        raise InputError("this is no upload: choose the file again")
 
 
 def place(file: Path, target: Path) -> None:

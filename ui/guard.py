@@ -62,10 +62,12 @@ class Guard:
         if scope["method"] == "POST" and _is_json(scope):
             limit = TOOL_LIMIT if "/gradio_api/mcp" in scope["path"] else BODY_LIMIT
             body = await _body(receive, limit)
-            if body is not None and len(body) > LARGE:
-                reason = await asyncio.to_thread(_fault, body)
-            else:
-                reason = _fault(body)
+            if body is None:
+                said = f"the call is larger than {limit} bytes: upload files first"
+                await _refuse(413, said, scope, receive, send)
+                return
+            in_thread = len(body) > LARGE
+            reason = await asyncio.to_thread(_fault, body) if in_thread else _fault(body)
             if reason:
                 await _refuse(*reason, scope, receive, send)
                 return
@@ -73,10 +75,8 @@ class Guard:
         await self.app(scope, receive, _with_headers(send, _saved_as(scope)))
 
 
-def _fault(body: bytes | None) -> tuple[int, str] | None:
-    """Why a call is refused: too large, not JSON, or a file given by its address."""
-    if body is None:
-        return 413, f"the call is larger than {BODY_LIMIT} bytes: upload files first"
+def _fault(body: bytes) -> tuple[int, str] | None:
+    """Why a call is refused: not JSON, or a file given by its address."""
     try:
         data = json.loads(body or b"null")
     except (ValueError, RecursionError):

@@ -36,8 +36,8 @@ def converting(others: Callable[..., Any], uploads: Path) -> Callable[..., Any]:
     def convert(value: Any, positions: list[list[str | int]]) -> Any:
         left = []
         for position in positions:
+            holder: Any = value
             try:
-                holder: Any = value
                 for key in position[:-1]:
                     holder = holder[key]
                 file = _upload(holder[position[-1]], uploads)
