@@ -24,6 +24,7 @@ from relight.methods.gain_and_glow import (
     resized,
 )
 from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
+from relight.methods.settled import settled_surface
 from relight.methods.surface_shading import shading_gain
 from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated
 from relight.models.depth_anything import DepthAnything
@@ -61,6 +62,8 @@ class Form:
     ) -> dict[str, np.ndarray]:
         """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w)."""
         first, surface = self._surface(chunk)
+        frames = self.clip.tensors(range(first, first + len(surface.normals)))
+        surface = settled_surface(surface, frames)
         gains = []
         for number in range(chunk.first, chunk.last):
             at = slice(number - first, number - first + 1)

@@ -31,7 +31,7 @@ from relight.methods.gain_and_glow import (
     GainGlow,
     resized,
 )
-from relight.methods.lamp import COLOUR, FAR_COLOUR, highlighted, lamp_colour, lamps, paled
+from relight.methods.lamp import COLOUR, FAR_COLOUR, VIVID, highlighted, lamp_colour, lamps, paled
 from relight.methods.light_transfer import fit_light
 from relight.methods.light_within import light_within
 from relight.methods.placed_light import colour_share, levelled
@@ -196,6 +196,11 @@ class Keys:
         tints = [self.light.tint(seconds) for seconds in self.clip.seconds(numbers)]
         return min(min(tint) for tint in tints) > WHITE_LAMP
 
+    @functools.cached_property
+    def keeps_colours(self) -> float:
+        """How far what the light darkens keeps its chroma: under a light without a colour."""
+        return VIVID if self._neutral(self.numbers) else 0.0
+
     def _lamps(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor | None:
         """Of a prompt with two colours for a small model, which mixes up their sides: the first
         on the light's side. None for other prompts, and without a clear side."""
@@ -233,6 +238,7 @@ class References:
     """The light of stills that were relit elsewhere, by the number of the frame each shows."""
 
     lights: dict[int, GainGlow]
+    keeps_colours = 0.0
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ from relight.methods.gain_and_glow import (
     scaled_light,
     shaded_light,
 )
-from relight.methods.lamp import BRIGHTNESS, exposed, exposure
+from relight.methods.lamp import BRIGHTNESS, exposed, exposure, vivid
 from relight.methods.surface_shading import missing_fall_off, nearness
 
 SAMPLE = 8
@@ -73,12 +73,17 @@ class Lighting:
     def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:
         """Small frames (3, h, w) in [0, 1] from number `begin` to `end`, and the light of each."""
         fall_off, factor = self._lamp(load)
+        keeps = self.carry.keys.keeps_colours * min(self.clip.job.intensity, 1.0)
         for number in range(begin, end):
             small = self.clip.tensors([number])[0]
             light = scaled_light(self.carry.light_at(number, load), small, self.clip.job.intensity)
             if self.form is not None:
                 light = shaded_light(light, self._shading(self.form, number, fall_off, load))
-            yield small, exposed(light, factor)
+            light = exposed(light, factor)
+            if self.form is not None and keeps:
+                planes = GainGlow.from_planes(light.planes[None])
+                light = GainGlow.from_planes(vivid(planes, small[None], keeps).planes[0])
+            yield small, light
 
     def _lit(self, load: Load, begin: int) -> Iterator[Lit]:
         times, seen = self.clip.survey.times, self.clip.survey.seen

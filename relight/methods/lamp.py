@@ -42,6 +42,8 @@ FORM = 0.1
 PALE = 0.25
 """Share of its colour that a light keeps where the prompt names none: a small model always draws
 some, and skin shows it first."""
+VIVID = 0.6
+"""Share of the chroma that the dark takes which a light without a colour gives back."""
 DARKEST, BRIGHTEST = 1 / 64, 6.0
 ENCODED = 2.2
 """Exponent from encoded values to linear light, about."""
@@ -159,6 +161,32 @@ def highlighted(light: GainGlow, source: Tensor, push: float = PUSH) -> GainGlow
     more = 1 + push * (1 - ratio / ratio.amax(1, keepdim=True))
     gain = light.log_gain.exp()
     return GainGlow(light.log_gain + more.log(), light.glow + gain * (1 - more) * mean)
+
+
+def vivid(light: GainGlow, source: Tensor, share: float = VIVID) -> GainGlow:
+    """The light that darkens things without taking as much of their colour, its luminance as it is.
+
+    A face in half the light has half of the chroma (CIELAB), and looks grey beside itself before.
+
+    Args:
+        light: (F, 3, h, w).
+        source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
+        share: of what the dark takes of the chroma that is given back, 0 to 1.
+
+    >>> import torch
+    >>> half = GainGlow(torch.full((1, 3, 8, 8), math.log(0.5)), torch.zeros(1, 3, 8, 8))
+    >>> skin = torch.tensor([0.8, 0.6, 0.5]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    >>> lit = vivid(half, skin, 1.0).log_gain[0, :, 4, 4].exp() * skin[0, :, 4, 4]
+    >>> round(float(lit.max() - lit.min()), 2), round(float(luma(lit.view(3, 1, 1))), 2)
+    (0.29, 0.32)
+    """
+    size = light.glow.shape[-2:]
+    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
+    lit = (light.log_gain.exp() * mean + light.glow).clamp_min(0) + OFFSET
+    grey = luma(lit)
+    darker = (grey / (luma(mean) + OFFSET)).clamp(0.25, 1)
+    factor = ((grey + (lit - grey) * darker ** (-share)) / lit).clamp(0.5, 2)
+    return GainGlow(light.log_gain + factor.log(), light.glow * factor)
 
 
 def paled(light: GainGlow, source: Tensor, share: float | Tensor = PALE) -> GainGlow:
