@@ -35,7 +35,7 @@ UNMOVED = 0.2 / 255
 YIELD, SHINE = 0.6, 0.35
 """Where a lamp's colour goes against a thing's: the share of its strength that is lost (blue paint
 under a golden lamp turns dull, not green), and the share of the light that shines off unchanged."""
-PUSH = 0.6
+PUSH = 0.4
 """Contrast added to the channels that a coloured lamp lacks, as far as it lacks them."""
 FORM = 0.1
 """Window about whose mean that contrast is added, of the shorter side: wide as parts of a face."""
@@ -153,7 +153,7 @@ def highlighted(light: GainGlow, source: Tensor, push: float = PUSH) -> GainGlow
     >>> lamp = torch.tensor([0.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
     >>> light = highlighted(GainGlow(lamp, torch.zeros(1, 3, 8, 8)), torch.full((1, 3, 8, 8), 0.4))
     >>> [round(float(x), 2) for x in light.log_gain[0, :, 4, 4] - lamp[0, :, 4, 4]]
-    [0.0, 0.31, 0.31]
+    [0.0, 0.22, 0.22]
     """
     size = light.glow.shape[-2:]
     mean = box_mean(resized(source, size), max(1, round(FORM * min(size))))

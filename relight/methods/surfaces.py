@@ -22,8 +22,9 @@ WORK = 128
 STEEPEST = 2.0
 """Bound of a surface's slope: 63 degrees."""
 LUMA = (0.2126, 0.7152, 0.0722)  # BT.709
-RELIEF = 0.05
-"""Height of the picture's relief where its luminance rises by 1, as a share of the shorter side."""
+RELIEF = 0.01
+"""Height of the picture's relief where its luminance rises by 1, as a share of the shorter side:
+little, as eyes and brows would dent a face."""
 SOFT = 0.015
 """Blur of a matte before it is inflated, as a share of the shorter side: no creases, no edge."""
 ROUND = 0.65

@@ -103,7 +103,7 @@ def test_an_eye_stays_whiter_than_the_skin_about_it_under_red_neon():
     plain = GainGlow(lamp, torch.zeros(1, 3, 64, 64))
     before, after = _ratio(plain, face), _ratio(highlighted(plain, face), face)
     eye, skin = (..., 32, 32), (..., 5, 5)
-    assert after[eye][0, 1] > before[eye][0, 1] + 0.05
+    assert after[eye][0, 1] > before[eye][0, 1] + 0.03
     assert abs(after[skin][0, 1] - before[skin][0, 1]) < 0.01
 
 
