@@ -62,8 +62,6 @@ class Form:
     ) -> dict[str, np.ndarray]:
         """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w)."""
         first, surface = self._surface(chunk)
-        frames = self.clip.tensors(range(first, first + len(surface.normals)))
-        surface = settled_surface(surface, frames)
         gains = []
         for number in range(chunk.first, chunk.last):
             at = slice(number - first, number - first + 1)
@@ -136,7 +134,7 @@ class Form:
         if self.network is not None:
             return self._depth_network()(frames)
         if self.mask is None:
-            return subject_surface(frames)
+            return settled_surface(subject_surface(frames), frames)
         load = functools.lru_cache(maxsize=4)(self.clip.work.load)
         numbers = range(first, first + len(frames))
         mattes = torch.stack([self.mask.small(number, load) for number in numbers])
