@@ -158,12 +158,12 @@ class ProgressiveLightFusion:
     def _relit(self, v: Tensor, step: int) -> Tensor:
         if self.recipe.every == 1:
             return self.relight(v)
-        seen = (v / 2 + 0.5).clamp(0, 1)
+        seen = (v.float() / 2 + 0.5).clamp(0, 1)
         if step % self.recipe.every == 0 or self._light is None:
             relit = self.relight(v)
-            self._light = fit_light(seen, (relit / 2 + 0.5).clamp(0, 1))
+            self._light = fit_light(seen, (relit.float() / 2 + 0.5).clamp(0, 1))
             return relit
-        return v + 2 * (apply_light(seen, self._light) - seen)
+        return v + 2 * (apply_light(seen, self._light) - seen).to(v)
 
     def _length(self, timestep: Tensor) -> int:
         return self._steps_from(timestep) if callable(self._steps_from) else self._steps_from
