@@ -83,6 +83,7 @@ def test_a_reference_lights_the_clip_without_a_model(tmp_path, small):
     assert _sound(result.path) == _sound(small)
 
 
+@pytest.mark.slow
 def test_windows_have_one_light_and_intensity_scales_it(tmp_path, mini):
     """A still scene in three windows of the video model, and the same without any light."""
     frame = np.asarray(Image.fromarray(next(media.read(CLIP)).image).resize((160, 120)))
