@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from relight.errors import InputError, ModelError
-from relight.masks.network import MatteNetwork, network_subject
+from relight.masks.network import MatteNetwork, network_subject, steadied
 from tests.masks.networks import red_matte
 from tests.masks.scenes import moving_disc
 
@@ -33,3 +33,18 @@ def test_what_is_no_network_is_one_line(tmp_path):
     with pytest.raises(ModelError, match="can't be read as a network") as caught:
         MatteNetwork(bad)(np.zeros((32, 32, 3), np.uint8))
     assert "\n" not in str(caught.value)
+
+
+def test_flickering_mattes_are_steadied_to_their_edge():
+    clip, mattes = moving_disc(frames=7, size=96, radius=22)
+    rough = mattes.clone()
+    for t in range(7):  # every second frame is cut too small, or too large
+        step = (-1) ** t * 3
+        rough[t] = (torch.roll(mattes[t], step, -1) * mattes[t]) if t % 2 else mattes[t]
+    found = steadied(rough, clip).matte
+    errors = [(x - mattes).abs().mean((1, 2, 3)) for x in (rough, found)]
+    assert errors[1][1::2].mean() < 0.9 * errors[0][1::2].mean()
+    edge = torch.nn.functional.max_pool2d(mattes, 7, 1, 3) - (
+        -torch.nn.functional.max_pool2d(-mattes, 7, 1, 3)
+    )
+    assert float(((found - mattes).abs() * (1 - edge)).max()) < 0.3  # wrong at the edge alone
