@@ -1,0 +1,151 @@
+"""A new background: the subject is put before it with its own pixels, and relit to match."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from relight import media
+from relight.engine.backdrop import Backdrop, notes_on
+from relight.engine.prepare import refuse_region
+from relight.engine.run import run_relight
+from relight.errors import InputError
+from relight.jobs import RelightJob
+from relight.models.loader import load_model
+from tests.conftest import CPU, TINY
+from tests.engine.conftest import FRAMES
+from tests.engine.test_regions import _images, _job
+
+
+def _video(path, levels, fps=25, size=(64, 48)):
+    with media.write(path, size=size, fps=fps, encoding=media.Encoding(codec="ffv1")) as out:
+        for i, level in enumerate(levels):
+            image = np.full((size[1], size[0], 3), level, np.uint8)
+            out.add(image, Fraction(i, fps))
+    return path
+
+
+def _sky(path, size=(160, 90), colour=(1.0, 1.0, 0.4)):
+    """Bright on the left, dark on the right."""
+    ramp = np.linspace(250, 20, size[0])[None, :, None].repeat(size[1], 0).repeat(3, 2)
+    ramp *= colour
+    Image.fromarray(ramp.astype(np.uint8)).save(path)
+    return path
+
+
+def test_without_light_the_subject_is_the_source_and_the_rest_the_background(
+    tmp_path,
+    scene,
+    tiny,
+):
+    sky = _sky(tmp_path / "sky.png")
+    given = {"mask": str(scene / "mask"), "background": str(sky), "intensity": 0}
+    result = run_relight(_job(scene, tmp_path / "out", **given), load=tiny)
+    out, source = _images(tmp_path / "out"), _images(scene / "clip")
+    mask = _images(scene / "mask")[..., 0] > 127
+    assert np.array_equal(out[mask], source[mask])
+    behind = next(Backdrop(sky, (96, 96)).frames([Fraction(0)]))
+    assert all(np.array_equal(frame[~m], behind[~m]) for frame, m in zip(out, mask, strict=True))
+    assert result.settings["light"] == f"backdrop:{sky}"
+    assert any("is cut to cover 96x96" in note for note in result.notes)
+
+
+def test_the_subject_takes_the_backgrounds_light(tmp_path, scene, tiny):
+    source = _images(scene / "clip")[0].astype(float)
+    mask = _images(scene / "mask")[0, ..., 0] > 127
+    columns = np.nonzero(mask)[1]
+    left, warmth = columns < np.median(columns), []
+    for name, colour in (("warm", (1.0, 0.6, 0.2)), ("cold", (0.2, 0.6, 1.0))):
+        sky = _sky(tmp_path / f"{name}.png", colour=colour)
+        given = {"mask": str(scene / "mask"), "background": str(sky), "shape": 0.8}
+        run_relight(_job(scene, tmp_path / name, **given), load=tiny)
+        lit = _images(tmp_path / name)[0][mask].astype(float)
+        gains = [lit[side].mean() / source[mask][side].mean() for side in (left, ~left)]
+        assert gains[0] > 1.05 * gains[1]
+        warmth.append(lit[:, 0].mean() / lit[:, 2].mean())
+    assert warmth[0] > 1.2 * warmth[1]
+
+
+def test_a_video_behind_is_looped_or_cut_with_a_note(tmp_path):
+    short = _video(tmp_path / "short.mkv", [10, 60, 110])
+    times = [Fraction(i, 25) for i in range(7)]
+    levels = [int(frame[0, 0, 0]) for frame in Backdrop(short, (32, 32)).frames(times)]
+    assert levels == [10, 60, 110, 10, 60, 110, 10]
+    clip = media.probe(_video(tmp_path / "clip.mkv", range(7)))
+    assert any("shown again from its start" in n for n in notes_on(short, clip, 0.28))
+    long = _video(tmp_path / "long.mkv", range(20))
+    assert any("is cut at 0.28 s" in note for note in notes_on(long, clip, 0.28))
+
+
+def test_a_background_of_one_pixel_is_a_plain_colour(tmp_path):
+    Image.new("RGB", (1, 1), (10, 200, 30)).save(tmp_path / "one.png")
+    frame = next(Backdrop(tmp_path / "one.png", (33, 20)).frames([Fraction(0)]))
+    assert frame.shape == (20, 33, 3) and (frame == (10, 200, 30)).all()
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"background": " "}, "background is empty"),
+        ({"background": "sky.png", "relight": "background"}, "relight is subject"),
+    ],
+)
+def test_a_background_that_cannot_be_is_refused(given, words):
+    with pytest.raises(InputError, match=words):
+        RelightJob.make(input="a.mp4", output="b.mp4", prompt="x", **given)
+
+
+def test_a_missing_background_is_one_line_before_any_model(tmp_path, scene):
+    job = _job(scene, tmp_path / "out", background=str(tmp_path / "none.jpg"))
+    with pytest.raises(InputError, match=r"none\.jpg") as caught:
+        run_relight(job, load=lambda *_: pytest.fail("a model was loaded"))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_see_a_background_are_used_where_they_are(tmp_path, scene, tiny_model):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for part in tiny_model.iterdir():
+        (folder / part.name).symlink_to(part)
+    offsets = load_file(TINY / "iclight_fc.safetensors")
+    wide = offsets["conv_in.weight"]
+    more = torch.randn(wide.shape[0], wide.shape[1] // 2, *wide.shape[2:]) * 0.3
+    offsets["conv_in.weight"] = torch.cat([wide, more], dim=1)
+    save_file(offsets, folder / "iclight_fbc.safetensors")
+    model = load_model(str(folder), CPU)
+    assert model.load_backdrop().unet.config.in_channels == 12
+    assert model.load_backdrop() is model.load_backdrop()
+    given = {"mask": str(scene / "mask"), "light": "left"}
+    made = []
+    for name, level in (("dark", 20), ("bright", 230)):
+        picture = tmp_path / f"{name}.png"
+        Image.fromarray(np.full((96, 96, 3), level, np.uint8)).save(picture)
+        job = _job(scene, tmp_path / name, background=str(picture), **given)
+        run_relight(job, load=lambda *_: model)
+        made.append(_images(tmp_path / name))
+    mask = _images(scene / "mask")[..., 0] > 127
+    assert len(made[0]) == FRAMES
+    assert np.abs(made[0][mask].astype(int) - made[1][mask]).mean() > 1
+
+
+def test_words_let_the_video_model_draw_it(tmp_path, scene, tiny):
+    given = {"mask": str(scene / "mask"), "background": "a sandy beach", "recipe": "best"}
+    job = _job(scene, tmp_path / "out", strength=0.5, **given)
+    result = run_relight(job, load=tiny)
+    out, source = _images(tmp_path / "out").astype(int), _images(scene / "clip")
+    mask = _images(scene / "mask")[..., 0] > 127
+    assert result.settings["scene"] == "red neon light, a sandy beach"
+    assert np.abs(out - source)[~mask].mean() > 10
+    inside = np.corrcoef(out[mask].mean(-1), source[mask].mean(-1))[0, 1]
+    assert inside > 0.5, inside
+
+
+def test_words_need_a_model_that_draws(tmp_path, scene):
+    with pytest.raises(InputError, match="take recipe best"):
+        _job(scene, tmp_path / "out", recipe="fast", background="a beach")
+    job = _job(scene, tmp_path / "out", recipe="best", background="a beach", model="wan")
+    with pytest.raises(InputError, match="can't draw a background"):
+        refuse_region(job, media.probe(scene / "clip", job.reading))
