@@ -21,8 +21,8 @@ from relight.models.loader import load_model
 from tests.conftest import CPU
 from tests.engine.test_run import CLIP, QUICK, _images
 
-MANY = {"light_fps": 30, "frames": 40}
-"""Three windows of the tiny model."""
+MANY = {"light_fps": 30, "frames": 40, "recipe": "paper"}
+"""Three windows of the tiny model, and nothing before them."""
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,11 @@ def _interrupted(job, load, chunks=1):
     return stop.folder
 
 
-def test_the_same_command_takes_finished_chunks_over(tmp_path, load, tiny_model):
-    whole = _images(run_relight(_job(tmp_path / "a.mp4", tiny_model), load=load).path)
-    job = _job(tmp_path / "b.mp4", tiny_model)
+@pytest.mark.parametrize("recipe", ["paper", "best"])
+def test_the_same_command_takes_finished_chunks_over(tmp_path, load, tiny_model, recipe):
+    given = {"recipe": recipe, "shape": 0}
+    whole = _images(run_relight(_job(tmp_path / "a.mp4", tiny_model, **given), load=load).path)
+    job = _job(tmp_path / "b.mp4", tiny_model, **given)
     folder = _interrupted(job, load)
     kept = (folder / "light-00000.safetensors").stat().st_mtime_ns
     seen = []
