@@ -17,7 +17,7 @@ from relight.models.loader import find_model, load_model
 from tests.conftest import CPU
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
-QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light"}
+QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light", "shape": 0}
 
 
 def _job(out, **settings):

@@ -18,7 +18,7 @@ from relight.models.loader import load_model
 from tests.conftest import CPU
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
-QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light"}
+QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light", "shape": 0}
 
 
 @pytest.fixture(scope="module")
