@@ -1,5 +1,6 @@
 """Codecs, quality, depth and sequences as people ask for them, checked before any work."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from relight.errors import InputError, MediaError
 from relight.media import Encoding, Reading, check_output, encoders, formats, probe, read, write
 from relight.media.formats import CODECS, FORMATS, format_of
 
+from .heif import heic
 from .making import TWO, clapper, clip, copy, nothing_but, number_of, numbered, one_line, probed
 
 BUILT = {"h264": "h264", "h265": "hevc", "av1": "av1", "vp9": "vp9"}
@@ -211,6 +214,9 @@ def _samples():
     with write("a.exr", **TWO) as out:
         out.add(numbered(3), Fraction(0))
     Image.fromarray(np.full((48, 64), 0x8000, np.uint16)).save("c.png")
+    tifffile.imwrite("c.tif", np.full((48, 64, 3), 0x8000, np.uint16), photometric="rgb")
+    if importlib.util.find_spec("pi_heif"):
+        heic("a.heic", numbered(9, (128, 64)), 2)
     return sorted(Path().iterdir())
 
 
@@ -239,6 +245,7 @@ def test_damaged_files_give_one_line(here):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # 20 minutes on one core
 def test_many_damaged_files_give_one_line(here):
     _damaged(20_000, seed=1)
 
