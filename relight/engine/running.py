@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -21,12 +20,12 @@ from relight.engine.manifest import Manifest
 from relight.engine.output import Result, sidecar_path
 from relight.engine.prepare import frame_count, is_moving, refuse_region
 from relight.engine.progress import Meter, OnProgress, Units, timed
-from relight.engine.survey import Survey, plain, survey
+from relight.engine.source import marks_of, notes_on_plain
+from relight.engine.survey import Survey, survey
 from relight.engine.work import Work
 from relight.engine.writing import Writing
-from relight.errors import InputError, MediaError
+from relight.errors import MediaError
 from relight.jobs import KINDS, Job, RelightJob, ResolvedJob, ResolvedUpscaleJob
-from relight.media.sequences import files_of, is_clip
 
 if TYPE_CHECKING:
     from relight.engine.chunks import Chunk
@@ -194,20 +193,8 @@ class Run:
                     frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
                 )
         _set(meter, "survey", len(found.times), len(found.times))
-        self._say_plain(found)
+        self.notes += notes_on_plain(self.job, found.thumbs)
         return found
-
-    def _say_plain(self, found: Survey) -> None:
-        """Say that there is nothing to light, so that what comes out is no surprise."""
-        if not isinstance(self.job, RelightJob):
-            return
-        what = plain(found.thumbs)
-        if what == "black" and self.job.transfer == "off":
-            self.notes.append("the clip is black: all that shows is the model's invention")
-        elif what == "black":
-            self.notes.append("the clip is black: light changes nothing on it, but for its glow")
-        elif what == "flat":
-            self.notes.append("the clip is one even area: all that shows is the light's own form")
 
     def _heard(self, note: str) -> None:
         """Keep a note about the input; a strict job has no input that isn't whole."""
@@ -337,20 +324,6 @@ class Run:
             kind=self.manifest.kind,
             weights=self.manifest.weights,
         )
-
-
-def marks_of(path: Path) -> tuple[tuple[int, ...], ...]:
-    """What tells whether a file, or each of a sequence, is the one it was: node, size and date."""
-    files = [path]
-    if is_clip(path, media.Reading(as_clip=True)):
-        with contextlib.suppress(InputError, OSError):
-            files = files_of(path)
-    marks = []
-    for file in files:
-        with contextlib.suppress(OSError):
-            found = file.stat()
-            marks.append((found.st_ino, found.st_size, found.st_mtime_ns))
-    return tuple(marks)
 
 
 def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:
