@@ -34,7 +34,9 @@ def notes_on_plain(job: ResolvedJob, thumbs: np.ndarray) -> list[str]:
     Args:
         thumbs: see `relight.engine.survey.Survey`.
     """
-    what = plain(thumbs) if isinstance(job, RelightJob) else None
+    if not isinstance(job, RelightJob):
+        return []
+    what = plain(thumbs)
     if what == "black" and job.transfer == "off":
         return ["the clip is black: all that shows is the model's invention"]
     if what == "black":
