@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 from relight.ui.files import Files
-from relight.ui.shelf import Shelf, is_id
+from relight.ui.shelf import Entry, Shelf, is_id
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ class Keeper:
                 continue
             try:
                 self._look_at(Shelf(folder))
+                if time.time() - folder.stat().st_mtime > DAY_SECONDS:
+                    with contextlib.suppress(OSError):  # it is not empty
+                        folder.rmdir()
             except OSError as error:
                 log.warning("%s can't be looked through: %s", folder, error)
 
@@ -60,7 +64,7 @@ class Keeper:
                 shutil.rmtree(entry.folder, ignore_errors=True)
         self._hold(shelf, [entry for entry in entries if entry.folder.is_dir()])
 
-    def _hold(self, shelf: Shelf, entries: list) -> None:
+    def _hold(self, shelf: Shelf, entries: list[Entry]) -> None:
         """Keep the newest results that fit into the quota; the very newest always."""
         total, gone = 0, []
         for number, entry in enumerate(entries):
