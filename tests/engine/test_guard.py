@@ -151,7 +151,7 @@ def test_no_numbers_anywhere_are_an_error_and_never_a_black_clip(tmp_path, model
     outcome = run_safely(lambda: run(_job(tmp_path, model), load=lambda *_: model))
     assert isinstance(outcome.error, ModelError)
     assert "no numbers" in outcome.message and "nothing was written" in outcome.message
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("a.mp4*"))  # chunks before it may be kept
 
 
 def test_a_half_precision_that_overflows_is_computed_in_float32(tmp_path, model):
@@ -174,7 +174,7 @@ def test_black_frames_of_a_lit_source_are_refused(tmp_path, model):
     decoder.conv_out.register_forward_hook(lambda module, given, made: made * 0 - 1)
     with pytest.raises(ModelError, match="black"):
         run(_job(tmp_path, model), load=lambda *_: model)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("a.mp4*"))
 
 
 @pytest.mark.parametrize(
