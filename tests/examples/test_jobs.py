@@ -46,6 +46,7 @@ def test_a_job_of_the_examples_runs(file, small, mini, tmp_path, monkeypatch):
         "input": small,
         "output": tmp_path / "out.mkv",
         "relight_steps": 2,
+        "steps": 2,
         "side": 64 if "light" in settings or "light_at" in settings else None,
         "codec": "ffv1",
     }
