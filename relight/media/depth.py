@@ -50,7 +50,7 @@ def to_uint16(image: np.ndarray) -> np.ndarray:
 
 def _rounded(image: np.ndarray, kind: type[np.unsignedinteger]) -> np.ndarray:
     """Floats in [0, 1], clipped, as integers; with one copy, as pictures are large."""
-    scaled = image.clip(0, 1)
+    scaled = image.clip(0, 1).astype(np.result_type(image, np.float32), copy=False)
     scaled *= np.iinfo(kind).max
     scaled += 0.5
     return scaled.astype(kind)
