@@ -35,7 +35,7 @@ def _kind(kind: type[Light]) -> Plain:
     return {
         "words": list(kind.words),
         "title": TITLES.get(word, word.capitalize()),
-        "help": (kind.__doc__ or "").partition("\n")[0],
+        "help": (kind.__doc__ or "").partition("\n")[0].replace("`", ""),
         "controls": [_control(control) for control in kind.controls()],
     }
 
