@@ -165,7 +165,8 @@ def test_a_subject_is_clicked_and_alone_relit(page, tmp_path):
     page.click("#pick_subject")
     page.wait_for_selector(".picture.picking")
     box = page.locator(".picture").bounding_box()
-    page.mouse.click(box["x"] + 0.38 * box["width"], box["y"] + 0.5 * box["height"])
+    place = {"x": 0.38 * box["width"], "y": 0.5 * box["height"]}
+    page.locator(".picture").click(position=place)
     page.wait_for_function("Relight.parts.relight.state.mask.click")
     mask = page.evaluate("Relight.parts.relight.state.mask")
     assert abs(mask["click"]["x"] - 0.38) < 0.02 and mask["mode"] == "subject"

@@ -33,6 +33,7 @@ Relight.pile = (element, props, trigger, server, watch, given) => {
       state.files.push(entry);
     }
     draw();
+    await Relight.known();
     for (const entry of state.files.filter((one) => one.file)) {
       try {
         const path = await Relight.upload(entry.file, given.limit, (part) => {

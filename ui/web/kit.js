@@ -98,6 +98,11 @@ Relight.file = (path, name) => {
   return url.href;
 };
 
+// Resolves once the page knows its visitor and has put back what was there before a reload.
+Relight.known = async () => {
+  while (!Relight.who || !Relight.ready) await new Promise((done) => setTimeout(done, 60));
+};
+
 // Uploads one file; resolves to its place in the server's cache.
 Relight.upload = (file, limit, onPart) =>
   new Promise((resolve, reject) => {

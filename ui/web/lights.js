@@ -219,6 +219,7 @@ Relight.lights = (stage, given, trigger, server) => {
       children.push(el("div.row", {},
         el("button.small", { type: "button", id: "pick_subject", "aria-pressed": String(Boolean(stage.picking)), onclick: () => {
           stage.picking = !stage.picking;
+          if (stage.picking) document.querySelector("#relight_stage").scrollIntoView({ block: "start" });
           stage.redraw();
           region();
         } }, stage.picking ? "Click on the subject in the frame" : mask.click ? "Point at it again" : "Point at the subject"),

@@ -85,6 +85,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     try {
       const path = await Relight.upload(file, given.limit,
         (part) => busy(`Uploading ${file.name}`, part));
+      await Relight.known();
       busy(`Looking at ${file.name}`);
       await got(await server.take({ who: Relight.who, path, name: file.name, tab }));
     } catch (error) {
@@ -94,6 +95,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
   };
   const takeExample = async () => {
     busy("Getting the example");
+    await Relight.known();
     await got(await server.example({ who: Relight.who, tab }).catch((error) => ({ error: String(error) })));
   };
   const got = async (told) => {
