@@ -158,7 +158,6 @@ def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path, 
 
 
 def test_a_subject_is_clicked_and_alone_relit(page, tmp_path):
-
     page.click("#relight_example")
     page.wait_for_selector("#relight_stage .facts .name")
     page.get_by_label("Subject", exact=True).check()

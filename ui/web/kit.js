@@ -100,7 +100,10 @@ Relight.file = (path, name) => {
 
 // Resolves once the page knows its visitor and has put back what was there before a reload.
 Relight.known = async () => {
-  while (!Relight.who || !Relight.ready) await new Promise((done) => setTimeout(done, 60));
+  for (let look = 0; look < 150 && !(Relight.who && Relight.ready); look += 1) {
+    await new Promise((done) => setTimeout(done, 60));
+  }
+  if (!Relight.who) throw new Error("the connection was lost: reload the page");
 };
 
 // Uploads one file; resolves to its place in the server's cache.

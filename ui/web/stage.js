@@ -95,8 +95,8 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
   };
   const takeExample = async () => {
     busy("Getting the example");
-    await Relight.known();
-    await got(await server.example({ who: Relight.who, tab }).catch((error) => ({ error: String(error) })));
+    const told = Relight.known().then(() => server.example({ who: Relight.who, tab }));
+    await got(await told.catch((error) => ({ error: error.message || String(error) })));
   };
   const got = async (told) => {
     note.replaceChildren();
