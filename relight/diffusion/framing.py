@@ -33,16 +33,23 @@ class Framing:
     padded_height: int
 
     @classmethod
-    def fit(cls, width: int, height: int, *, side: float, multiple: int) -> Framing:
+    def fit(
+        cls, width: int, height: int, *, side: float, multiple: int, margin: int = 0
+    ) -> Framing:
         """Scale to about the area of a square of `side` pixels, padded to multiples of `multiple`.
 
         A very long or high frame is scaled further, so that no side passes four times `side`.
+
+        Args:
+            margin: pixels of padding on every side at least, which count as part of `side`: what
+                a model draws beside a border is worse than what it draws in the middle.
         """
-        scale = min(side / (width * height) ** 0.5, 4 * side / max(width, height))
+        inner = side - 2 * margin
+        scale = min(inner / (width * height) ** 0.5, (4 * side - 2 * margin) / max(width, height))
         # Shrink a little more where that spares padding: a padded pixel costs what a real one does.
-        scale *= min(_shrink(x * scale, multiple) for x in (width, height))
+        scale *= min(_shrink(x * scale, multiple, 2 * margin) for x in (width, height))
         small = [max(round(x * scale), 1) for x in (width, height)]
-        padded = [-(-x // multiple) * multiple for x in small]
+        padded = [-(-(x + 2 * margin) // multiple) * multiple for x in small]
         return cls(width=small[0], height=small[1], padded_width=padded[0], padded_height=padded[1])
 
     def scale(self, image: np.ndarray) -> np.ndarray:
@@ -71,7 +78,7 @@ class Framing:
         return frames[..., top : top + self.height, left : left + self.width]
 
 
-def _shrink(length: float, multiple: int) -> float:
-    """Factor that brings a length down to a multiple, where that loses under a tenth; else 1."""
-    down = length // multiple * multiple
-    return down / length if down and length - down < 0.1 * length else 1.0
+def _shrink(length: float, multiple: int, more: int) -> float:
+    """Factor that brings length + more to a multiple, where that loses under a tenth; else 1."""
+    down = (length + more) // multiple * multiple - more
+    return down / length if down > 0 and length - down < 0.1 * length else 1.0

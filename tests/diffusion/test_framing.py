@@ -36,6 +36,25 @@ def test_cutting_undoes_padding(width, height):
     assert np.array_equal(back.numpy(), frames)
 
 
+@given(st.integers(1, 2000), st.integers(1, 2000), st.integers(0, 8))
+def test_a_margin_is_there_on_every_side_and_is_cut_off_again(width, height, margin):
+    framing = Framing.fit(width, height, side=128, multiple=16, margin=margin)
+    assert framing.padded_width % 16 == framing.padded_height % 16 == 0
+    assert framing.padded_width - framing.width >= 2 * margin
+    assert framing.padded_height - framing.height >= 2 * margin
+    shape = (1, framing.padded_height, framing.padded_width)
+    if framing.height > 8 and framing.width > 8:
+        frames = np.zeros((1, framing.height, framing.width, 3), np.uint8)
+        assert framing.pad(frames).shape == (*shape, 3)
+    cut = framing.cut(torch.zeros(shape))
+    assert tuple(cut.shape[1:]) == (framing.height, framing.width)
+
+
+def test_a_margin_costs_nothing_where_the_frame_is_square():
+    framing = Framing.fit(400, 400, side=128, multiple=16, margin=8)
+    assert (framing.width, framing.padded_width) == (112, 128)
+
+
 def test_the_models_own_sizes_are_not_padded():
     framing = Framing.fit(512, 512, side=512, multiple=64)
     assert (framing.width, framing.padded_width, framing.padded_height) == (512, 512, 512)
