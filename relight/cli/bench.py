@@ -107,8 +107,9 @@ def bench(
         How many times smaller the inputs are made with --upscale.
     settings
         NAME=VALUE, another setting of the jobs, e.g. --set side=256; may be given several times.
+        With --upscale, side is the longest one that is taken of the inputs.
     overwrite
-        Replace tables that exist.
+        Write into a folder that holds something, and replace what has the same names.
     """
     given = Settings(
         inputs=tuple(inputs or ()),
@@ -156,9 +157,11 @@ def _check(settings: Settings, name: str, overwrite: bool) -> None:
         raise InputError("a peer is compared with --upscale")
     if settings.output.exists() and not settings.output.is_dir():
         raise InputError(f"{settings.output} is a file: give a folder", path=settings.output)
-    table = settings.output / f"{name}.md"
-    if table.exists() and not overwrite:
-        raise InputError(f"{table} exists: give another folder, or --overwrite", path=table)
+    if settings.output.is_dir() and any(settings.output.iterdir()) and not overwrite:
+        raise InputError(
+            f"{settings.output} is not empty: give another folder, or --overwrite",
+            path=settings.output,
+        )
     for path in settings.inputs:
         media.probe(path)
 
@@ -206,6 +209,7 @@ def _upscale(settings: Settings) -> Bench:
     from relight.engine.bench import enlarged, relit, report
     from relight.engine.bench.peers import Peer
 
+    more = dict(settings.more)
     task = enlarged.Task(
         sources=settings.inputs,
         folder=settings.output,
@@ -214,7 +218,8 @@ def _upscale(settings: Settings) -> Bench:
         model=settings.model,
         device=settings.device,
         seed=settings.seed,
-        more=settings.more,
+        side=more.pop("side", 512),
+        more=more,
     )
     ways = [*enlarged.WAYS, *(Peer.parse(text) for text in settings.peers)]
     rows = enlarged.compare(task, ways, say)

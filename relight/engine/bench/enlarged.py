@@ -80,9 +80,11 @@ def back_projected(small: torch.Tensor, size: Size) -> torch.Tensor:
 WAYS = (
     Way("bicubic", make=bicubic),
     Way("bicubic, back-projected", make=back_projected),
-    Way("paper", {"recipe": "paper"}),
     Way("default"),
+    Way("identity .5", {"identity": 0.5}),
+    Way("paper", {"recipe": "paper"}),
 )
+"""What is compared: no model, the default, more of a diffusion model, the published recipe."""
 
 
 def compare(
@@ -127,7 +129,7 @@ def write(file: Path, images: Images, fps: Fraction) -> None:
     """One picture, or a lossless clip."""
     size = images.shape[2], images.shape[1]
     encoding = Encoding() if file.suffix == ".png" else LOSSLESS
-    with media.write(file, size=size, fps=fps, encoding=encoding) as out:
+    with media.write(file, size=size, fps=fps, encoding=encoding, overwrite=True) as out:
         for number, image in enumerate(images):
             out.add(np.ascontiguousarray(image), number / fps)
 

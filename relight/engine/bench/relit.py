@@ -102,12 +102,14 @@ def row(variant: str, clip: Path, scores: dict[str, float], cost: Cost | None) -
 
 
 def means(rows: Sequence[Row]) -> Iterator[Row]:
-    """A row for each variant: the mean over its clips of every number.
+    """A row for each variant, of several clips: the mean over them of every number.
 
     >>> rows = [{"variant": "fast", "clip": "a", "lean": 1.0}]
     >>> list(means([*rows, {"variant": "fast", "clip": "b", "lean": 2.0}]))
     [{'variant': 'fast', 'clip': '2 clips', 'lean': 1.5}]
     """
+    if len({row["clip"] for row in rows}) < 2:
+        return
     for variant in dict.fromkeys(row["variant"] for row in rows):
         own = [row for row in rows if row["variant"] == variant]
         numbers = {
@@ -148,12 +150,13 @@ def frame_by_frame(job: RelightJob, models: Models) -> None:
     asked = resolve(job, models, info)
     assert isinstance(asked, ModelRelightJob), "it has a model"
     framing = framing_of(asked, model, info)
-    size = framing.padded_height, framing.padded_width
+    padded = framing.padded_height, framing.padded_width
     relighter = ICLight(pipe=model.relighter, gamma=0.0)
     session = relighter.prepare(
-        asked.prompt, size=size, light=asked.light, steps=asked.relight_steps
+        asked.prompt, size=padded, light=asked.light, steps=asked.relight_steps
     )
-    with media.write(job.output, size=(info.width, info.height), fps=info.fps) as out:
+    size = info.width, info.height
+    with media.write(job.output, size=size, fps=info.fps, overwrite=True) as out:
         for number, frame in enumerate(media.read(job.input, frames=job.frames)):
             image = framing.pad(framing.scale(frame.image)[None])
             pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 127.5 - 1

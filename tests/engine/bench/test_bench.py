@@ -48,7 +48,7 @@ def test_recipes_side_by_side(tmp_path, clip, tiny_model, capsys):
     assert str(tiny_model.parent) not in (out / "recipes.md").read_text()
     assert "| fast | pan |" in capsys.readouterr().out
     assert bench(clip, "-o", out) == 2
-    assert "exists" in capsys.readouterr().err
+    assert "not empty" in capsys.readouterr().err
 
 
 def test_each_lever_moves_alone_and_is_put_back(tmp_path, clip, tiny_model):
