@@ -40,9 +40,9 @@ from relight.models.loader import Found, Model
 from relight.relighters.ic_light import image_to_image_steps
 
 MARGIN = 1 / 16
-"""Of the side, around the frame that a model sees. Two lights that `mini` draws for one place differ,
-where it is at the border of one frame and in the middle of the other, 1.56 times as much as in the
-middle of both; with the margin 1.05 times (`python -m examples.border_margin`)."""
+"""Of the side, around the frame that a model sees. Two lights that `mini` draws for one place
+differ, where it is at the border of one frame and in the middle of the other, 1.56 times as much as
+in the middle of both; with the margin 1.05 times (`python -m examples.border_margin`)."""
 EDITED = 4
 """Keyframes in a chunk of a model that edits them one by one."""
 
