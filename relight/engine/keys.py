@@ -80,7 +80,9 @@ class Keys:
         if anchored:
             numbers = (self.numbers[0], *numbers)
         images = np.stack([self.framing.scale(self.clip.small[n]) for n in numbers])
-        weights = None if self.region is None else self._weights(self.region, numbers)
+        # The embedded model never saw a part on grey: it is shown, and lights, the whole frame.
+        hidden = None if self.model.entry.transfer else self.region
+        weights = None if hidden is None else self._weights(hidden, numbers)
         relit = self._relit(images, numbers, weights, on_step)
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         refuse_black(relit, source)
