@@ -18,6 +18,7 @@ ui: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(TYPES)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules $(EXAMPLES)
 
