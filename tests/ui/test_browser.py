@@ -281,6 +281,7 @@ def test_a_lamp_is_dragged_and_seen_at_once(page):
     page.wait_for_function("document.querySelector('.frame').src.startsWith('data:')")
     page.wait_for_timeout(1000)
     before = page.locator(".frame").get_attribute("src")
+    lamp.scroll_into_view_if_needed()
     box, frame = lamp.bounding_box(), page.locator(".picture").bounding_box()
     page.mouse.move(box["x"] + 22, box["y"] + 22)
     page.mouse.down()

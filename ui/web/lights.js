@@ -191,6 +191,7 @@ Relight.lights = (stage, given, trigger, server) => {
         stage.selected = state.lights.length - 1;
         stage.lightChanged();
         stage.redraw();
+        document.querySelector("#relight_stage .picture")?.scrollIntoView({ block: "nearest" });
       } }, svg(icons.plus), "Add a lamp"));
     if (had && focus) node.querySelector(`[aria-label="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   };
