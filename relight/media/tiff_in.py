@@ -125,7 +125,9 @@ def _array(path: Path, layout: Layout) -> np.ndarray:
         if layout.planar and array.ndim == 3:
             array = array.transpose(1, 2, 0)
         return array.reshape(layout.height, layout.width, -1)
-    except (ValueError, KeyError, ImportError):  # a compression that needs another package
+    except (ValueError, KeyError, ImportError) as error:
+        if "imagecodecs" not in str(error):  # damaged: OpenCV would only fill the terminal
+            raise
         return _by_opencv(path, layout)
 
 
