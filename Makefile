@@ -36,6 +36,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch -c constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps spandrel einops -c constraints.txt  # without torchvision, which it asks for and we don't need
 	@touch $@
 
 clean:
