@@ -27,12 +27,16 @@ BLOCK = re.compile(r"(<!-- bench: ([a-z_]+) -->\n).*?(<!-- end of bench -->)", r
 
 @dataclass(frozen=True)
 class Section:
-    """A table: name of its figures, title, what is to be known, columns."""
+    """A table: name of its figures, title, what is to be known, columns.
+
+    `short`: the clips of the rows that the README shows, a regular expression.
+    """
 
     name: str
     title: str
     about: str
     columns: tuple[Column, ...]
+    short: str = r"\d+ clips?"
 
 
 SECTIONS = (
@@ -55,6 +59,7 @@ SECTIONS = (
         "Beside published results",
         "Results that their authors published, on their own sources (not in this repository).",
         report.RELIT,
+        short="hilight",
     ),
     Section(
         "upscale",
@@ -98,8 +103,8 @@ def readme(text: str) -> str:
         section = next(section for section in SECTIONS if section.name == name)
         made = figures(name)
         rows = [] if made is None else made["rows"]
-        means = [row for row in rows if re.fullmatch(r"\d+ clips?", str(row["clip"]))]
-        table = report.table(means or rows, section.columns)
+        few = [row for row in rows if re.fullmatch(section.short, str(row["clip"]))]
+        table = report.table(few or rows, section.columns)
         return f"{found.group(1)}{table}\n{found.group(3)}"
 
     return BLOCK.sub(block, text)

@@ -29,6 +29,7 @@ class Column(NamedTuple):
 RELIT = (
     Column("variant", "recipe"),
     Column("clip", "clip"),
+    Column("frames", "frames", ".0f"),
     Column("seconds", "s", ".1f"),
     Column("cpu_seconds", "CPU s", ".1f"),
     Column("passes", "UNet passes", ".0f"),
@@ -57,7 +58,7 @@ ENLARGED = (
 def table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     """Rows as a Markdown table; columns that no row has are left out.
 
-    >>> print(table([{"variant": "fast", "lean": 1.25}], (Column("variant", "recipe"), RELIT[10])))
+    >>> print(table([{"variant": "fast", "lean": 1.25}], (Column("variant", "recipe"), RELIT[11])))
     | recipe | lean |
     |---|---|
     | fast | +1.25 |
