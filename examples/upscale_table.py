@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor
 
 from examples.contact_sheet import contact_sheet
-from examples.guide_network.evaluate import decibels, half, projected, sharpness, twice
+from examples.guide_network.evaluate import decibels, detail, half, projected, twice
 from examples.guide_network.peers import PEERS, load_peer
 from examples.mini_model.figures import levels
 from examples.plot import Line, plot
@@ -161,7 +161,7 @@ def measure(name: str, way: Way, truths: list[Tensor], model: Upscaler | None) -
         found.append(
             (
                 np.mean([decibels(a, b) for a, b in pairs]),
-                np.mean([sharpness(a, b) for a, b in pairs]),
+                np.mean([detail(a, b) for a, b in pairs]),
                 np.mean([decibels(a, b) for a, b in back]),
                 metrics.flicker(own, made) / still if still else np.nan,
             )

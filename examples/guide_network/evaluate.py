@@ -104,7 +104,7 @@ def measure(name: str, way: Way, truth: Tensor, small: Tensor, clips: list[Tenso
     return Row(
         name=name,
         truth=float(np.mean([decibels(a, b) for a, b in pairs])),
-        sharp=float(np.mean([sharpness(a, b) for a, b in pairs])),
+        sharp=float(np.mean([detail(a, b) for a, b in pairs])),
         down=float(np.mean([decibels(a, b) for a, b in zip(half(result), small, strict=True)])),
         seconds=seconds_of(way, small[:1]),
         flicker=float(np.mean(moving)) if moving else None,
@@ -117,7 +117,7 @@ def decibels(a: Tensor, b: Tensor) -> float:
     return metrics.psnr(a.numpy(), b.numpy(), peak=1)
 
 
-def sharpness(result: Tensor, truth: Tensor) -> float:
+def detail(result: Tensor, truth: Tensor) -> float:
     """Gradient energy of (3, h, w) in [0, 1], of the original's."""
     return metrics.sharpness(levels(truth[None]), levels(result[None]))
 

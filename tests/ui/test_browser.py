@@ -121,7 +121,7 @@ def test_a_run_outlives_reload_closed_page_and_cut_connection(profile, served, t
     clip = small_clip(tmp_path / "long.mp4", count=40)
     _choose(page, clip)
     page.locator("#prompt textarea").fill("a bunny, green light")
-    _quick(page, steps="12", relight_steps="12")
+    _quick(page, relight_steps="200")  # a run that is still there after a reload
     page.wait_for_timeout(300)
     page.click("#relight_go")
     _bar(page, "Relighting")
@@ -151,14 +151,14 @@ def test_two_visitors_see_their_places_and_cancel(chromium, served, tmp_path):
     for page in (first, second):
         _choose(page, clip)
         page.locator("#prompt textarea").fill("blue light")
-        _quick(page, steps="40", relight_steps="40")
+        _quick(page, relight_steps="900")  # both are cancelled
     kept = set(served.results())
     first.click("#relight_go")
     _bar(first, "Relighting", "Loading")
     begun = time.monotonic()
     second.click("#relight_go")
     _bar(second, "Queued, 1 run ahead")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20  # not after the first run
     second.click("#relight_go")
     _bar(second, "1 more in the queue")
     for _ in range(2):
@@ -181,7 +181,7 @@ def test_a_restarted_studio_goes_on(chromium, tmp_path):
     page = opened(context, served.address, errors)
     _choose(page, small_clip(tmp_path / "b.mp4", count=40))
     page.locator("#prompt textarea").fill("red light")
-    _quick(page, steps="12", relight_steps="12")
+    _quick(page, relight_steps="200")  # a run that is still there after a reload
     page.click("#relight_go")
     _bar(page, "Relighting")
     port = int(served.address.rstrip("/").rpartition(":")[2])
