@@ -83,7 +83,7 @@ def profile(chromium):
 def opened(context, url, errors):
     """A page of the studio that is ready for a visitor."""
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
     ready(page)

@@ -29,7 +29,7 @@ def _quick(page, **more):
     toggle.click()
 
 
-def _bar(page, *words, tab="relight", seconds=60):
+def _bar(page, *words, tab="relight", seconds=150):
     """Wait until the bar of a tab holds one of `words`; returns its text."""
     until = time.monotonic() + seconds
     text = ""
@@ -46,7 +46,7 @@ def _result(page, words, tab="relight"):
         "([tab, words]) => document.querySelector(`[data-result=${tab}]`)"
         ".innerText.includes(words)",
         arg=[tab, words],
-        timeout=90_000,
+        timeout=240_000,
     )
     return page.inner_text(f"[data-result={tab}]")
 
@@ -114,6 +114,7 @@ def test_a_clip_is_lit_previewed_relit_and_downloaded(page, served, short, tmp_p
     page.wait_for_function("Relight.parts.relight.state.lights[0]?.settings.color === '#ff3b3b'")
 
 
+@pytest.mark.slow  # a run must outlast page loads, however busy the machine is
 def test_a_run_outlives_reload_closed_page_and_cut_connection(profile, served, tmp_path):
     errors = []
     proxy = Proxy(int(served.url.rpartition(":")[2]))
@@ -143,6 +144,7 @@ def test_a_run_outlives_reload_closed_page_and_cut_connection(profile, served, t
     assert not errors
 
 
+@pytest.mark.slow  # a run must outlast page loads, however busy the machine is
 def test_two_visitors_see_their_places_and_cancel(chromium, served, tmp_path):
     errors = []
     clip = small_clip(tmp_path / "a.mp4", count=40)
