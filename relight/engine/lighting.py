@@ -118,8 +118,8 @@ class Lighting:
             strong = scaled_light(light, small, self.clip.job.intensity)
             lit.append(shaded_light(strong, self._shading(self.form, number, fall_off, load)))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
+        changes = [self._change(number) for number in some] if held else []
         if self.region is None:
-            changes = [self._change(number) for number in some] if held else ()
             return fall_off, exposure(lit, smalls, changes, brightness=1 - (1 - BRIGHTNESS) * held)
         # What is not lit keeps the camera as it is, and the lit part as bright as it was.
         weights = self.region.weights(some, load)
@@ -127,8 +127,10 @@ class Lighting:
         inside = resized(weights, lit[0].glow.shape[-2:])
         lit = [GainGlow(x.log_gain, x.glow * part) for x, part in zip(lit, inside, strict=True)]
         parts = [small * part for small, part in zip(smalls, weights, strict=True)]
+        changes = [change * part for change, part in zip(changes, weights, strict=False)]
         goal = self.region.brightness() ** min(self.clip.job.intensity, 1.0)
-        return fall_off, exposure(lit, parts, brightness=goal * (1 - (1 - BRIGHTNESS) * held))
+        brightness = goal * (1 - (1 - BRIGHTNESS) * held)
+        return fall_off, exposure(lit, parts, changes, brightness=brightness)
 
     def _change(self, number: int) -> Tensor:
         """By how much a small frame differs from its neighbour, (3, h, w)."""
