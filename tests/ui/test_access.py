@@ -78,8 +78,8 @@ def test_a_journey_with_the_keyboard_alone(page, served):
     until("document.activeElement.matches('.sun')")
     before = page.evaluate("Relight.parts.relight.state.lights[0].word")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(500)
-    assert page.evaluate("Relight.parts.relight.state.lights[0].settings.angle") == 175, before
+    assert before == "left"
+    page.wait_for_function("Relight.parts.relight.state.lights[0].settings.angle === 175")
     until("document.activeElement.closest('#prompt') !== null")
     page.keyboard.press("Control+a")
     page.keyboard.type("a bunny, moonlight")

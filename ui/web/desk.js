@@ -218,8 +218,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
   };
 
   // What Python has to say: {who}, {tab, run}, {tab, error, field}, {tab, plan}.
-  watch("value", () => {
-    const told = props.value || {};
+  const hear = (told) => {
     if (told.who) Relight.who = told.who;
     if (told.tab) {
       const tab = told.tab;
@@ -229,7 +228,8 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       }
       if (told.plan) {
         desk.plans[tab] = told.plan;
-        if (told.plan.lines && (desk.told[tab]?.field || desk.told[tab]?.text)) desk.told[tab] = {};
+        const said = desk.told[tab] || {};
+        if (told.plan.lines && (said.text || (said.field && said.answered))) desk.told[tab] = {};
       }
       if (told.text) desk.told[tab] = { text: told.text };
       if (told.error) {
@@ -238,7 +238,17 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       }
     }
     ask();
-  });
+  };
+  desk.hear = hear;
+  watch("value", () => hear(props.value || {}));
+
+  // A plan asked for before an error was told may arrive after it. It must not wipe the error out:
+  // only what the visitor does after reading it can.
+  for (const kind of ["input", "change", "drop", "pointerdown"]) {
+    document.addEventListener(kind, () => {
+      for (const said of Object.values(desk.told)) said.answered = true;
+    }, true);
+  }
 
   // Leads the eye to the control that an error is about.
   const point = (tab, field) => {
