@@ -4,6 +4,12 @@ A network enlarges by a fixed factor. Other sizes take as many passes as reach t
 agree with what it was made from (`relight.methods.back_projection`), and the last is brought to the
 size. A pixel of the result depends on a few pixels around it only, so a large picture passes the
 network in tiles with a margin, and comes out as if it had passed as a whole.
+
+At the picture's borders a network sees its own padding, zeros mostly, and draws what suits those.
+So it is shown a few pixels more, mirrored through the border pixel (value and place), which lets
+slopes and edges go on; and as it knows one side only there, half of what it draws on the outermost
+pixel is taken. Error in the outer two pixels over that in the middle: 1.49 -> 1.24, bicubic has
+1.17 (`python -m examples.border_guide`).
 """
 
 from __future__ import annotations
@@ -15,11 +21,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight.methods.back_projection import back_project
+from relight.methods.back_projection import back_project, larger
 from relight.types import Size, Tile
 
 ROUNDS = 2
 """Of back-projection between two passes."""
+
+BEYOND = 2
+"""Pixels that a network is shown beyond a border; more of them measured no better."""
+
+AT_BORDER = 0.5
+"""Part of a network's detail that is taken on the outermost pixel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,18 +75,42 @@ class NetworkEnlargement:
     def once(self, image: Tensor) -> Tensor:
         """One pass: (n, 3, h, w) -> (n, 3, factor h, factor w)."""
         n, channels, height, width = image.shape
-        times = self.factor
+        times, beyond = self.factor, min(BEYOND, height - 1, width - 1)
+        shown = _beyond(image, beyond)
         result = image.new_empty(n, channels, height * times, width * times)
         for one in range(n):
             for whole, inner in _tiles(Size(height, width), self.tile, self.margin):
-                cut = image[one : one + 1, :, whole.rows, whole.columns]
+                high, wide = (x + 2 * beyond for x in whole.size)
+                cut = shown[one : one + 1, :, whole.top :, whole.left :][..., :high, :wide]
                 made = self.network(cut.to(self.device, self.dtype)).to(result)
-                down, right = (inner.top - whole.top) * times, (inner.left - whole.left) * times
+                down = (inner.top - whole.top + beyond) * times
+                right = (inner.left - whole.left + beyond) * times
                 high, wide = inner.size.height * times, inner.size.width * times
                 rows = slice(inner.top * times, inner.bottom * times)
                 columns = slice(inner.left * times, inner.right * times)
                 result[one, :, rows, columns] = made[0, :, down : down + high, right : right + wide]
+        if self.project:
+            _soften_border(result, image, times)
         return result
+
+
+def _beyond(image: Tensor, pixels: int) -> Tensor:
+    """(n, 3, h, w) in [0, 1] with `pixels` more on each side: mirrored through the border pixel."""
+    sides = (pixels,) * 4
+    edge = F.pad(image, sides, mode="replicate")
+    return (2 * edge - F.pad(image, sides, mode="reflect")).clamp(0, 1)
+
+
+def _soften_border(result: Tensor, image: Tensor, times: int) -> None:
+    """Take only a part of the detail on the outermost pixels, in place; the rest is bicubic."""
+    for axis in (-2, -1):
+        length = image.shape[axis]
+        strip = min(length, 4)  # all that a bicubic enlargement of the outermost pixel depends on
+        for place, within in ((0, 0), (length - strip, strip - 1)):
+            near = image.narrow(axis, place, strip)
+            smooth = larger(near, Size(near.shape[-2] * times, near.shape[-1] * times))
+            edge = result.narrow(axis, (place + within) * times, times)
+            edge.lerp_(smooth.narrow(axis, within * times, times), 1 - AT_BORDER)
 
 
 def _tiles(size: Size, tile: int | None, margin: int) -> Iterator[tuple[Tile, Tile]]:

@@ -45,9 +45,12 @@ def test_tiles_make_no_difference(enlarge, tile, size):
 
 
 def test_a_margin_that_is_too_small_would_be_seen(enlarge):
-    image = _picture(33, 20)
-    cut = replace(enlarge, tile=8, margin=0).once(image)
-    assert (cut - replace(enlarge, tile=None).once(image)).abs().max() > 0.05
+    def wide(image):
+        return F.avg_pool2d(F.pad(_twice(image), (12,) * 4, mode="replicate"), 25, stride=1)
+
+    image, wide_one = F.interpolate(_picture(3, 2), (33, 20)), replace(enlarge, network=wide)
+    cut = replace(wide_one, tile=8, margin=0).once(image)
+    assert (cut - replace(wide_one, tile=None).once(image)).abs().max() > 0.05
 
 
 def test_two_passes_agree_with_what_they_were_made_from(enlarge):
@@ -69,3 +72,25 @@ def test_the_network_computes_in_its_own_precision(enlarge):
 
     result = replace(enlarge, network=network, dtype=torch.bfloat16)(_picture(4, 4), Size(8, 8))
     assert seen == [torch.bfloat16, torch.bfloat16] and result.dtype == torch.float32
+
+
+def _padded_with_zeros(image):
+    """Bicubic, and a sharpening that takes what is beyond a border for black, as networks do."""
+    large = F.interpolate(image, scale_factor=2, mode="bicubic", align_corners=False)
+    return large + 0.5 * (large - F.avg_pool2d(large, 5, stride=1, padding=2))
+
+
+def test_borders_are_as_good_as_the_middle(enlarge):
+    """A slope and a wall go on beyond a border, and what stands there is no edge."""
+    slope = torch.linspace(0.2, 0.8, 16).expand(1, 3, 12, 16)
+    made = replace(enlarge, network=_padded_with_zeros).once(slope)
+    expected = F.interpolate(slope, scale_factor=2, mode="bicubic", align_corners=False)
+    assert (_padded_with_zeros(slope) - expected)[..., 0].abs().min() > 0.03
+    assert (made - expected).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3)], ids=str)
+def test_the_smallest_pictures_have_borders_too(enlarge, size):
+    grey = torch.full((1, 3, *size), 0.5)
+    expected = torch.full((1, 3, 2 * size[0], 2 * size[1]), 0.5)
+    torch.testing.assert_close(enlarge.once(grey), expected)
