@@ -26,7 +26,7 @@ SECONDS = 600
 
 
 def main(arguments: list[str]) -> int:
-    """Write pictures/studio.png and pictures/studio_phone.png, or all tabs into a folder."""
+    """Write pictures/studio.jpg and pictures/studio_phone.jpg, or all tabs into a folder."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -77,12 +77,12 @@ def _relight(page: Any) -> None:
 def _two(page: Any) -> None:
     page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
     page.wait_for_timeout(1200)
-    _save(page.screenshot(), "studio.png")
+    _save(page.screenshot(), "studio.jpg")
     page.set_viewport_size(PHONE)
     page.wait_for_timeout(1200)
     page.locator("[data-result=relight]").evaluate("n => n.scrollIntoView({behavior: 'instant'})")
     page.wait_for_timeout(800)
-    _save(page.screenshot(), "studio_phone.png")
+    _save(page.screenshot(), "studio_phone.jpg")
 
 
 def _all(page: Any, folder: Path) -> None:
@@ -109,9 +109,9 @@ def _all(page: Any, folder: Path) -> None:
 
 
 def _save(png: bytes, name: str) -> None:
-    """As a palette picture: a page has few colours, and the repository stays small."""
+    """As JPEG with full colour: the frames are photos, and the repository stays small."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(PICTURES / name, optimize=True)
+    picture.save(PICTURES / name, quality=90, subsampling=0, optimize=True)
     print(PICTURES / name)
 
 

@@ -67,6 +67,11 @@ def walk(page: Any, address: str) -> None:
     drag(page, ".lamp", 0.7, 0.3)
     journey.clicks += 1
     journey.reached("a lamp is dragged")
+    waits = sorted(latency(page, ".lamp", part / 20) for part in range(4, 17))
+    print(
+        f"          the frame follows a lamp after {waits[len(waits) // 2]:.0f} ms, "
+        f"at most {waits[-1]:.0f} ms"
+    )
     journey.click("#relight_preview")
     _shown(page, "Preview of one frame")
     journey.reached("one frame is previewed")
@@ -88,6 +93,29 @@ def drag(page: Any, selector: str, x: float, y: float) -> None:
     page.mouse.down()
     page.mouse.move(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"], steps=8)
     page.mouse.up()
+
+
+def latency(page: Any, selector: str, x: float) -> float:
+    """Milliseconds from a lamp's movement to a place until the frame is seen lit from there."""
+    return page.evaluate(
+        """async ([selector, x]) => {
+          const lamp = [...document.querySelectorAll(selector)].pop();
+          const box = document.querySelector('.picture').getBoundingClientRect();
+          const frame = document.querySelector('.frame'), home = lamp.getBoundingClientRect();
+          const send = (name, x, y) => lamp.dispatchEvent(new PointerEvent(name, {
+            bubbles: true, clientX: x, clientY: y, pointerId: 1, isPrimary: true, buttons: 1}));
+          send('pointerdown', home.x + home.width / 2, home.y + home.height / 2);
+          const before = frame.src, begun = performance.now();
+          send('pointermove', box.x + x * box.width, box.y + 0.4 * box.height);
+          while (frame.src === before && performance.now() - begun < 5000)
+            await new Promise((done) => requestAnimationFrame(done));
+          const took = performance.now() - begun;
+          send('pointerup', box.x + x * box.width, box.y + 0.4 * box.height);
+          await new Promise((done) => setTimeout(done, 600));
+          return took;
+        }""",
+        [selector, x],
+    )
 
 
 def _shown(page: Any, words: str) -> None:

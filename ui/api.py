@@ -1,4 +1,4 @@
-"""The endpoints for programs: `relight`, `preview` and `upscale`, for gradio_client and MCP.
+"""The endpoints for programs: `relight`, `preview`, `upscale` and `results`, also for MCP.
 
 They have controls of their own that are never drawn, made from the same job classes, so that a
 call's parameters are the job's fields, checked like those of the page.
@@ -7,7 +7,9 @@ call's parameters are the job's fields, checked like those of the page.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,9 @@ from relight.lights import ImageLight, parse_light
 from relight.ui import clips, controls
 from relight.ui.orders import QUALITY, SAME, Order
 from relight.ui.run_tab import FORMAT_CHOICES
-from relight.ui.shelf import new_id
+from relight.ui.shelf import Shelf
 from relight.ui.store import Run
-from relight.ui.studio import Studio, login_of, one_line
+from relight.ui.studio import Studio, one_line
 
 REQUIRED = {"relight": {"clip", "prompt"}, "upscale": {"clip"}}
 
@@ -63,6 +65,32 @@ def endpoints(studio: Studio) -> None:
             concurrency_id="calls",
             concurrency_limit=AT_ONCE,
         )
+    gr.on(
+        [],
+        _results(studio),
+        outputs=[gr.JSON(label="The results, newest first"), gr.Files(label="Their files")],
+        api_name="results",
+        api_description="The results of this session's earlier calls, which are kept for a day.",
+    )
+
+
+def _results(studio: Studio) -> Callable[..., Any]:
+    def results(request: gr.Request) -> tuple[list[dict[str, Any]], list[str]]:
+        """The results of this session's earlier calls, which are kept for a day."""
+        entries = Shelf(studio.outputs / studio.caller(request)).entries()
+        listed = [
+            {
+                "clip": one.name,
+                "kind": one.kind,
+                "made": datetime.datetime.fromtimestamp(one.when, datetime.UTC).isoformat(),
+                "seconds": round(one.seconds, 2),
+                "settings": json.loads(one.path(one.job).read_text("utf-8"))["settings"],
+            }
+            for one in entries
+        ]
+        return listed, [str(one.path(one.output)) for one in entries]
+
+    return results
 
 
 def _relighting(studio: Studio) -> dict[str, Any]:
@@ -78,7 +106,12 @@ def _relighting(studio: Studio) -> dict[str, Any]:
 
 def _upscaling(studio: Studio) -> dict[str, Any]:
     clip = gr.File(label="The picture or clip, uploaded", type="filepath")
-    return {"clip": clip, **_common(studio, "upscale", UpscaleJob)}
+    guide = gr.Dropdown(
+        [value for _, value in controls.GUIDE_CHOICES],
+        value="",
+        label="restore also undoes compression and noise; bicubic has no network; else left open",
+    )
+    return {"clip": clip, "guide": guide, **_common(studio, "upscale", UpscaleJob)}
 
 
 def _common(studio: Studio, kind: str, job: Any, *own: str) -> dict[str, Any]:
@@ -163,8 +196,7 @@ def _endpoint(
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio wants to be asked
         **given: Any,
     ) -> tuple[str, str]:
-        # Without a login nobody browses what a program has made: it gets a shelf of its own.
-        owner = studio.user(None, request) if login_of(request) else new_id()
+        owner = studio.caller(request)
         try:
             order = await asyncio.to_thread(order_of, kind, given)
             run = await asyncio.to_thread(studio.enqueue, owner, order, what, caller="api")

@@ -37,6 +37,9 @@ GROUPS = {
 }
 """Headings of the advanced settings; a field that is in none of them comes under "More"."""
 
+GUIDE_CHOICES = [("Clean", ""), ("Compressed or noisy", "restore"), ("Plain bicubic", "bicubic")]
+"""Guides that a visitor may choose; files of others are the server's."""
+
 SHORT_RANGE = 1
 """A number with both ends known, no further apart than this, is a slider."""
 

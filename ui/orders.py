@@ -11,6 +11,7 @@ from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.lights.text import quoted
 from relight.media.formats import WRITTEN
 from relight.ui import clips
+from relight.ui.controls import GUIDE_CHOICES
 from relight.ui.files import clean_name, place
 
 QUALITY = {"Quick": 0.5, "Balanced": 1.0, "Fine": 1.5}
@@ -81,6 +82,8 @@ class Order:
                     field="prompt",
                 )
             settings, files = _light_picture(settings, files, given.get("light_image"))
+        if settings.get("guide") not in (None, *(value for _, value in GUIDE_CHOICES)):
+            raise InputError("guide is restore or bicubic, or left open", field="guide")
         wanted = given.get("format") or SAME
         if wanted not in (SAME, *WRITTEN):
             raise InputError(f"format is {SAME} or one of {', '.join(WRITTEN)}", field="format")

@@ -1,8 +1,9 @@
 """The runs of the studio: they belong to the server, and pages only look at them.
 
 A run is a folder on its visitor's shelf, with `run.json` and the files it needs. One thread takes
-the runs in turn. Nothing stops one but `cancel`: not a closed page, not a lost connection; and
-after a restart of the studio the engine takes over what was done.
+the runs in turn, a second one those that are small enough to be computed beside another. Nothing
+stops a run but `cancel`: not a closed page, not a lost connection; and after a restart of the
+studio the engine takes over what was done.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Run:
         state: "waiting", "running", "done" or "failed".
         batch: what runs that were started together share; "" for one by itself.
         caller: "page" or "api". guess: seconds it may take, if that is known.
+        small: whether it may be computed beside another one.
         error: why it failed, fit to be shown. entry: what it made.
         progress: the newest; changed counts them.
     """
@@ -71,6 +73,7 @@ class Run:
     changed: int = 0
     begun: float | None = None
     cancelled: bool = False
+    small: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -110,23 +113,28 @@ class Run:
 
 
 class Store:
-    """All runs of a studio, and the thread that computes them.
+    """All runs of a studio, and the threads that compute them.
 
     Args:
         outputs: folder of the visitors' shelves; runs that an earlier studio left there go on.
         work: computes a run: (run, tell) -> entry. `tell` raises Cancelled to stop it.
         explain: turns what a run raised into (text, name of the setting or "").
+        small: whether a run needs so little that it never waits for a large one.
     """
 
     def __init__(
-        self, outputs: Path, work: Work, explain: Callable[[Run, BaseException], tuple[str, str]]
+        self,
+        outputs: Path,
+        work: Work,
+        explain: Callable[[Run, BaseException], tuple[str, str]],
+        small: Callable[[Run], bool] = lambda run: False,
     ) -> None:
-        self._outputs, self._work, self._explain = outputs, work, explain
+        self._outputs, self._work, self._explain, self._small = outputs, work, explain, small
         self._runs: dict[str, Run] = {}
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._closing = False
-        self._thread: threading.Thread | None = None
+        self._threads: dict[bool, threading.Thread] = {}
         self._pace: dict[str, float] = {}
         self._served: dict[str, float] = {}
         self._recover()
@@ -143,11 +151,15 @@ class Store:
             if len(own) >= MOST or len(waiting) >= WAITING or self._closing:
                 shutil.rmtree(run.folder, ignore_errors=True)
                 raise BusyError(f"{len(own) or len(waiting)} runs are waiting: try again later")
+            # By itself it takes the model that is loaded; beside another it needs one of its own.
+            run.small = self._small(run) and any(
+                one.busy and not one.small for one in self._runs.values()
+            )
             if run.guess is None:
                 run.guess = self._pace.get(f"{run.kind} {run.what}")
             run.save()
             self._runs[run.id] = run
-            self._start()
+            self._start(run.small)
             self._wake.notify_all()
         return run
 
@@ -173,8 +185,9 @@ class Store:
     def ahead(self, run: Run) -> tuple[int, float | None]:
         """How many runs come before a waiting one, and in how many seconds it may start."""
         with self._lock:
-            current = [one for one in self._runs.values() if one.state == "running"]
-            queue = self._queue()
+            running = [one for one in self._runs.values() if one.state == "running"]
+            current = [one for one in running if one.small == run.small]
+            queue = self._queue(run.small)
             before = [*current, *queue[: queue.index(run)]] if run in queue else []
         left = [one.seconds_left for one in before]
         known = [seconds for seconds in left if seconds is not None]
@@ -221,8 +234,9 @@ class Store:
                 if run.state == "running":
                     run.stop.set()
             self._wake.notify_all()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        until = time.monotonic() + seconds
+        for thread in self._threads.values():
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _recover(self) -> None:
         for file in self._outputs.glob(f"*/*/{FILE}"):
@@ -241,8 +255,8 @@ class Store:
             else:
                 run.over.set()
             self._runs[run.id] = run
-        if any(run.busy for run in self._runs.values()):
-            self._start()
+        for small in {run.small for run in self._runs.values() if run.busy}:
+            self._start(small)
 
     def _retire(self, run: Run) -> None:
         """Forget a run that was over long ago; its result stays on the shelf."""
@@ -251,16 +265,18 @@ class Store:
         else:
             shutil.rmtree(run.folder, ignore_errors=True)
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="relight-runs", daemon=True)
-            self._thread.start()
+    def _start(self, small: bool) -> None:
+        if small not in self._threads:
+            name = "relight-small-runs" if small else "relight-runs"
+            made = threading.Thread(target=self._loop, args=(small,), name=name, daemon=True)
+            self._threads[small] = made
+            made.start()
 
-    def _queue(self) -> list[Run]:
+    def _queue(self, small: bool) -> list[Run]:
         """Waiting runs in the order of their turn: previews, then each visitor's first ones, and
         of these the one of the visitor who was served longest ago."""
         waiting = sorted(
-            (run for run in self._runs.values() if run.state == "waiting"),
+            (one for one in self._runs.values() if one.state == "waiting" and one.small == small),
             key=lambda run: run.created,
         )
         turn: dict[str, int] = {
@@ -273,14 +289,14 @@ class Store:
             turn[run.owner] = turn.get(run.owner, 0) + 1
         return sorted(waiting, key=lambda run: keys[run.id])
 
-    def _loop(self) -> None:
+    def _loop(self, small: bool) -> None:
         while True:
             with self._lock:
-                while not self._closing and not self._queue():
+                while not self._closing and not self._queue(small):
                     self._wake.wait()
                 if self._closing:
                     return
-                run = self._queue()[0]
+                run = self._queue(small)[0]
                 run.state, run.begun = "running", time.monotonic()
                 if run.what != "preview":
                     self._served[run.owner] = run.begun

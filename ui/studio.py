@@ -40,9 +40,9 @@ class Studio:
         self.outputs.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.upload_limit = upload_limit
         self._secret = self._server_secret()
-        self.loaded = LastModel()
+        self.loaded = {False: LastModel(), True: LastModel()}  # of large and of small runs
         self.keeper = Keeper(self.outputs, quota)
-        self.runs = Store(self.outputs, self._perform, work.explain)
+        self.runs = Store(self.outputs, self._perform, work.explain, self._small)
 
     @property
     def secret_file(self) -> Path:
@@ -58,6 +58,18 @@ class Studio:
         if login:
             return hmac.new(self._secret, login.encode(), hashlib.sha256).hexdigest()[:32]
         return browser if isinstance(browser, str) and is_id(browser) else new_id()
+
+    def caller(self, request: Any) -> str:
+        """The id of a program: of its login, or else of its session, which is random too.
+
+        Nobody browses what it has made; the calls of one session find it again for a day.
+        """
+        session = getattr(request, "session_hash", None)
+        if login_of(request) or not session:
+            return self.user(None, request)
+        return hmac.new(self._secret, f"session {session}".encode(), hashlib.sha256).hexdigest()[
+            :32
+        ]
 
     def shelf(self, browser: object, request: Any) -> Shelf:
         return Shelf(self.outputs / self.user(browser, request))
@@ -95,7 +107,14 @@ class Studio:
         self.runs.close(seconds)
 
     def _perform(self, run: Run, tell: Any) -> Any:
-        return work.perform(run, tell, self.loaded)
+        return work.perform(run, tell, self.loaded[run.small])
+
+    def _small(self, run: Run) -> bool:
+        """Whether a run is one frame with the embedded model, of which there can be two at once."""
+        if run.what != "preview":
+            return False
+        model = run.order.get("settings", {}).get("model") or "auto"
+        return model == "mini" or (model == "auto" and self.models(run.kind) == ["auto", "mini"])
 
     def _server_secret(self) -> bytes:
         """Kept over restarts, so that a login finds its results again."""

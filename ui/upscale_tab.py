@@ -54,9 +54,16 @@ class UpscaleTab(RunTab):
             max_length=LONGEST_TEXT,
             elem_id="upscale_prompt",
         )
+        guide = gr.Dropdown(
+            controls.GUIDE_CHOICES,
+            value="",
+            label="Source",
+            info="Restore also undoes compression and noise, as of phone clips and old files.",
+            elem_id="upscale_guide",
+        )
         gr.HTML(theme.heading("Run", 2))
         rest = self.draw_settings("scale", "size", "identity", "prompt")
-        return {"scale": scale, "identity": identity, "prompt": prompt, **rest}
+        return {"scale": scale, "identity": identity, "prompt": prompt, "guide": guide, **rest}
 
     def filled(self, settings: dict[str, Any]) -> dict[Any, Any]:
         known = {k: v for k, v in settings.items() if k not in UpscaleJob.exclusive}

@@ -183,6 +183,7 @@ def _lamp(weight: float, point: PointLight) -> Lamp:
         radius=point.radius,
         colour=(red / brightest, green / brightest, blue / brightest),
         intensity=weight * point.intensity * brightest,
+        fall=point.fall,
     )
 
 

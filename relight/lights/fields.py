@@ -130,6 +130,11 @@ def radius(default: float = 0.4) -> Any:
     return number(default, 0.001, 100, help, shown=(0.05, 1))
 
 
+def softness() -> Any:
+    """A field that holds how softly a lamp's light ends."""
+    return number(0.5, 0, 1, "how its light ends: from 0, a hard edge, to 1, wide and soft")
+
+
 def intensity(default: float = 1.0) -> Any:
     """A field that holds a brightness."""
     return number(default, 0, 100, "brightness; 1 is full", shown=(0, 2))

@@ -20,7 +20,8 @@ class PointLight(Light):
 
     x and y are fractions of the frame's width and height, from its top left corner; the radius is
     one of its width, so that the light is round in any frame. z says whether it lights the
-    subject's front or, from behind, its rims; the map does not show it.
+    subject's front or, from behind, its rims; the map does not show it. What is said of twice the
+    radius is so at soft=.5: with soft=0 it is 2^-16, a spot, with soft=1 a quarter.
 
     >>> light = PointLight.parse("point:x=.25,y=.5,radius=.25,color=#ff8000")
     >>> print(light.level_map(1, 4)[0, :, 0].round(3))  # the first two pixels are half a radius off
@@ -38,15 +39,21 @@ class PointLight(Light):
     color: Color = fields.color()
     intensity: float = fields.intensity()
     z: float = fields.depth()
+    soft: float = fields.softness()
+
+    @property
+    def fall(self) -> float:
+        """Exponent of the fall-off, in multiples of that at soft=.5: from 2, hard, to .5."""
+        return 4 ** (0.5 - self.soft)
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
-        """2^-(distance / radius)^2, in the lamp's colour."""
+        """2^-(distance / radius)^(2 fall), in the lamp's colour."""
         import numpy as np
 
         across = (np.arange(width) + 0.5) / width - self.x
         down = ((np.arange(height) + 0.5) / height - self.y) * height / width
         distance = np.hypot(across, down[:, None]) / self.radius
-        return self.color.shine(self.intensity * np.exp2(-(distance**2)))
+        return self.color.shine(self.intensity * np.exp2(-(distance ** (2 * self.fall))))
 
     def notes(self) -> tuple[str, ...]:
         if 0 <= self.x <= 1 and 0 <= self.y <= 1:

@@ -53,6 +53,7 @@ class Lamp:
         radius: distance at which it is half as bright as where it is nearest, in widths.
         colour: linear RGB, the brightest channel at 1.
         intensity: 1 is full.
+        fall: exponent of the fall-off, in multiples of that of a point: above 1 a spot's.
     """
 
     x: float
@@ -61,6 +62,7 @@ class Lamp:
     radius: float
     colour: tuple[float, float, float]
     intensity: float
+    fall: float = 1.0
 
 
 def irradiance(lamp: Lamp, surface: Surface, *, shape: float = 1.0) -> Tensor:
@@ -98,7 +100,7 @@ def irradiance(lamp: Lamp, surface: Surface, *, shape: float = 1.0) -> Tensor:
     way = torch.cat([across, down, ahead], dim=1)  # frames, 3, h, w
     squared = way.square().sum(1, keepdim=True)
     s1 = lamp.radius**2
-    fall_off = (1 + lamp.z**2 / s1) / (squared / s1 + 1)
+    fall_off = ((1 + lamp.z**2 / s1) / (squared / s1 + 1)) ** lamp.fall
     to_lamp = way / squared.sqrt().clamp_min(1e-6)
     return fall_off * _reflected(surface.normals, to_lamp, shape * inside)
 

@@ -37,6 +37,14 @@ def test_intensity_widens_what_is_fully_lit_and_stays_below_white():
     assert not PointLight(intensity=0).level_map(3, 3).any()
 
 
+@pytest.mark.parametrize("soft, twice", [(0, 2.0**-16), (0.5, 1 / 16), (1, 1 / 4)])
+def test_a_soft_lamp_ends_slowly_and_is_half_as_bright_at_the_same_place(soft, twice):
+    light = parse_light(f"point:x=0,radius=.2,soft={soft}")
+    levels = light.level_map(1, 1005)[0, :, 0]
+    assert levels[201] == pytest.approx(0.5, abs=0.01)
+    assert levels[402] == pytest.approx(twice, abs=0.01)
+
+
 def test_outside_the_frame_it_is_allowed_and_noted():
     light = PointLight(x=1.5, y=0.5, radius=0.5)
     levels = light.level_map(9, 16)[..., 0]
@@ -67,7 +75,7 @@ def test_between_two_lamps_place_size_colour_and_brightness_move():
         ("point:x=inf", "x should be -100 to 100, not inf"),
         ("point:x=left", "x should be -100 to 100, not left"),
         ("point:color=blurple", "unknown color 'blurple': use #rrggbb"),
-        ("point:w=1", "unknown setting 'w': use x, y, radius, color, intensity, z"),
+        ("point:w=1", "unknown setting 'w': use x, y, radius, color, intensity, z, soft"),
         ("point:x", "x has no value: write x=..."),
         ("point:x=.1,x=.2", "x is given twice"),
         ("point:x=.1,,y=2", "unknown setting ''"),

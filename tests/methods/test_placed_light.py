@@ -41,6 +41,16 @@ def test_it_is_half_as_bright_at_its_radius_and_falls_with_the_square_far_off():
     assert (light[900] / light[450]).item() == pytest.approx(0.25, abs=0.02)
 
 
+def test_a_soft_lamp_falls_slower_than_a_spot():
+    hard, soft = (
+        irradiance(_lamp(z=0.001, radius=0.1, x=0.0, fall=fall), _flat(96, 960))[0, 0, 48]
+        for fall in (2.0, 0.5)
+    )
+    assert hard[0].item() == pytest.approx(soft[0].item(), abs=0.02)
+    assert (hard[900] / hard[450]).item() == pytest.approx(1 / 16, abs=0.02)
+    assert (soft[900] / soft[450]).item() == pytest.approx(1 / 2, abs=0.02)
+
+
 def test_a_lamp_in_front_lights_the_face_and_one_behind_the_rim():
     surface, away = _ball()
     face, rim = away < 10, (away > 26) & (away < 29)

@@ -38,7 +38,7 @@ def _relight(client, clip=CLIP, **settings):
 
 def test_the_parameters_are_the_fields_of_the_job(client):
     told = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
-    assert set(told) == {"/relight", "/preview", "/upscale"}
+    assert set(told) == {"/relight", "/preview", "/upscale", "/results"}
     for endpoint, job, wanted in (
         ("/relight", RelightJob, {"clip", "prompt"}),
         ("/preview", RelightJob, {"clip", "prompt"}),
@@ -81,7 +81,13 @@ def test_a_picture_in_gives_a_picture_out(client, short, tmp_path):
 
 
 def test_what_a_program_made_is_kept_for_a_day(client, served, short):
-    _relight(client, short)
+    made, _ = _relight(client, short)
+    listed, files = client.predict(api_name="/results")
+    assert listed[0]["clip"] == "toy [1].mp4" and listed[0]["settings"]["seed"] == 7
+    assert Path(files[0]).read_bytes() == Path(made).read_bytes() and len(files) == len(listed)
+    stranger = Client(served.url, verbose=False)
+    assert stranger.predict(api_name="/results") == ([], [])
+    stranger.close()
     entries = [e for f in served.outputs.iterdir() if f.is_dir() for e in Shelf(f).entries()]
     own = [entry for entry in entries if entry.caller == "api"]
     assert own and all(entry.settings["prompt"] for entry in own)
@@ -159,7 +165,7 @@ def test_an_mcp_client_finds_the_tools_and_gets_a_preview(served, short):
             return tools, [answer, uploaded, by_address], [bad, other]
 
     tools, good, bad = asyncio.run(talk())
-    assert set(tools) == {"relight", "preview", "upscale"}
+    assert set(tools) == {"relight", "preview", "upscale", "results"}
     properties = tools["relight"].inputSchema["properties"]
     assert "steps" in properties and all(one.get("description") for one in properties.values())
     for answer in good:
@@ -208,13 +214,11 @@ def test_fifty_calls_at_once_are_bounded_and_answered(served, short):
         async with httpx.AsyncClient(base_url=served.url, timeout=300, limits=limits) as web:
             answers = asyncio.gather(*(call(web) for _ in range(50)))
             looks = []
-            while not served.studio.runs._runs or not served.studio.idle:
+            while not answers.done():
                 begun = time.monotonic()
                 await web.get("/theme.css")
                 looks.append(time.monotonic() - begun)
                 await asyncio.sleep(0.5)
-                if answers.done():
-                    break
             return await answers, looks
 
     answers, looks = asyncio.run(all_of_them())
@@ -222,4 +226,4 @@ def test_fifty_calls_at_once_are_bounded_and_answered(served, short):
         "relit.png" in one or "queue" in one.lower() for one in answers
     )
     assert sum("relit.png" in one for one in answers) >= 20
-    assert max(looks) < 20  # nobody else waits for them
+    assert len(looks) > 5 and max(looks) < 20  # nobody else waits for them

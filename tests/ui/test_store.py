@@ -105,6 +105,20 @@ def test_a_visitor_with_many_runs_does_not_block_another(store, tmp_path, work):
     assert work.begun == ["one0", "look", "other", "one1", "one2", "one3"]
 
 
+def test_a_small_run_never_waits_for_a_large_one(tmp_path, work):
+    store = Store(tmp_path, work, _explain, small=lambda run: run.what == "preview")
+    owner = new_id()
+    first, second = (_add(store, tmp_path, name, owner) for name in "ab")
+    _until(lambda: first.state == "running")
+    look = _add(store, tmp_path, "look", owner, what="preview")
+    _until(lambda: look.fraction == 0.5)
+    assert second.state == "waiting" and store.ahead(second)[0] == 1
+    work.go.set()
+    _until(lambda: store.idle)
+    assert work.most == 2 and sorted(work.begun) == ["a", "b", "look"]
+    store.close(5)
+
+
 def test_the_start_is_told_from_what_is_known(store, tmp_path):
     owner = new_id()
     _add(store, tmp_path, "a", owner, guess=100.0)

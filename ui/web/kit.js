@@ -60,11 +60,28 @@ Relight.size = (bytes) =>
 
 Relight.once = (wait, call) => {
   let timer = null;
+  let due = null;
+  const now = () => {
+    clearTimeout(timer);
+    const last = due;
+    due = null;
+    if (last) call(...last);
+  };
+  pending.add(now);
   return (...given) => {
     clearTimeout(timer);
-    timer = setTimeout(() => call(...given), wait);
+    due = given;
+    timer = setTimeout(now, wait);
   };
 };
+
+// A button of the bar means what is on the page now, also what would have been sent a moment later.
+const pending = new Set();
+const settled = () => [1, 2].forEach(() => pending.forEach((now) => now())); // one may cause another
+document.addEventListener("pointerdown", (event) => event.target.closest?.(".actions") && settled(), true);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" || event.target.closest?.(".actions")) settled();
+}, true);
 
 // Calls one after another; while one is under way, only the newest of the others is kept.
 Relight.newest = (call) => {
