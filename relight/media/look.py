@@ -30,6 +30,7 @@ EXACT = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
+DEEP = "gbrp16le"
 # AVCOL_SPC_* and AVCOL_TRC_* numbers (ITU-T H.273), as files carry them.
 _MATRICES = {
     1: Colorspace.ITU709,
@@ -144,7 +145,12 @@ def tagged(picture: av.VideoFrame, kind: SideData) -> bytes | None:
 def _matrix(picture: av.VideoFrame, exact: bool) -> int:
     """The YUV matrix a frame is tagged with; untagged, what players assume from its size."""
     is_hd = (picture.width >= 1280 or picture.height >= 720) and exact
-    return _MATRICES.get(picture.colorspace, Colorspace.ITU709 if is_hd else Colorspace.ITU601)
+    return matrix_of(picture.colorspace, Colorspace.ITU709 if is_hd else Colorspace.ITU601)
+
+
+def matrix_of(number: int, usual: int = Colorspace.ITU601) -> int:
+    """FFmpeg's YUV matrix of a number of H.273; `usual` where that says nothing."""
+    return _MATRICES.get(number, usual)
 
 
 def _peak(picture: av.VideoFrame) -> float:
@@ -205,7 +211,8 @@ def to_pixels(picture: av.VideoFrame, look: Look) -> tuple[np.ndarray, np.ndarra
     uint8, or uint16 where the look has more than 8 bits. HDR is mapped to SDR.
     """
     deep = look.depth > 8
-    form = ("rgba64le" if look.alpha else "rgb48le") if deep else "rgba" if look.alpha else "rgb24"
+    # In planes: into packed 16-bit RGB, swscale turns strong colours of 4:2:0 into others.
+    form = ("gbrap16le" if look.alpha else DEEP) if deep else "rgba" if look.alpha else "rgb24"
     image = picture.reformat(
         format=form,
         src_colorspace=look.matrix,
