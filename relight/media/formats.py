@@ -305,7 +305,7 @@ FORMATS: tuple[Format, ...] = (
         muxer="TIFF",
         depths=(8, 16),
         alpha=True,
-        metadata=("XMP", "DPI", "ICC", "IPTC"),
+        metadata=(*_TAGS, "IPTC"),
     ),
     Format(
         name="AVIF",

@@ -8,13 +8,13 @@ from fractions import Fraction
 
 import av
 import numpy as np
-import tifffile
 from PIL import Image
 
 from relight.media.colour import srgb_to_linear
 from relight.media.formats import Format
 from relight.media.png import is_grey, png
 from relight.media.tags import Tags
+from relight.media.tiff_out import tiff
 
 # Pillow's settings. JPEG 4:4:4 keeps the colour of every pixel; WebP has only 4:2:0.
 SETTINGS = {
@@ -36,7 +36,7 @@ def encoded(
     if target.muxer == "PNG":
         return png(image, alpha, grey, tags)
     if target.muxer == "TIFF":
-        return _tiff(image, alpha, grey, tags)
+        return tiff(image, alpha, grey, tags)
     if target.muxer == "exr":
         return _exr(image, alpha)
     array = image if alpha is None else np.dstack([image, alpha])
@@ -75,45 +75,6 @@ def _photoshop(iptc: bytes) -> bytes:
     if len(body) > 65533:
         return b""
     return b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
-
-
-def _tiff(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> bytes:
-    array, extra = image, []
-    if alpha is not None:
-        array = np.dstack([image, alpha])
-    elif grey and is_grey(image):
-        array = image[..., 0]
-    if tags.xmp:
-        extra.append((700, "B", len(tags.xmp), tags.xmp, True))
-    if tags.iptc:
-        extra.append((33723, "B", len(tags.iptc), tags.iptc, True))
-    extra += _baseline(tags.exif)
-    data = io.BytesIO()
-    tifffile.imwrite(
-        data,
-        np.ascontiguousarray(array),
-        photometric="minisblack" if array.ndim == 2 else "rgb",
-        compression="adobe_deflate",
-        predictor=False,
-        extrasamples=["unassalpha"] if alpha is not None else None,
-        resolution=tags.dpi,
-        resolutionunit="INCH" if tags.dpi else None,
-        iccprofile=tags.srgb or None,
-        extratags=extra,
-        metadata=None,
-        software=False,
-    )
-    return data.getvalue()
-
-
-def _baseline(exif: bytes) -> list[tuple]:
-    """The texts that TIFF itself has tags for: description, maker, model, date, artist, rights."""
-    if not exif:
-        return []
-    found = Image.Exif()
-    found.load(b"Exif\0\0" + exif)
-    texts = {tag: found.get(tag) for tag in (0x010E, 0x010F, 0x0110, 0x0132, 0x013B, 0x8298)}
-    return [(tag, "s", 0, text, True) for tag, text in texts.items() if isinstance(text, str)]
 
 
 def _exr(image: np.ndarray, alpha: np.ndarray | None) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ _ORIENTATION, _GPS, _PIXELS, _EXIF = 0x0112, 0x8825, (0xA002, 0xA003), 0x8769
 _OF_THE_FILE = {  # TIFF tags of how the old file stored its pixels
     *(0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D),
     *(0x0140, 0x0142, 0x0143, 0x0144, 0x0145, 0x0152, 0x0153, 0x02BC, 0x83BB, 0x8649, 0x8773),
-    *(0x00FE, 0x010A, 0x014A, 0x015B, 0x0212, 0x0213, 0x0214),
+    *(0x00FE, 0x00FF, 0x0107, 0x010A, 0x0118, 0x0119, 0x0129, 0x014A, 0x014C, 0x014D, 0x014E),
+    *(0x0150, 0x0154, 0x0155, 0x015B, 0x0200, 0x0201, 0x0202, 0x0207, 0x0208, 0x0209, 0x0211),
+    *(0x0212, 0x0213, 0x0214, 0x935C, 0xC4A5),
+    *(0x830E, 0x8482, 0x85D8, 0x87AF, 0x87B0, 0x87B1),  # a map's scale, which enlarging changes
 }
 _PLACES = rb"exif:GPS\w+|photoshop:(?:City|State|Country)|Iptc4xmpCore:(?:Location|CountryCode)"
 _XMP_PLACE = re.compile(
@@ -80,37 +84,39 @@ def tags_of(path: Path, size: tuple[int, int], encoding: Encoding) -> Tags:
             with Image.open(path) as image:
                 return _of_image(image, size, place)
     except UnidentifiedImageError:  # a TIFF of a kind that Pillow doesn't know
-        return _of_tiff(tags_of_tiff(path))
+        found = tags_of_tiff(path)
+        return _of_tiff(found, *_exif_of_tiff(path, found, size, place), place)
 
 
 def _of_image(image: Image.Image, size: tuple[int, int], place: bool) -> Tags:
     info = image.info
-    exif, placed = _exif(image, size, place)
+    exif, placed = _exif(image.getexif(), size, place)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     if isinstance(image, TiffImageFile):
         xmp = image.tag_v2.get(700, xmp)
-    xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    iptc = _iptc(image)
-    if not place:
-        xmp, found = _XMP_PLACE.subn(b"", xmp)
-        iptc, named = _without_places(iptc)
-        placed = placed or found > 0 or named
-    return Tags(
+    found = Tags(
         exif=exif,
-        xmp=_XMP_TURN.sub(rb"\g<1>1", xmp),
-        iptc=iptc,
+        xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp),
+        iptc=_iptc(image),
         dpi=_dpi(info.get("dpi")),
         srgb=_profile() if info.get("icc_profile") else b"",
         texts=_texts(image),
         placed=placed,
     )
+    return _cleaned(found, place)
 
 
-def _of_tiff(found: dict[int, Any]) -> Tags:
-    exif = Image.Exif()
-    for tag in (0x010E, 0x010F, 0x0110, 0x0132, 0x013B, 0x8298):
-        if isinstance(text := found.get(tag), str):
-            exif[tag] = text
+def _cleaned(tags: Tags, place: bool) -> Tags:
+    """The tags of an upright picture; without the place, unless it is to stay."""
+    xmp, iptc, placed = tags.xmp, tags.iptc, tags.placed
+    if not place:
+        xmp, found = _XMP_PLACE.subn(b"", xmp)
+        iptc, named = _without_places(iptc)
+        placed = placed or found > 0 or named
+    return replace(tags, xmp=_XMP_TURN.sub(rb"\g<1>1", xmp), iptc=iptc, placed=placed)
+
+
+def _of_tiff(found: dict[int, Any], exif: bytes, placed: bool, place: bool) -> Tags:
     xmp, iptc, unit = found.get(700), found.get(33723), found.get(296, 2)
     dpi = None
     try:
@@ -118,13 +124,39 @@ def _of_tiff(found: dict[int, Any]) -> Tags:
         dpi = _dpi([float(x) * (2.54 if unit == 3 else 1) for x in (across, down)])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         pass
-    return Tags(
-        exif=exif.tobytes().removeprefix(b"Exif\0\0") if exif else b"",
+    tags = Tags(
+        exif=exif,
         xmp=xmp if isinstance(xmp, bytes) else b"",
         iptc=iptc if isinstance(iptc, bytes) else b"",
         dpi=dpi,
         srgb=_profile() if 34675 in found else b"",
+        placed=placed,
     )
+    return _cleaned(tags, place)
+
+
+def _exif_of_tiff(
+    path: Path, found: dict[int, Any], size: tuple[int, int], place: bool
+) -> tuple[bytes, bool]:
+    """As `_exif`, of a file whose pixels Pillow doesn't know. found: tags of its first page."""
+    exif = Image.Exif()
+    with path.open("rb") as file:
+        head = file.read(16)
+        big, order = b"+" in head[2:4], "<" if head[:2] == b"II" else ">"
+        try:
+            (begin,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", head, 8 if big else 4)
+            exif.bigtiff, exif.endian = big, order
+            exif.load_from_fp(file, begin)
+            exif.bigtiff = False  # of what is written
+            if exif:
+                return _exif(exif, size, place)
+        except (struct.error, SyntaxError, ValueError, KeyError, TypeError, OSError):
+            pass
+    exif = Image.Exif()  # Pillow reads no big-endian BigTIFF: at least what tifffile has found
+    for tag in (0x010E, 0x010F, 0x0110, 0x0132, 0x013B, 0x8298):
+        if isinstance(text := found.get(tag), str):
+            exif[tag] = text
+    return _exif(exif, size, place)
 
 
 def _texts(image: Image.Image) -> dict[str, str]:
@@ -154,9 +186,8 @@ def _without_places(iptc: bytes) -> tuple[bytes, bool]:
     return kept, len(kept) < len(iptc)
 
 
-def _exif(image: Image.Image, size: tuple[int, int], place: bool) -> tuple[bytes, bool]:
+def _exif(exif: Image.Exif, size: tuple[int, int], place: bool) -> tuple[bytes, bool]:
     """(block, was a place left out?): upright, of the new size, without the old thumbnail."""
-    exif = image.getexif()
     for tag in _OF_THE_FILE:
         exif.pop(tag, None)
     if not exif:

@@ -175,9 +175,6 @@ class Writer(ABC):
                 self._note(f"what the pictures say of themselves ({', '.join(lost)}) is left out")
             return Tags()
         lost = [{"texts": "comments"}.get(name, name) for name in there if name not in holds]
-        if "EXIF" in lost and what == "TIFF":
-            lost.remove("EXIF")
-            self._note("of the EXIF tags, TIFF keeps description, camera, date, artist and rights")
         if lost:
             self._note(f"{', '.join(lost)} left out: {what} does not hold them")
         if tags.placed:

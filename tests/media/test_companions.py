@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -214,6 +215,31 @@ def test_the_place_is_kept_on_request_and_everything_goes_on_request(here):
     copy("a.jpg", "c.jpg", keep_metadata=False)
     with Image.open("c.jpg") as image:
         assert not image.getexif() and "xmp" not in image.info
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("place", [None, True])
+def test_a_tiff_keeps_all_of_exif(here, depth, place):
+    """The camera's directory and that of the place, in 8 and 16 bits, and back into a JPEG."""
+    exif = Image.Exif()
+    exif.update({0x010E: "my picture", 0x0112: 6, 0x4746: 4})
+    exif.get_ifd(0x8769).update({0x9003: "2024:05:06 07:08:09", 0x829A: (1, 125), 0xA434: "50 mm"})
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 0.0)})
+    Image.new("RGB", (64, 48), (90, 120, 60)).save("a.jpg", exif=exif)
+    copy("a.jpg", "b.tif", depth=depth, keep_metadata=place)
+    copy("b.tif", "c.jpg", keep_metadata=place)
+    with tifffile.TiffFile("b.tif") as file:
+        page = file.pages[0]
+        assert page.asarray().dtype.itemsize * 8 == depth
+        inner = page.tags[34665].value
+        assert inner["ExposureTime"] == (1, 125) and inner["LensModel"] == "50 mm"
+        assert page.tags[0x4746].value == 4 and page.tags[274].value == 1
+        assert (34853 in page.tags) == bool(place)
+    with Image.open("c.jpg") as image:
+        found = image.getexif()
+        assert found[0x010E] == "my picture"
+        assert found.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+        assert bool(found.get_ifd(0x8825)) == bool(place)
 
 
 def test_comments_and_texts_are_kept_or_named(here, caplog):
