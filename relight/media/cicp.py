@@ -5,6 +5,7 @@ Sources: ITU-T H.273 (the numbers); ISO 23008-12 (the box `colr`); PNG third edi
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from relight.media import colour
 from relight.media.depth import like, to_uint16
+from relight.media.items import items_of
 from relight.media.look import HDR
 from relight.media.tonemap import USUAL_PEAK_NITS, tone_mapped
 
-_HEAD_BYTES = 1 << 16  # both are stored before the pixels
+_HEAD_BYTES = 1 << 16  # PNG stores them before the pixels
 _SRGB_LIKE = {8: lambda x: x, 4: colour.power(2.2), 5: colour.power(2.8), 13: colour.srgb_to_linear}
 _VIDEO = colour.power(2.4)  # BT.1886, of all others
 
@@ -58,14 +60,23 @@ class Cicp:
 
 def cicp_of(path: Path, kind: str) -> Cicp | None:
     """The code points of a picture file of a kind ("AVIF", "HEIF", "PNG"); None: it has none."""
-    if kind not in ("AVIF", "HEIF", "PNG"):
-        return None
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
     if kind == "PNG":
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
         at = head.find(b"cICP", 0, max(head.find(b"IDAT"), 0))
         return Cicp(head[at + 4], head[at + 5]) if 0 <= at < len(head) - 6 else None
-    at = head.find(b"colrnclx") + 8
-    if not 8 <= at <= len(head) - 4:
+    return _of_items(path) if kind in ("AVIF", "HEIF") else None
+
+
+def _of_items(path: Path) -> Cicp | None:
+    """Those of the picture that is shown, or of its tiles: a gain map has its own."""
+    found = items_of(path)
+    main = found.items.get(found.primary) if found else None
+    if found is None or main is None:
         return None
-    return Cicp(*(int.from_bytes(head[i : i + 2], "big") for i in (at, at + 2)))
+    tiles = [found.items[n] for n in main.links.get("dimg", ()) if n in found.items]
+    for item in (main, *tiles[:1]):
+        for name, told in item.properties:
+            if name == "colr" and told[:4] == b"nclx" and len(told) >= 8:
+                return Cicp(*struct.unpack_from(">HH", told, 4))
+    return None

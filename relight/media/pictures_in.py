@@ -81,6 +81,16 @@ def turned(array: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
+def straight(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colours that were multiplied by their alpha, as they were before."""
+    top = 65535.0 if image.dtype == np.uint16 else 1.0
+    part = alpha.astype(np.float32)[..., None] / top
+    whole = image.astype(np.float32) / np.where(part > 0, part, 1)
+    if image.dtype == np.uint16:
+        return (whole.clip(0, top) + 0.5).astype(np.uint16)
+    return whole
+
+
 def _plain(image: Image.Image, profile: bytes) -> Pixels:
     """8 bits a channel, by Pillow and Little CMS."""
     alpha = None

@@ -12,14 +12,16 @@ from pathlib import Path
 from PIL import Image
 
 from relight.errors import MediaError
+from relight.media import avif_in, beside, heif_in
 from relight.media.animation import Timeline, shown, timeline
+from relight.media.avif_in import bits_of
 from relight.media.cicp import Cicp, cicp_of
 from relight.media.clip import DEFAULT_FPS, PIXEL_LIMIT, Frame, VideoInfo, check_size
 from relight.media.gif_in import read_gif
-from relight.media.heif_in import read_deep, register
+from relight.media.heif_in import register
 from relight.media.options import Reading
 from relight.media.pictures_in import ORIENTATION, Pixels, converted, finished, pixels, read_exr
-from relight.media.tiff_in import Layout, layout_of, read_tiff
+from relight.media.tiff_in import Layout, layout_of, read_tiff, refuse_raw
 
 _MAGIC = {  # how files of each kind begin; Pillow's names
     "PNG": (b"\x89PNG",),
@@ -31,7 +33,6 @@ _MAGIC = {  # how files of each kind begin; Pillow's names
     "EXR": (b"\x76\x2f\x31\x01",),
 }
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_VIDEO_BRANDS = {b"mp42", b"isom", b"mp41", b"qt  ", b"iso2", b"iso5", b"avc1"}
 
 
 def kind_of(path: Path) -> str | None:
@@ -57,8 +58,11 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
     """Describe a picture file. Raises MediaError when it is too large or damaged."""
     if kind == "EXR":
         return _probe_exr(path, how)
-    if kind == "TIFF" and (layout := layout_of(path)) and layout.is_ours:
-        return _probe_tiff(path, layout, how)
+    layout = layout_of(path) if kind == "TIFF" else None
+    if layout:
+        refuse_raw(path, layout)
+        if layout.is_ours:
+            return _probe_tiff(path, layout, how)
     coded = cicp_of(path, kind)
     with _open(path, kind) as image:
         times = _timeline(path, kind, image)
@@ -79,7 +83,7 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
             frames=count,
             has_audio=False,
             audio=(),
-            notes=_notes(path, kind, image, times, coded, how),
+            notes=_notes(path, kind, image, times, coded, how, layout),
             kind="animation" if animated else "picture",
             depth=deep,
             alpha=times.clear if kind == "GIF" and animated else image.has_transparency_data,
@@ -115,7 +119,10 @@ def _decoded(path: Path, kind: str, coded: Cicp | None) -> Iterator[tuple[Pixels
     if kind == "EXR":
         yield read_exr(path), None
         return
-    if kind == "TIFF" and (layout := layout_of(path)) and layout.is_ours:
+    layout = layout_of(path) if kind == "TIFF" else None
+    if layout:
+        refuse_raw(path, layout)
+    if layout and layout.is_ours:
         check_size(path, layout.width, layout.height)
         yield finished(converted(read_tiff(path, layout), layout.profile)), None
         return
@@ -123,10 +130,11 @@ def _decoded(path: Path, kind: str, coded: Cicp | None) -> Iterator[tuple[Pixels
         times = _timeline(path, kind, image)
         check_size(path, image.width, image.height, max(len(times.durations), 1))
         deep = _depth(path, image, times) > 8
-        if kind == "HEIF" and deep:
+        if kind in ("HEIF", "AVIF") and deep:
             profile = image.info.get("icc_profile") or b""
-            found = converted(read_deep(path), profile)
-            yield finished(found, None if profile else coded), None
+            found = converted((heif_in if kind == "HEIF" else avif_in).read_deep(path), profile)
+            turn = image.getexif().get(ORIENTATION, 1)
+            yield finished(found, None if profile else coded, turn), None
         elif kind == "GIF" and times.durations:
             yield from zip(read_gif(path), times.durations, strict=False)
         else:
@@ -177,6 +185,8 @@ def _depth(path: Path, image: Image.Image, times: Timeline) -> int:
         return 8  # others are read by `tiff_in`
     if image.format == "HEIF":
         return 16 if image.info.get("bit_depth", 8) > 8 else 8
+    if image.format == "AVIF":
+        return 16 if bits_of(path) > 8 else 8
     if image.format == "JPEG2000":
         with path.open("rb") as file:
             head = file.read(4096)
@@ -192,58 +202,21 @@ def _notes(
     times: Timeline,
     coded: Cicp | None,
     how: Reading,
+    layout: Layout | None,
 ) -> tuple[str, ...]:
     notes = []
     if len(times.durations) < 2:
         notes.append("a single image")
         if kind not in ("TIFF", "HEIF") and image.getexif().get(ORIENTATION, 1) != 1:
             notes.append("turned upright as its EXIF tag says")
-        if (others := _others(image)) > 0:
-            what = "picture (a preview or a gain map)" if others == 1 else "pictures or pages"
-            notes.append(f"the first is taken; its file holds {others} more {what}")
-        if kind in ("JPEG", "HEIF") and _holds_video(path):
-            notes.append("its moving part (a motion photo) is left out")
+        notes += beside.note(layout.beside) if layout else beside.notes_of(path, kind, image)
     elif len(times.counts()) > 1:
         notes.append("variable frame rate: its time stamps are kept")
     if coded and coded.hdr and not how.tonemap:
         notes.append(f"HDR ({coded.hdr}): read only with --tonemap")
-    if kind == "AVIF" and _high_bits(path):
-        notes.append("more than 8 bits, read as 8-bit")
+    if kind == "AVIF" and times.durations and bits_of(path) > 8:
+        notes.append("more than 8 bits, read as 8-bit: it is an animation")
     return tuple(notes)
-
-
-def _holds_video(path: Path) -> bool:
-    """Is a video stored behind the picture? It ends the file, so its beginning is found late."""
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-        if b"MotionPhoto" in head or b"MicroVideo" in head or b"MotionPhoto_Data" in head:
-            return True
-        if not head.startswith(b"\xff\xd8"):
-            return False
-        data = head + file.read()
-    end = data.rfind(b"\xff\xd9")
-    boxes = data.find(b"ftyp", 0 if end < 0 else data.find(b"\xff\xd9"))
-    return boxes > 0 and data[boxes + 4 : boxes + 8] in _VIDEO_BRANDS
-
-
-def _others(image: Image.Image) -> int:
-    """How many more pictures the file of a single image holds."""
-    if image.format == "TIFF":
-        try:  # counting all pages of a file of many would take long
-            image.seek(1)
-            image.seek(0)
-            return 1
-        except EOFError:
-            return 0
-    return getattr(image, "n_frames", 1) - 1 if image.format in ("MPO", "HEIF") else 0
-
-
-def _high_bits(path: Path) -> bool:
-    """Does an AVIF file declare more than 8 bits a channel (its `pixi` box)?"""
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-    at = head.find(b"pixi")
-    return 0 <= at < len(head) - 10 and head[at + 9] > 8
 
 
 def _probe_tiff(path: Path, layout: Layout, how: Reading) -> VideoInfo:
@@ -255,8 +228,7 @@ def _probe_tiff(path: Path, layout: Layout, how: Reading) -> VideoInfo:
     notes = ["a single image"]
     if layout.number == "f":
         notes.append("floating point: taken as sRGB from 0 to 1")
-    if layout.pages > 1:
-        notes.append("the first is taken; its file holds more pages")
+    notes += beside.note(layout.beside)
     turned = layout.orientation >= 5
     return VideoInfo(
         path=path,
@@ -287,7 +259,7 @@ def _probe_exr(path: Path, how: Reading) -> VideoInfo:
         frames=1,
         has_audio=False,
         audio=(),
-        notes=("a single image", "linear light, read as sRGB"),
+        notes=("a single image", "linear light, read as sRGB", *beside.notes_of(path, "EXR")),
         kind="picture",
         depth=32,
         alpha=found.alpha is not None,

@@ -16,12 +16,14 @@ import numpy as np
 import tifffile
 
 from relight.errors import MediaError
-from relight.media.pictures_in import Pixels, turned
+from relight.media.beside import is_raw, of_tiff
+from relight.media.pictures_in import Pixels, straight, turned
 
 # What it finds wrong with a file is told as one error, by whoever reads the file in the end.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _WHITE_IS_ZERO, _GREY, _RGB = 0, 1, 2  # values of the tag PhotometricInterpretation
+_LARGE = 1 << 16  # values of a tag
 _ASSOCIATED = 1  # of ExtraSamples: colours are premultiplied
 
 
@@ -33,6 +35,7 @@ class Layout:
         bits: a channel. number: "u", "i" or "f". colours: 1 or 3. alpha: the meaning of the
             channel after them, None without one. photometric: the tag's value.
         planar: one plane a channel. profile: the ICC profile.
+        beside: what the file holds beside this page. raw: it is a camera's, and this a preview.
     """
 
     width: int
@@ -44,7 +47,8 @@ class Layout:
     alpha: int | None
     planar: bool
     orientation: int
-    pages: int
+    beside: tuple[str, ...]
+    raw: bool
     profile: bytes
 
     @property
@@ -73,6 +77,8 @@ def layout_of(path: Path) -> Layout | None:
             clear = extra[0] if extra and extra[0] in (1, 2) else None
             tag = page.tags.get(34675)
             turn = page.tags.get(274)
+            tags = {one.code: one.value for one in page.tags if one.count < _LARGE}
+            pages = 2 if len(file.pages) > 1 else 1
             return Layout(
                 width=page.imagewidth,
                 height=page.imagelength,
@@ -83,11 +89,26 @@ def layout_of(path: Path) -> Layout | None:
                 alpha=clear,
                 planar=page.planarconfig == 2,
                 orientation=int(turn.value) if turn is not None else 1,
-                pages=2 if len(file.pages) > 1 else 1,
+                beside=tuple(of_tiff(tags, pages, len(extra) - (clear is not None))),
+                raw=is_raw(tags) or _is_canon(path),
                 profile=bytes(tag.value) if tag is not None else b"",
             )
     except Exception:  # tifffile fails in many ways on damaged files, which Pillow then names
         return None
+
+
+def _is_canon(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(10)[8:] == b"CR"
+
+
+def refuse_raw(path: Path, layout: Layout) -> None:
+    """Raises MediaError for a camera's raw file: its first page is a preview of it."""
+    if layout.raw:
+        raise MediaError(
+            f"{path}: a camera's raw file, of which only a preview could be read; develop it to "
+            "TIFF or PNG first"
+        )
 
 
 def read_tiff(path: Path, layout: Layout) -> Pixels:
@@ -106,7 +127,7 @@ def read_tiff(path: Path, layout: Layout) -> Pixels:
     image = np.repeat(colours, 3, 2) if layout.colours == 1 else colours
     image = turned(np.ascontiguousarray(image), layout.orientation)
     if alpha is not None and layout.alpha == _ASSOCIATED:
-        image = _straight(image, alpha)
+        image = straight(image, alpha)
     return Pixels(image, alpha)
 
 
@@ -160,13 +181,3 @@ def _values(array: np.ndarray, layout: Layout) -> np.ndarray:
     if bits == 16:
         return array.astype(np.uint16)
     return (array.astype(np.uint32) * 65535 // ((1 << bits) - 1)).astype(np.uint16)
-
-
-def _straight(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours that were multiplied by their alpha, as they were before."""
-    top = 65535.0 if image.dtype == np.uint16 else 1.0
-    part = alpha.astype(np.float32)[..., None] / top
-    whole = image.astype(np.float32) / np.where(part > 0, part, 1)
-    if image.dtype == np.uint16:
-        return (whole.clip(0, top) + 0.5).astype(np.uint16)
-    return whole

@@ -27,7 +27,7 @@ from relight.media import Encoding, Reading, probe, read, to_uint8, write
 from relight.media.formats import CODECS, FORMATS
 from relight.media.places import first_file
 
-from .heif import heic
+from .heif import auxiliary, heic
 from .making import encode, numbered
 from .test_depth import hdr, wide_profile
 
@@ -245,7 +245,20 @@ def texts() -> str:
 
 
 def deep_heic() -> str:
-    heic("a.heic", np.repeat(np.repeat(picture(16), 2, 0), 1, 1)[:64])
+    heic("a.heic", np.repeat(picture(16), 2, 0)[:64])
+    return "a.heic"
+
+
+def deep_avif() -> str:
+    heic("a.avif", np.repeat(picture(16), 2, 0)[:64], kind=b"av01")
+    return "a.avif"
+
+
+def portrait() -> str:
+    """A phone's: a depth map lies beside the picture."""
+    depth_map = np.full((64, 64, 3), 90, np.uint8)
+    image = np.repeat(picture(), 2, 0)[:64]
+    heic("a.heic", image, beside=[(b"auxl", [auxiliary("auxid:2")], depth_map)])
     return "a.heic"
 
 
@@ -463,6 +476,8 @@ STILL_ROWS = (
     Row("16 bits, TIFF", by_opencv("a.tif", picture(16)), depth, "-bit"),
     Row("16 bits, grey", by_opencv("a.png", picture(16, 1)), depth, "-bit"),
     Row("10 bits, HEIC", deep_heic, depth, "-bit"),
+    Row("10 bits, AVIF", deep_avif, depth, "-bit"),
+    Row("a depth map", portrait, lambda source, target: "", "depth map"),
     Row("transparency", lambda: clear(count=1), alpha, "transparen"),
     Row(
         "16 bits with transparency",

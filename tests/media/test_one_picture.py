@@ -12,7 +12,7 @@ from PIL import Image
 from relight.errors import MediaError
 from relight.media import heif_in, probe, read
 
-from .heif import heic, turned
+from .heif import auxiliary, heic, nclx, turned
 from .making import clip, copy, encode, number_of, one_line
 
 
@@ -36,7 +36,7 @@ def test_pages_of_a_tiff_are_no_film(here):
     image = Image.fromarray(picture())
     image.save("a.tif", save_all=True, append_images=[image.resize((9, 9))] * 3)
     info = probe("a.tif")
-    assert info.frames == 1 and any("first is taken" in note for note in info.notes)
+    assert info.frames == 1 and any("more pages, left out" in note for note in info.notes)
     (frame,) = read("a.tif")
     assert np.array_equal(frame.image, picture())
 
@@ -97,6 +97,133 @@ def test_a_motion_photo_says_that_its_video_goes(here):
     Path("b.jpg").write_bytes(Path("a.jpg").read_bytes() + Path("v.mp4").read_bytes())
     assert any("motion photo" in note for note in probe("b.jpg").notes)
     assert not any("motion photo" in note for note in probe("a.jpg").notes)
+
+
+APPLE = "urn:com:apple:photo:2020:aux:"
+TWO = [(b"thmb", [], np.full((64, 64, 3), 90, np.uint8)), (b"", [], None)]
+SMALL = np.full((64, 64, 3), 90, np.uint8)
+BESIDE = {
+    "a depth map": (b"auxl", [auxiliary("urn:mpeg:hevc:2015:auxid:2")], SMALL),
+    "a gain map": (b"auxl", [auxiliary(APPLE + "hdrgainmap")], SMALL),
+    "a matte of hair": (b"auxl", [auxiliary(APPLE + "semantichairmatte")], SMALL),
+    "an auxiliary picture": (b"auxl", [auxiliary("urn:example:heat")], SMALL),
+    "a thumbnail": (b"thmb", [], SMALL),
+    "another picture": (b"", [], SMALL),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [b"hvc1", b"av01"])
+def test_pictures_beside_the_picture_are_named(here, kind):
+    """Depth maps, gain maps, mattes and thumbnails of phones."""
+    name = "a.heic" if kind == b"hvc1" else "a.avif"
+    if kind == b"hvc1":
+        pytest.importorskip("pi_heif")
+    heic(name, picture(64, 128), 2, 1, beside=list(BESIDE.values()), kind=kind)
+    info = probe(name)
+    assert f"its file also holds {', '.join(BESIDE)}, left out" in [
+        note.replace(" and ", ", ") for note in info.notes
+    ]
+    assert np.abs(next(read(name)).image.astype(int) - picture(64, 128)).mean() < 4
+    heic(name, picture(64, 128), 2, 1, kind=kind)
+    assert not any("also holds" in note for note in probe(name).notes)
+
+
+def test_equal_ones_are_counted(here):
+    heic(
+        "a.avif",
+        picture(),
+        beside=[(b"thmb", [], SMALL)] * 2 + [(b"", [], SMALL)] * 2,
+        kind=b"av01",
+    )
+    assert any("2 thumbnails and 2 more pictures" in note for note in probe("a.avif").notes)
+
+
+@pytest.mark.parametrize("name", ["camera.dng", "a.tif"])
+def test_a_raw_file_of_a_camera_is_refused(here, name):
+    """Its first page is a preview, and would be taken for the picture."""
+    import tifffile
+
+    with tifffile.TiffWriter(name) as out:
+        out.write(picture(), subifds=1, subfiletype=1)
+        out.write(np.zeros((200, 300), np.uint16))
+    with pytest.raises(MediaError, match="raw file") as error:
+        probe(name)
+    one_line(error)
+
+
+def test_layers_and_channels_beside_the_picture_are_named(here):
+    import tifffile
+
+    many = np.dstack([picture(), picture()])
+    layers = (37724, 7, 8, b"8BIMLayr", True)
+    tifffile.imwrite("a.tif", many, photometric="rgb", extratags=[layers])
+    assert any("layers and 3 unshown channels" in note for note in probe("a.tif").notes)
+
+
+def test_channels_of_an_exr_that_are_no_colour_are_named(here):
+    copy_exr("a.exr", [b"B", b"G", b"R", b"Z", b"normal.X"])
+    (note,) = [n for n in probe("a.exr").notes if "also holds" in n]
+    assert "the channel Z and the channel normal.X" in note
+
+
+def copy_exr(name, channels):
+    """A picture of one grey, uncompressed, with these channels of 32-bit floats."""
+    import struct
+
+    width, height = 64, 48
+
+    def attribute(key, kind, data):
+        return key + b"\0" + kind + b"\0" + struct.pack("<i", len(data)) + data
+
+    listed = b"".join(c + b"\0" + struct.pack("<iB3xii", 2, 0, 1, 1) for c in channels) + b"\0"
+    window = struct.pack("<4i", 0, 0, width - 1, height - 1)
+    head = struct.pack("<II", 20000630, 2) + b"".join([
+        attribute(b"channels", b"chlist", listed), attribute(b"compression", b"compression", b"\0"),
+        attribute(b"dataWindow", b"box2i", window), attribute(b"displayWindow", b"box2i", window),
+        attribute(b"lineOrder", b"lineOrder", b"\0"),
+        attribute(b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
+        attribute(b"screenWindowCenter", b"v2f", struct.pack("<ff", 0, 0)),
+        attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1)), b"\0"])  # fmt: skip
+    line = struct.pack("<f", 0.5) * width * len(channels)
+    at, places, lines = len(head) + 8 * height, b"", b""
+    for y in range(height):
+        places += struct.pack("<Q", at + len(lines))
+        lines += struct.pack("<ii", y, len(line)) + line
+    Path(name).write_bytes(head + places + lines)
+
+
+@pytest.mark.parametrize(("columns", "rows", "turn"), [(1, 1, 0), (2, 2, 0), (1, 2, 3)])
+def test_an_avif_of_ten_bits_is_read_at_sixteen(here, columns, rows, turn):
+    ramp = np.linspace(0, 1, 256 * columns)
+    image = np.repeat(np.tile(ramp, (64 * rows, 1))[..., None], 3, 2)
+    more = [turned(turn)] * bool(turn)
+    heic("a.avif", (image * 65535).astype(np.uint16), columns, rows, more, kind=b"av01")
+    info, frame = probe("a.avif"), next(read("a.avif"))
+    assert info.depth == 16 and frame.image.dtype == np.uint16
+    assert (info.width, info.height) == frame.image.shape[1::-1]
+    upright = np.rot90(frame.image, -turn)
+    assert np.abs(upright / 65535 - image).mean() < 0.003
+    assert len(np.unique(upright[32, :, 1])) > 0.75 * 256 * columns
+    copy("a.avif", "b.png")
+    assert probe("b.png").depth == 16 and not any("-bit" in note for note in info.notes)
+
+
+def test_an_avif_of_ten_bits_keeps_transparency_and_colours(here):
+    """Transparency is an auxiliary picture; the colours of a wider space are converted."""
+    image = np.full((64, 128, 3), (50000, 20000, 20000), np.uint16)
+    mask = np.zeros((64, 128, 3), np.uint16)
+    mask[:, 64:] = 65535
+    alpha = (b"auxl", [auxiliary("urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")], mask)
+    for colours, name in (([], "a.avif"), ([nclx(12, 13, 6)], "p3.avif")):
+        heic(name, image, 1, 1, colours, [alpha], b"av01")
+    frame = next(read("a.avif"))
+    assert frame.alpha is not None and frame.alpha[32, 20] < 600 and frame.alpha[32, 110] > 64900
+    assert not any("also holds" in note for note in probe("a.avif").notes)
+    notes = []
+    wide = next(read("p3.avif", on_note=notes.append))
+    assert any("Display P3" in note for note in notes)
+    assert wide.image[32, 110, 0] > frame.image[32, 110, 0] + 1000  # P3's red is a redder sRGB
+    assert np.abs(frame.image[32, 110].astype(int) - (50000, 20000, 20000)).max() < 700
 
 
 def test_avif_is_read_whole(here):
