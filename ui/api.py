@@ -49,6 +49,8 @@ def endpoints(studio: Studio) -> None:
         named = {"relight": _relighting(studio), "upscale": _upscaling(studio)}
         made = gr.File(label="The result: a picture for a picture, else a clip")
         job = gr.File(label="Its settings: a job file")
+        listed = gr.JSON(label="The results, newest first")
+        files = gr.Files(label="Their files")
     for name, kind, what, about in (
         ("relight", "relight", "make", "Relight a clip or a picture: the result and its settings."),
         ("preview", "relight", "preview", "Relight one frame of a clip, at `start`: a picture."),
@@ -68,7 +70,7 @@ def endpoints(studio: Studio) -> None:
     gr.on(
         [],
         _results(studio),
-        outputs=[gr.JSON(label="The results, newest first"), gr.Files(label="Their files")],
+        outputs=[listed, files],
         api_name="results",
         api_description="The results of this session's earlier calls, which are kept for a day.",
     )

@@ -52,6 +52,7 @@ def test_headings_language_and_targets(page):
     assert page.evaluate("document.documentElement.lang") == "en"
     headings = page.locator("h1, h2").filter(visible=True).all_inner_texts()
     assert headings == ["Relight", "Clip", "Light", "Run"]
+    assert page.get_by_text("Their files").filter(visible=True).count() == 0  # that is for programs
     small = page.evaluate(
         """() => [...document.querySelectorAll('.stage button, .lights button, .lights select,'
           + '.actions button, [role=tab], .lights input, .stage input[type=range]')]

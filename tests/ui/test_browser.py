@@ -340,33 +340,6 @@ def test_a_lamp_is_dragged_and_seen_at_once(page):
     page.wait_for_function("document.querySelectorAll('.mark').length === 3")
 
 
-def test_a_click_on_the_subject_is_seen_and_run(page, short, tmp_path):
-    _choose(page, short)
-    page.locator("#prompt textarea").fill("red light")
-    _quick(page)
-    before = _settled(page, ".frame")
-    page.get_by_label("Subject", exact=True).check()
-    page.click("#pick_subject")
-    frame = page.locator(".picture").bounding_box()
-    page.locator(".picture").click(
-        position={"x": 0.5 * frame["width"], "y": 0.55 * frame["height"]}
-    )
-    page.wait_for_selector(".picture .point")
-    page.wait_for_function("src => document.querySelector('.frame').src !== src", arg=before)
-    page.click("#relight_go")
-    _result(page, "done in")
-    with page.expect_download() as got:
-        page.get_by_role("link", name="Download settings").first.click()
-    settings = json.loads(Path(got.value.path()).read_text())["settings"]
-    assert settings["relight"] == "subject" and settings["mask"].startswith("click:0.")
-    with page.expect_download() as got:
-        page.get_by_role("link", name="Download the clip").first.click()
-    made, source = (list(media.read(path)) for path in (got.value.path(), short))
-    change = np.abs(made[3].image.astype(int) - source[3].image).mean(-1)
-    assert change.max() > 20  # the subject is lit
-    assert np.median(np.r_[change[0], change[:, 0], change[:, -1]]) < 3  # what is behind it isn't
-
-
 def test_scripts_in_prompts_and_names_are_text(page, served, tmp_path):
     bad = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
     clip = small_clip(tmp_path / "<img src=x onerror=window.hacked=1>.mp4", count=2)
