@@ -1,7 +1,7 @@
 """The runs of the studio: they belong to the server, and pages only look at them.
 
 A run is a folder on its visitor's shelf, with `run.json` and the files it needs. One thread takes
-the runs in turn, a second one those that are small enough to be computed beside another. Nothing
+the runs in turn, a second one those that are so small that another may pause for them. Nothing
 stops a run but `cancel`: not a closed page, not a lost connection; and after a restart of the
 studio the engine takes over what was done.
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from relight.errors import BusyError, Cancelled, InputError
 from relight.ui.memory import free_memory
 from relight.ui.shelf import Entry, is_id, new_id, read_json, write_json
+from relight.ui.turns import Turns
 
 if TYPE_CHECKING:
     from relight.engine.progress import Progress
@@ -48,7 +49,7 @@ class Run:
         state: "waiting", "running", "done" or "failed".
         batch: what runs that were started together share; "" for one by itself.
         caller: "page" or "api". guess: seconds it may take, if that is known.
-        small: whether it may be computed beside another one.
+        small: whether another one pauses for it.
         error: why it failed, fit to be shown. entry: what it made.
         progress: the newest; changed counts them.
     """
@@ -134,6 +135,7 @@ class Store:
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
         self._closing = False
+        self._turns = Turns()
         self._threads: dict[bool, threading.Thread] = {}
         self._pace: dict[str, float] = {}
         self._served: dict[str, float] = {}
@@ -307,7 +309,8 @@ class Store:
         entry, error = None, None
         try:
             run.save()
-            entry = self._work(run, lambda progress: self._tell(run, progress))
+            with self._turns.small() if run.small else self._turns.large():
+                entry = self._work(run, lambda progress: self._tell(run, progress))
         except BaseException as raised:
             error = raised.with_traceback(None)  # a traceback would hold the run's tensors
             error.__context__ = None
@@ -346,6 +349,8 @@ class Store:
             shutil.rmtree(run.folder, ignore_errors=True)
 
     def _tell(self, run: Run, progress: Progress) -> None:
+        if not run.small:
+            self._turns.pause()
         if run.stop.is_set():
             raise Cancelled("stopped: nothing was written")
         run.progress = progress

@@ -110,7 +110,8 @@ class Studio:
         return work.perform(run, tell, self.loaded[run.small])
 
     def _small(self, run: Run) -> bool:
-        """Whether a run is one frame with the embedded model, of which there can be two at once."""
+        """Whether a run is one frame with the embedded model, which is small enough to be there
+        twice."""
         if run.what != "preview":
             return False
         model = run.order.get("settings", {}).get("model") or "auto"
