@@ -19,7 +19,7 @@ from relight.engine.region import SubjectMask
 from relight.lights import Light, NoLight, PointLight
 from relight.lights.lamps import has_place, taken_apart
 from relight.masks import CONTEXT
-from relight.masks.surface import subject_surface
+from relight.masks.surface import steady_surface, subject_surface
 from relight.methods.gain_and_glow import (
     resized,
 )
@@ -134,7 +134,7 @@ class Form:
         if self.network is not None:
             return self._depth_network()(frames)
         if self.mask is None:
-            return settled_surface(subject_surface(frames), frames)
+            return steady_surface(settled_surface(subject_surface(frames), frames), frames)
         load = functools.lru_cache(maxsize=4)(self.clip.work.load)
         numbers = range(first, first + len(frames))
         mattes = torch.stack([self.mask.small(number, load) for number in numbers])

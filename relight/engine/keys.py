@@ -32,7 +32,7 @@ from relight.methods.gain_and_glow import (
     resized,
 )
 from relight.methods.lamp import COLOUR, FAR_COLOUR, VIVID, highlighted, lamp_colour, lamps, paled
-from relight.methods.light_transfer import fit_light
+from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
 from relight.methods.placed_light import colour_share, levelled
 from relight.methods.registration import register
@@ -45,6 +45,9 @@ WHITE_LAMP = 0.9
 """Least channel of a lamp, the brightest at 1, that counts as white."""
 TOGETHER = 15
 """Keyframes relit at once, besides the first of the clip."""
+AGREE = 2.0
+"""Width, in keyframes, over which their lights are averaged along the motion: one lamp stands there
+all the time."""
 
 
 @dataclass(kw_only=True)
@@ -97,6 +100,8 @@ class Keys:
         light = lamp_colour(fitted, source, strength=strength, colour=colour)
         light = paled(light, source) if self._neutral(numbers) else highlighted(light, source)
         light = self._left_to_the_lamp(light, source, numbers)
+        if not self.light.moving:  # what a model draws anew in each would drift between them
+            light = smooth_light(light, source, sigma=AGREE)
         # The size at which light is kept for the small frames, whatever the model's own.
         planes = resized(light.planes, light_size(self.clip.small[numbers[0]].shape[:2]))
         if anchored:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from relight.masks.grabcut import find_subject
+from relight.masks.steady import along_flow, motion_of
 from relight.methods.surfaces import Surface, inflated
+
+REACH = 6
+"""Frames on either side over which a surface is averaged: a matte that is cut anew in each takes in
+a sleeve in some and leaves it out in others, and shading shows it."""
 
 
 def subject_surface(frames: Tensor) -> Surface:
@@ -20,3 +27,25 @@ def subject_surface(frames: Tensor) -> Surface:
     """
     subject = find_subject(frames)
     return inflated(subject.matte, frames.float().cpu(), subject.confidence)
+
+
+def steady_surface(surface: Surface, frames: Tensor) -> Surface:
+    """A clip's surface, averaged over neighbouring frames along their motion.
+
+    Args:
+        surface: of the frames, (frames, c, h, w).
+        frames: (frames, 3, h, w) in [0, 1], in order, of that size.
+
+    Returns:
+        the same, steadier; nothing comes from the other side of a cut.
+
+    >>> flat = torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1).expand(5, 3, 16, 16)
+    >>> jumps = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.0]).view(5, 1, 1, 1).expand(5, 1, 16, 16)
+    >>> steady = steady_surface(Surface(flat, jumps, torch.ones(5)), flat * 0 + 0.5)
+    >>> bool(steady.weight[:, 0, 8, 8].diff().abs().max() < 0.2)
+    True
+    """
+    motion = motion_of(frames, (frames.shape[-2], frames.shape[-1]))
+    maps = torch.cat([surface.normals, surface.weight], dim=1)
+    maps = along_flow(maps, motion, reach=REACH)
+    return Surface(F.normalize(maps[:, :3], dim=1), maps[:, 3:], surface.confidence)
