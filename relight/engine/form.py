@@ -25,7 +25,7 @@ from relight.methods.gain_and_glow import (
 )
 from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
 from relight.methods.settled import settled_surface
-from relight.methods.surface_shading import shading_gain
+from relight.methods.surface_shading import BEHIND, shading_gain
 from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated
 from relight.models.depth_anything import DepthAnything
 
@@ -77,7 +77,8 @@ class Form:
         if self.placed:
             return self._placed(number, surface)
         direction, clear = self.direction(number)
-        gain = shading_gain(surface, direction, shape=shape * clear).expand(-1, 3, -1, -1)
+        gain = shading_gain(surface, direction, shape=shape * clear, behind=BEHIND)
+        gain = gain.expand(-1, 3, -1, -1)
         share = colour_share(self.light.tint(self.clip.seconds([number])[0]))
         if not share:
             return gain

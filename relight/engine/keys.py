@@ -22,7 +22,7 @@ from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
 from relight.jobs import ModelRelightJob
 from relight.lights import Light, NoLight
-from relight.lights.colors import TINTS
+from relight.lights.colors import LAMPS
 from relight.lights.lamps import has_place
 from relight.media import to_uint8
 from relight.methods.carried_light import reference_light
@@ -31,7 +31,15 @@ from relight.methods.gain_and_glow import (
     GainGlow,
     resized,
 )
-from relight.methods.lamp import COLOUR, FAR_COLOUR, VIVID, highlighted, lamp_colour, lamps, paled
+from relight.methods.lamp import (
+    FAINTEST,
+    VIVID,
+    highlighted,
+    lamp_colour,
+    lamps,
+    paled,
+    without_haze,
+)
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
 from relight.methods.placed_light import colour_share, levelled
@@ -95,9 +103,9 @@ class Keys:
         if weights is not None:
             fitted = light_within(fitted, source, weights)
         size = fitted.glow.shape[-2:]
-        colour = self._lamps(numbers, size)
-        strength = self._colour(numbers, size) if colour is None else COLOUR
-        light = lamp_colour(fitted, source, strength=strength, colour=colour)
+        if self.model.entry.vocabulary is not None:
+            fitted = without_haze(fitted, source)
+        light = lamp_colour(fitted, source, colour=self._lamps(numbers, size))
         light = paled(light, source) if self._neutral(numbers) else highlighted(light, source)
         light = self._left_to_the_lamp(light, source, numbers)
         if not self.light.moving:  # what a model draws anew in each would drift between them
@@ -208,30 +216,40 @@ class Keys:
         """How far what the light darkens keeps its chroma: under a light without a colour."""
         return VIVID if self._neutral(self.numbers) else 0.0
 
+    @functools.cached_property
+    def named(self) -> tuple[tuple[float, float, float], ...]:
+        """Colours of the lamps that the prompt names, of a small model; none, one or two."""
+        if self.model.entry.vocabulary is None:
+            return ()
+        colours = understood(self.clip.job.prompt, self.model.entry).colours
+        return tuple(LAMPS[name] for name in colours) if len(colours) <= 2 else ()
+
+    @functools.cached_property
+    def weakest(self) -> float:
+        """Least channel of the lamp's colour, linear, the brightest at 1; 1 for a white one."""
+        if self._neutral(self.numbers):
+            return 1.0
+        return min((min(tint) for tint in self.named), default=FAINTEST)
+
+    @property
+    def all_around(self) -> bool:
+        """Whether coloured lamps stand on both sides."""
+        return len(self.named) == 2
+
     def _lamps(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor | None:
-        """Of a prompt with two colours for a small model, which mixes up their sides: the first
-        on the light's side. None for other prompts, and without a clear side."""
-        entry = self.model.entry
-        colours = understood(self.clip.job.prompt, entry).colours
-        if entry.vocabulary is None or len(colours) != 2:
+        """The colour that the prompt names for a small model, which draws it unevenly and mixes up
+        the sides of two: the first is on the light's side. None without a name, or a clear side
+        for two."""
+        if not self.named:
             return None
-        near, far = (TINTS[name] for name in colours)
+        near, far = self.named[0], self.named[-1]
         maps = []
         for seconds in self.clip.seconds(numbers):
             direction, clear = direction_at(self.light, size, seconds)
-            if clear < SIDED:
+            if near != far and clear < SIDED:
                 return None
             maps.append(lamps(near, far, nearness(direction, size[0], size[1])))
         return torch.cat(maps)
-
-    def _colour(self, numbers: Sequence[int], size: Sequence[int]) -> Tensor:
-        """How strong the lamp's colour is at each pixel, (keyframes, 1, h, w)."""
-        maps = []
-        for seconds in self.clip.seconds(numbers):
-            direction, clear = direction_at(self.light, size, seconds)
-            far = 0.5 - 0.5 * nearness(direction, size[0], size[1])
-            maps.append(COLOUR + (FAR_COLOUR - COLOUR) * clear * far)
-        return torch.stack(maps)
 
     def _preview(self, number: int, relit: Tensor) -> np.ndarray:
         index = self.clip.survey.seen[number]
@@ -245,7 +263,7 @@ class References:
     """The light of stills that were relit elsewhere, by the number of the frame each shows."""
 
     lights: dict[int, GainGlow]
-    keeps_colours = 0.0
+    keeps_colours, weakest, all_around = 0.0, 1.0, False
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from relight.engine.lit_clip import Clip, Load, Show
 from relight.engine.region import Region
 from relight.engine.relighting import Lit, transferred
 from relight.media import Frame
+from relight.methods.exposure import BRIGHTNESS, exposed, exposure
 from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
@@ -34,7 +35,8 @@ from relight.methods.gain_and_glow import (
     scaled_light,
     shaded_light,
 )
-from relight.methods.lamp import BRIGHTNESS, exposed, exposure, vivid
+from relight.methods.lamp import SOLE, lamp_share, paled, vivid
+from relight.methods.optical_flow import one_way, warp
 from relight.methods.surface_shading import missing_fall_off, nearness
 
 SAMPLE = 8
@@ -73,10 +75,11 @@ class Lighting:
     def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:
         """Small frames (3, h, w) in [0, 1] from number `begin` to `end`, and the light of each."""
         fall_off, factor = self._lamp(load)
-        keeps = self.carry.keys.keeps_colours * min(self.clip.job.intensity, 1.0)
+        keys, intensity = self.carry.keys, self.clip.job.intensity
+        keeps = keys.keeps_colours * min(intensity, 1.0)
         for number in range(begin, end):
             small = self.clip.tensors([number])[0]
-            light = scaled_light(self.carry.light_at(number, load), small, self.clip.job.intensity)
+            light = scaled_light(self._of_lamp(number, small, fall_off, load), small, intensity)
             if self.form is not None:
                 light = shaded_light(light, self._shading(self.form, number, fall_off, load))
             light = exposed(light, factor)
@@ -84,6 +87,18 @@ class Lighting:
                 planes = GainGlow.from_planes(light.planes[None])
                 light = GainGlow.from_planes(vivid(planes, small[None], keeps).planes[0])
             yield small, light
+
+    def _of_lamp(self, number: int, small: Tensor, fall_off: float, load: Load) -> GainGlow:
+        """The carried light, its colour where the lamp shines."""
+        keys, light = self.carry.keys, self.carry.light_at(number, load)
+        if keys.weakest >= 1:
+            return light
+        if self.form is None or keys.all_around:
+            share = lamp_share(torch.zeros(1, 1, 1), keys.weakest, SOLE)
+        else:
+            share = lamp_share(self._shading(self.form, number, fall_off, load), keys.weakest)
+        planes = GainGlow.from_planes(light.planes[None])
+        return GainGlow.from_planes(paled(planes, small[None], share[None]).planes[0])
 
     def _lit(self, load: Load, begin: int) -> Iterator[Lit]:
         times, seen = self.clip.survey.times, self.clip.survey.seen
@@ -107,14 +122,15 @@ class Lighting:
         numbers = self.carry.keys.numbers
         places = np.linspace(0, len(numbers) - 1, min(len(numbers), SAMPLE)).round()
         some = [numbers[int(place)] for place in places]
-        lights = [self.carry.keys.light_of(number, load) for number in some]
         smalls = [self.clip.tensors([number])[0] for number in some]
+        drawn = torch.stack([self.carry.keys.light_of(number, load).planes for number in some])
         direction, clear = self.form.direction(some[0])
         source = torch.stack(smalls)
-        seen = apply_light(source, GainGlow.from_planes(torch.stack([x.planes for x in lights])))
+        seen = apply_light(source, GainGlow.from_planes(drawn))
         fall_off = missing_fall_off(source, seen, direction)
         lit = []
-        for number, light, small in zip(some, lights, smalls, strict=True):
+        for number, small in zip(some, smalls, strict=True):
+            light = self._of_lamp(number, small, fall_off, load)
             strong = scaled_light(light, small, self.clip.job.intensity)
             lit.append(shaded_light(strong, self._shading(self.form, number, fall_off, load)))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
@@ -133,10 +149,11 @@ class Lighting:
         return fall_off, exposure(lit, parts, changes, brightness=brightness)
 
     def _change(self, number: int) -> Tensor:
-        """By how much a small frame differs from its neighbour, (3, h, w)."""
+        """By how much a small frame differs from its neighbour along the motion, (3, h, w)."""
         beside = number - 1 if number else min(1, len(self.clip.survey.seen) - 1)
         now, then = self.clip.tensors([number, beside])
-        return (now - then).abs()
+        flow, trust = one_way(now, then, (now.shape[-2], now.shape[-1]))
+        return trust * (now - warp(then, flow)).abs()
 
 
 def _remembering(load: Load) -> Load:

@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from relight.errors import InputError
 from relight.methods.gain_and_glow import GainGlow, box_mean, luma, resized
@@ -43,6 +44,7 @@ REACHES = (
     0.15,
     0.05,
 )  # how far surroundings are looked for, of the shorter side, widest first
+SAME = (2 / 255, 6 / 255)  # difference of blurred values up to which a pixel is the same, or not
 SHADES = 5  # ranges of brightness whose surroundings are told apart
 Store = MutableMapping[str, Mapping[str, Tensor]]
 
@@ -247,9 +249,13 @@ def step(
     far_flow, far = near_flow, near
     if before is not anchor_frame:
         far_flow, far = one_way(frame, anchor_frame, size)
-    straight = far * _inside(far_flow) * same_scene(far)
-    through = (1 - straight) * near * _inside(near_flow)
-    known = straight * warp(planes, far_flow) + through * warp(last, near_flow)
+    stays = unmoved(frame, anchor_frame, size) * same_scene(far)
+    straight = far * _inside(far_flow) * same_scene(far) * (1 - _stayed(stays, far_flow))
+    beside = unmoved(frame, before, size)
+    through = near * _inside(near_flow) * (1 - _stayed(beside, near_flow))
+    straight, through = (1 - stays) * straight, (1 - stays) * (1 - straight) * through
+    known = stays * planes + straight * warp(planes, far_flow) + through * warp(last, near_flow)
+    straight = stays + straight
     weight = straight + through
     trust = straight + through * FADING * warp(state.trust, near_flow)
     if float(weight.min()) < 0.98:
@@ -290,6 +296,32 @@ def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
             value = (box_mean(like * planes, r) + 0.01 * wide) / (there + 0.01)
             out = out + (1 - away).clamp_min(0) * value
     return out
+
+
+def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """Where two frames look the same in place: (1, h, w) in [0, 1], of the given size.
+
+    A flow says anything where there is nothing to see, as in a black background; what looks the
+    same, with all that is around it, is best taken not to have moved.
+
+    >>> frame = np.full((32, 48, 3), 90, np.uint8)
+    >>> other = frame.copy()
+    >>> other[:, :20] = 200
+    >>> [float(unmoved(frame, other, (16, 24))[0, 8, x]) for x in (2, 20)]
+    [0.0, 1.0]
+    """
+    apart = (as_tensor(a) - as_tensor(b)).abs().amax(0, keepdim=True)[None]
+    apart = F.max_pool2d(box_mean(apart, 2), 7, stride=1, padding=3)
+    low, high = SAME
+    t = ((resized(apart, size)[0] - low) / (high - low)).clamp(0, 1)
+    return 1 - t * t * (3 - 2 * t)
+
+
+def _stayed(stays: Tensor, flow: Tensor) -> Tensor:
+    """How surely a look-up (2, h, w) ends on what never left its place, (1, h, w): what is here
+    can't have come from there."""
+    far = (flow.norm(dim=0, keepdim=True) - 1).clamp(0, 1)
+    return far * warp(stays, flow)
 
 
 def _inside(flow: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
-"""Lamp: what a small model drew, made the light of one lamp in one exposure.
+"""Lamp: what a small model drew, made the light of one lamp.
 
 A model draws colours on things, not only on light: a red car that it drew a little greener gives a
 light that turns white highlights green. A lamp's colour changes slowly over a scene, so it is taken
-from what shows all colours (bright, neutral pixels) over wide windows; the luminance of the light
-stays as it was drawn. And a camera set for the new light would not let the picture grow brighter:
-what the light adds on one side is taken from the whole.
+from what shows all colours (bright, neutral pixels) over wide windows, or from the prompt's word;
+the luminance of the light stays as it was drawn. And a lamp has its colour where it shines: its
+share of all the light falls towards the shadow, which keeps the colours that were there.
 """
 
 from __future__ import annotations
@@ -21,17 +21,13 @@ NEAR = 0.03
 """Window over which the source is averaged to count a light's ratio, of the shorter side."""
 REACH = 0.25
 """Window over which a lamp has one colour, of the shorter side."""
-COLOUR, FAR_COLOUR = 0.8, 0.5
-"""Strength of a lamp's colour on its own side of the picture, and on the other: what it does not
-reach keeps the colours that it had."""
-BRIGHTNESS = 0.85
-"""Mean luminance of the lit picture relative to the source's, at most: at 1 moving things flicker
-more than in the source, as their lit side grows brighter."""
-STEADY, DIMMED = 0.95, 0.8
-"""Change from frame to frame relative to the source's, at most; and the most of the exposure that
-may be given for it."""
-UNMOVED = 0.2 / 255
-"""Mean change of neighbouring frames, of the full range, below which nothing shimmers."""
+SOLE, KEY = 6.0, 2.5
+"""A lamp's light relative to what was there before it: alone, as far as no direction says where it
+is less; and where its shading is 1 under a light from a side."""
+FAINTEST = 0.1
+"""Weakest channel, linear, of a lamp whose colour a model drew, about."""
+HAZE, DARK = 0.2, 0.2
+"""Share of a drawn glow that black keeps, and the encoded value from where all of it is kept."""
 YIELD, SHINE = 0.6, 0.35
 """Where a lamp's colour goes against a thing's: the share of its strength that is lost (blue paint
 under a golden lamp turns dull, not green), and the share of the light that shines off unchanged."""
@@ -218,55 +214,44 @@ def paled(light: GainGlow, source: Tensor, share: float | Tensor = PALE) -> Gain
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
 
 
-def exposure(
-    lights: Sequence[GainGlow],
-    sources: Sequence[Tensor],
-    changes: Sequence[Tensor] = (),
-    *,
-    brightness: float = BRIGHTNESS,
-) -> float:
-    """The factor, at most 1, that keeps lit frames at a part of their source's luminance.
+def lamp_share(shading: Tensor, weakest: float = FAINTEST, key: float = KEY) -> Tensor:
+    """How much of a lamp's colour shows, for `paled`: where it shines, not in its shadow.
 
-    It also keeps what changes from frame to frame at the source's measure: where a light falls on
-    moving water or leaves, they shimmer as much more as they are brighter.
+    With the light that was there before (white, 1) and the lamp's K c, of a channel c, there is
+    (1 + K c) / (1 + K) of the brightest one's; K follows the shading, to the power 1.5.
 
     Args:
-        lights: of a few frames of the clip, (3, h, w) each.
-        sources: those frames, (3, h', w') in [0, 1] each.
-        changes: of each to the frame before or after it, absolute, (3, h', w'); none: not looked
-            at.
-        brightness: mean encoded luminance of all, relative to the sources', at most.
+        shading: natural log in linear light, (..., 1 or 3, h, w): of form, fall-off and place.
+        weakest: least channel of the lamp, linear, the brightest at 1; in (0, 1).
+        key: K where the shading is 1.
 
-    >>> import torch
-    >>> twice = GainGlow(torch.full((3, 8, 8), math.log(2.0)), torch.zeros(3, 8, 8))
-    >>> round(exposure([twice], [torch.full((3, 8, 8), 0.3)], brightness=1.0), 2)
-    0.5
+    Returns:
+        (..., 1, h, w) in [0, 1]: an exponent of the lamp's ratios.
+
+    >>> share = lamp_share(torch.tensor([2.0, 0.5, 0.1]).log().view(1, 1, 3))
+    >>> [round(float(x), 2) for x in share[0, 0]]
+    [0.67, 0.24, 0.03]
     """
-    lit = before = 1e-6
-    for light, source in zip(lights, sources, strict=True):
-        small = resized(source[None], light.glow.shape[-2:])[0]
-        lit += float(luma((light.log_gain.exp() * small + light.glow).clamp(0, 1)).mean())
-        before += float(luma(small).mean())
-    factor = min(1.0, brightness * before / lit)
-    moved = still = 0.0
-    for light, change in zip(lights, changes, strict=bool(changes)):
-        small = resized(change[None], light.glow.shape[-2:])[0]
-        moved += float(luma(light.log_gain.exp() * small).mean())
-        still += float(luma(small).mean())
-    if still < UNMOVED * len(changes) or not changes:
-        return factor
-    return max(min(factor, STEADY * still / max(moved, 1e-6)), DIMMED * factor)
+    weakest = min(max(weakest, 1e-3), 0.9)
+    lamp = key * (1.5 * shading.mean(-3, keepdim=True)).exp()
+    return ((1 + lamp * weakest) / (1 + lamp)).log() / math.log(weakest)
 
 
-def exposed(light: GainGlow, factor: float) -> GainGlow:
-    """The light through an exposure of `factor`, of encoded values.
+def without_haze(light: GainGlow, source: Tensor) -> GainGlow:
+    """The light with less of a glow in black: a small model draws grey where nothing is to light.
 
-    >>> import torch
-    >>> half = exposed(GainGlow(torch.zeros(3, 2, 2), torch.full((3, 2, 2), 0.2)), 0.5)
-    >>> round(float(half.log_gain.exp().mean()), 2), round(float(half.glow.mean()), 2)
-    (0.5, 0.1)
+    Args:
+        light: (F, 3, h, w). source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
+
+    >>> glow = GainGlow(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.1))
+    >>> round(float(without_haze(glow, torch.zeros(1, 3, 8, 8)).glow.mean()), 2)
+    0.02
     """
-    return GainGlow(light.log_gain + math.log(factor), light.glow * factor)
+    size = light.glow.shape[-2:]
+    mean = luma(box_mean(resized(source, size), max(1, round(NEAR * min(size)))))
+    t = (mean / DARK).clamp(0, 1)
+    share = HAZE + (1 - HAZE) * t * t * (3 - 2 * t)
+    return GainGlow(light.log_gain, light.glow.clamp_max(0) + share * light.glow.clamp_min(0))
 
 
 def _norm(x: Tensor) -> Tensor:

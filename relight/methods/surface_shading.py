@@ -31,6 +31,9 @@ ENCODED = 2.2
 """Stops of linear light that a stop of sRGB-encoded values is, about."""
 BLACK = 0.02
 """Encoded value that keeps ratios finite in black."""
+BEHIND, LARGE = 0.7, 0.1
+"""Stops by which a background is lit less than its subject; and the share of the picture from which
+a subject counts as one that a lamp is set for."""
 GOAL, MOST = 2.5, 2.0
 """Stops of fall-off from the picture's middle to the light's side: wanted, and added at most."""
 
@@ -105,7 +108,12 @@ def directions_of(
 
 
 def shading_gain(
-    surface: Surface, direction: Tensor, *, shape: float = SHAPE, fall_off: float = 0.0
+    surface: Surface,
+    direction: Tensor,
+    *,
+    shape: float = SHAPE,
+    fall_off: float = 0.0,
+    behind: float = 0.0,
 ) -> Tensor:
     """Natural log of the light that form and distance add, to be added to a linear log gain.
 
@@ -118,6 +126,7 @@ def shading_gain(
         shape: 0 no effect, 1 all of it.
         fall_off: stops by which the light is stronger on its own side of the picture than in the
             middle, and weaker on the far side; see `missing_fall_off`. It needs no subject.
+        behind: stops by which a lamp that is set for the subject lights less what is behind it.
 
     Returns:
         (frames, 1, h, w). A surface facing the viewer, or of confidence 0, has the fall-off alone.
@@ -135,7 +144,11 @@ def shading_gain(
     light = direction.to(surface.normals).reshape(3, *direction.shape[1:] or (1, 1))
     facing = (surface.normals * light).sum(1, keepdim=True)
     form = (lambert(facing) / lambert(light[2:])).log()
-    total = surface.weight * surface.confidence.view(-1, 1, 1, 1) * form
+    clear = surface.confidence.view(-1, 1, 1, 1)
+    total = surface.weight * clear * form
+    if behind:
+        large = (surface.weight.mean((1, 2, 3), keepdim=True) / LARGE).clamp_max(1)
+        total = total - behind * math.log(2) * clear * large * (1 - surface.weight)
     if fall_off:
         total = total + fall_off * math.log(2) * nearness(direction, h, w)
     return shape * total

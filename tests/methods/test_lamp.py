@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from relight.methods.exposure import exposed, exposure
 from relight.methods.gain_and_glow import GainGlow, apply_light, luma
-from relight.methods.lamp import exposed, exposure, highlighted, lamp_colour, paled
+from relight.methods.lamp import highlighted, lamp_colour, lamp_share, paled, without_haze
 
 
 def _gain(*channels, size=64):
@@ -45,7 +46,7 @@ def test_the_luminance_of_the_light_is_kept():
     assert (after / before - 1).abs().mean() < 0.03
 
 
-@pytest.mark.parametrize("stops, wanted", [(1.0, 0.425), (-1.0, 1.0), (0.0, 0.85)])
+@pytest.mark.parametrize("stops, wanted", [(1.0, 0.475), (-1.0, 1.0), (0.0, 0.95)])
 def test_the_exposure_holds_a_brightened_picture_and_leaves_a_dark_one(stops, wanted):
     light = GainGlow(torch.full((3, 8, 8), stops * math.log(2)), torch.zeros(3, 8, 8))
     assert exposure([light], [torch.full((3, 16, 16), 0.3)]) == pytest.approx(wanted, abs=1e-3)
@@ -135,4 +136,24 @@ def test_an_exposure_does_not_let_what_moves_shimmer_more():
     plain, steady = exposure([light], [source]), exposure([light], [source], [change])
     assert steady == pytest.approx(0.8 * plain, rel=0.01)  # the most that it gives
     assert exposure([light], [source], [change.flip(-1)]) == plain
-    assert exposure([light], [source], [torch.full_like(change, 0.05)]) == pytest.approx(plain)
+    even = exposure([light], [source], [torch.full_like(change, 0.05)])
+    assert even == pytest.approx(0.93 / 0.95 * plain, rel=1e-3)  # by what each is held to
+
+
+def test_a_lamps_colour_shows_as_its_share_of_all_the_light():
+    """Exactly: (1 + K c) / (1 + K) of a channel c, where the light was white before."""
+    red, key = 0.04, 2.5
+    for stops in (-2.0, 0.0, 1.0):
+        share = float(lamp_share(torch.full((1, 1, 1), stops * math.log(2)), red, key))
+        lamp = key * 2 ** (1.5 * stops)
+        assert red**share == pytest.approx((1 + lamp * red) / (1 + lamp), rel=1e-4)
+
+
+def test_black_stays_black_under_a_drawn_haze_and_a_lit_wall_keeps_its_glow():
+    source = torch.zeros(1, 3, 64, 64)
+    source[..., 32:] = 0.5
+    light = GainGlow(torch.zeros(1, 3, 64, 64), torch.full((1, 3, 64, 64), 0.15))
+    lit = apply_light(source, without_haze(light, source))
+    assert lit[0, 0, 32, 8] < 0.04 and lit[0, 0, 32, 56] > 0.64
+    dark = GainGlow(light.log_gain, -light.glow)
+    assert torch.equal(without_haze(dark, source).glow, dark.glow)
