@@ -30,6 +30,7 @@ from relight.methods.delight import delit
 from relight.methods.gain_and_glow import (
     GainGlow,
     resized,
+    resized_weights,
 )
 from relight.methods.lamp import (
     FAINTEST,
@@ -151,7 +152,7 @@ class Keys:
     def _weights(self, region: Region, numbers: Sequence[int]) -> Tensor:
         """How far each pixel of keyframes is lit, (keyframes, 1, h, w), as they are shown."""
         weights = region.weights(numbers, functools.lru_cache(maxsize=4)(self.clip.work.load))
-        return resized(weights, (self.framing.height, self.framing.width))
+        return resized_weights(weights, (self.framing.height, self.framing.width))
 
     def _behind(self, numbers: Sequence[int]) -> Tensor | None:
         """The new background of keyframes, (keyframes, 3, h, w) in [-1, 1], for a model that is

@@ -31,7 +31,7 @@ from relight.methods.exposure import BRIGHTNESS, exposed, exposure
 from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
-    resized,
+    resized_weights,
     scaled_light,
     shaded_light,
 )
@@ -140,7 +140,7 @@ class Lighting:
         # What is not lit keeps the camera as it is, and the lit part as bright as it was.
         weights = self.region.weights(some, load)
         held *= float(weights.mean())
-        inside = resized(weights, lit[0].glow.shape[-2:])
+        inside = resized_weights(weights, lit[0].glow.shape[-2:])
         lit = [GainGlow(x.log_gain, x.glow * part) for x, part in zip(lit, inside, strict=True)]
         parts = [small * part for small, part in zip(smalls, weights, strict=True)]
         changes = [change * part for change, part in zip(changes, weights, strict=False)]

@@ -40,7 +40,7 @@ from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
     apply_light_uint8,
-    resized,
+    resized_weights,
     scaled_light,
 )
 from relight.methods.light_transfer import fit_light, smooth_light
@@ -148,7 +148,7 @@ class Relighting:
         """How far each pixel is lit, (frames, 1, h, w), at the size frames are scaled to."""
         numbers = range(chunk.first, chunk.last)
         weights = region.weights(numbers, functools.lru_cache(maxsize=4)(self.work.load))
-        return resized(weights, (self.framing.height, self.framing.width))
+        return resized_weights(weights, (self.framing.height, self.framing.width))
 
     def frames(
         self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0

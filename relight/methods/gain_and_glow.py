@@ -234,6 +234,17 @@ def resized(x: Tensor, size: Iterable[int]) -> Tensor:
     return F.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
 
 
+def resized_weights(weights: Tensor, size: Iterable[int]) -> Tensor:
+    """`resized` for weights in [0, 1]: what is all 0 or all 1 stays so, bit for bit.
+
+    An averaging resize of ones gives 1 - 2e-7, and a weight that is nearly 1 is a blend.
+
+    >>> bool((resized_weights(torch.ones(1, 1, 131, 157), (60, 68)) == 1).all())
+    True
+    """
+    return (resized(weights, size) * (1 + 1e-6)).clamp(0, 1)
+
+
 def _inside(length: int, r: int) -> Tensor:
     """How many of the 2r + 1 pixels around each of `length` are inside: (length,)."""
     at = torch.arange(length)

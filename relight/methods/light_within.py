@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.carried_light import surroundings
-from relight.methods.gain_and_glow import GainGlow, box_mean, resized
+from relight.methods.gain_and_glow import GainGlow, box_mean, resized, resized_weights
 
 EDGE = 0.06
 """Width of the edge in which a fit has seen the other side, of the shorter side."""
@@ -38,12 +38,12 @@ def light_within(light: GainGlow, source: Tensor, weight: Tensor) -> GainGlow:
     (0.5, 0.5)
     """
     size = light.glow.shape[-2:]
-    inside, guide = resized(weight.float(), size), resized(source, size)
+    inside, guide = resized_weights(weight.float(), size), resized(source, size)
     r = max(1, round(EDGE * min(size)))
     # Pixels whose whole window is inside; of a part thinner than that, its middle.
     sure = box_mean(inside, r)
     sure = sure / sure.amax((2, 3), keepdim=True).clamp_min(1e-3)
-    sure = inside * ((sure - 0.8) / 0.2).clamp(0, 1)
+    sure = inside * (5 * sure - 4).clamp(0, 1)  # from 0.8 on; exactly 1 well inside
     planes = [
         known * share + (1 - share) * surroundings(known, share, frame[None])[0]
         for known, share, frame in zip(light.planes, sure, guide, strict=True)
