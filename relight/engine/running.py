@@ -311,13 +311,14 @@ class Run:
         of = {"job": str(self.job.output), "seconds": round(total, 3), "frames": frames}
         peak = peak_memory(self.job.device)
         log.info("%s: done", self.job.output, extra=fields(**of, peak_memory_bytes=peak))
-        seconds = {name: round(value, 2) for name, value in self.seconds.items()}
+        seconds = dict(self.seconds)
+        seconds["rest"] = max(total - sum(seconds.values()), 0.0)
         settings = self.job.settings()
         return Result(
             path=self.job.output,
             sidecar=sidecar_path(self.job.output),
             frames=frames,
-            seconds=seconds | {"total": round(total, 2)},
+            seconds={name: round(value, 2) for name, value in (seconds | {"total": total}).items()},
             settings={k: v for k, v in settings.items() if k not in manifest.MANNER},
             model=self.models.described,
             notes=tuple(dict.fromkeys([*self.info.notes, *self.notes])),
