@@ -204,8 +204,12 @@ def key_chunks(
             for chunk in chunks
         )
     _, passes = image_to_image_steps(_of_model(job).relight_steps)
-    chunks = pieces(count, TOGETHER, stage="key", passes=passes)
-    return tuple(replace(chunk, megapixels=len(chunk) * megapixels) for chunk in chunks)
+    chunks = [
+        replace(chunk, megapixels=len(chunk) * megapixels)
+        for chunk in pieces(count, TOGETHER, stage="key", passes=passes)
+    ]
+    others = [replace(chunk, after=chunks[0].name) for chunk in chunks[1:]]  # and take its light
+    return *chunks[:1], *others
 
 
 def framing_of(job: ResolvedRelightJob, model: Model | Found[Entry], info: VideoInfo) -> Framing:

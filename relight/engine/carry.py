@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,11 +41,15 @@ class Carry:
             for leg in legs(len(clip.survey.seen), keys.numbers)
             for begin in range(0, len(leg.frames), LEG)
         )
-        chunks = tuple(
+        plain = (
             Chunk(stage="carry", index=i, first=min(p), last=max(p) + 1, passes=len(p))
             for i, (_, p) in enumerate(parts)
         )
-        return cls(clip=clip, keys=keys, chunks=chunks, parts=parts)
+        chunks: list[Chunk] = []
+        for chunk, (leg, part) in zip(plain, parts, strict=True):
+            goes_on = part[0] != leg.frames[0]
+            chunks.append(replace(chunk, after=chunks[-1].name) if goes_on else chunk)
+        return cls(clip=clip, keys=keys, chunks=tuple(chunks), parts=parts)
 
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
@@ -57,9 +61,9 @@ class Carry:
         anchor = Carried(planes, torch.ones_like(planes.glow[:1]))
         before, state = leg.reference, anchor
         stored: dict[str, np.ndarray] = {}
-        if part[0] != leg.frames[0]:  # this part goes on with the one before
+        if chunk.after is not None:  # this part goes on with the one before
             before = part[0] - part.step
-            last = self._record(load(self.chunks[chunk.index - 1].name), before)
+            last = self._record(load(chunk.after), before)
             if last is None:
                 return {"ended": np.array([1])}
             state = last

@@ -1,4 +1,5 @@
-"""Chunks: the parts of a run that are computed by themselves, in any order, on any device.
+"""Chunks: the parts of a run that are computed by themselves, on any device, and in any order
+that puts each behind the one it comes after.
 
 A long clip is cut into overlapping windows (the idea of temporal co-denoising, MultiDiffusion
 arXiv:2302.08113 along time, applied to results): a value in an overlap moves linearly from the
@@ -8,7 +9,7 @@ older window's to the newer one's. Torch-free.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ class Chunk:
         head, tail: frames it shares with the chunk before and after.
         passes: denoiser passes it takes, or other units of work.
         megapixels: that one denoiser pass works on, of all its frames; 0 for other work.
+        after: name of a chunk of the same stage that must be stored before this one is computed.
     """
 
     stage: str
@@ -38,6 +40,7 @@ class Chunk:
     tail: int = 0
     passes: int = 0
     megapixels: float = 0.0
+    after: str | None = None
 
     @property
     def cost(self) -> float:
@@ -50,6 +53,19 @@ class Chunk:
 
     def __len__(self) -> int:
         return self.last - self.first
+
+
+def ready(waiting: Sequence[Chunk], running: Iterable[Chunk]) -> list[Chunk]:
+    """Those of the waiting chunks that can be computed now: all but the ones that come after
+    another that is waiting or running.
+
+    >>> first, second = pieces(4, 2, stage="carry")
+    >>> second = replace(second, after=first.name)
+    >>> [c.name for c in ready([second, first], [])], [c.name for c in ready([second], [])]
+    (['carry-00000'], ['carry-00001'])
+    """
+    missing = {chunk.name for chunk in (*waiting, *running)}
+    return [chunk for chunk in waiting if chunk.after not in missing]
 
 
 def windows(

@@ -1,6 +1,7 @@
 """Executors run the chunks of a workflow: one after another, or in one process a device.
 
-Chunks don't depend on each other within a workflow, so every executor makes the same files.
+A chunk is computed once the one that it comes after is stored; nothing else within a workflow
+depends on the order, so every executor makes the same files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relight.diffusion.memory import peak_memory
-from relight.engine.chunks import Chunk
+from relight.engine.chunks import Chunk, ready
 from relight.engine.progress import Meter, timed
 from relight.engine.work import Work
 from relight.errors import ModelError, RelightError
@@ -35,7 +36,7 @@ OnDone = Callable[[Chunk, float, int], None]
 def serial(
     guard: Guard, stage: int, chunks: Sequence[Chunk], work: Work, meter: Meter, on_done: OnDone
 ) -> None:
-    """One chunk of the workflow at place `stage` after another, in this process."""
+    """One chunk of the workflow at place `stage` after another, in this process and as given."""
     for chunk in chunks:
         meter.tell()
         steps, begun = _Steps(meter, chunk), time.perf_counter()
@@ -111,12 +112,14 @@ class Processes:
         Raises:
             RelightError: that of the first worker that failed, or that one died.
         """
-        for chunk in chunks:
-            self._tasks.put((stage, chunk))
-        waiting = {chunk.name: chunk for chunk in chunks}
+        waiting, running = list(chunks), dict[str, Chunk]()
         steps = {chunk.name: _Steps(meter, chunk) for chunk in chunks}
-        with timed(meter.seconds, "model"):
-            while waiting:
+        while waiting or running:
+            with timed(meter.seconds, "model"):
+                for chunk in ready(waiting, running.values()):
+                    waiting.remove(chunk)
+                    running[chunk.name] = chunk
+                    self._tasks.put((stage, chunk))
                 meter.tell()
                 try:
                     kind, value = self._answers.get(timeout=LOOK_S)
@@ -132,7 +135,7 @@ class Processes:
                 else:
                     name, seconds, peak = value
                     steps[name].finish()
-                    on_done(waiting.pop(name), seconds, peak)
+                    on_done(running.pop(name), seconds, peak)
 
     def _check_alive(self) -> None:
         for worker in self._workers:

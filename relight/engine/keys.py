@@ -88,8 +88,7 @@ class Keys:
         numbers = self.numbers[chunk.first : chunk.last]
         if self.model.entry.edits:
             return self._edited(numbers, on_step, show)
-        anchored = chunk.index > 0
-        if anchored:
+        if chunk.after is not None:
             numbers = (self.numbers[0], *numbers)
         images = np.stack([self.framing.scale(self.clip.small[n]) for n in numbers])
         # The embedded model never saw a part on grey: it is shown, and lights, the whole frame.
@@ -113,8 +112,8 @@ class Keys:
             light = smooth_light(light, source, sigma=AGREE)
         # The size at which light is kept for the small frames, whatever the model's own.
         planes = resized(light.planes, light_size(self.clip.small[numbers[0]].shape[:2]))
-        if anchored:
-            first = torch.from_numpy(self.clip.work.load(self.chunks[0].name)["light"][0])
+        if chunk.after is not None:
+            first = torch.from_numpy(self.clip.work.load(chunk.after)["light"][0])
             planes = planes[1:] + (first - planes[0]).mean((1, 2), keepdim=True)
         return {"light": planes.numpy()}
 

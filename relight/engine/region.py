@@ -110,11 +110,12 @@ class SubjectMask:
             return cls(clip=clip, asked=asked, chunks=pieces(count, PIECE, stage="mask"))
         at = _number_at(clip, asked)
         spans = _outwards(at, count)
-        chunks = tuple(
-            Chunk(stage="mask", index=i, first=a, last=b, passes=b - a)
-            for i, (a, b) in enumerate(spans)
-        )
-        return cls(clip=clip, asked=asked, chunks=chunks)
+        chunks: list[Chunk] = []
+        for i, (a, b) in enumerate(spans):
+            beside = a - 1 if a > at else b  # the frame whose matte this chunk goes on from
+            after = next((c.name for c in chunks if c.first <= beside < c.last), None)
+            chunks.append(Chunk(stage="mask", index=i, first=a, last=b, passes=b - a, after=after))
+        return cls(clip=clip, asked=asked, chunks=tuple(chunks))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -195,16 +196,15 @@ class SubjectMask:
         count = len(self.clip.survey.seen)
         at = _number_at(self.clip, asked)
         first, last = max(chunk.first - REACH, 0), min(chunk.last + REACH, count)
-        if chunk.index == 0:
+        if chunk.after is None:
             near = max(at - CONTEXT, 0), min(at + CONTEXT + 1, count)
             first, last = min(first, near[0]), max(last, near[1])
             width, height = self.clip.size
             numbers = asked.fractions(width, height)
             kind = Click if len(numbers) == 2 else Box
             return first, last, kind(*numbers, at=at - first)
-        beside = chunk.first - 1 if chunk.first > at else chunk.last  # computed before this one
-        name = next(c.name for c in self.chunks if c.first <= beside < c.last)
-        stored = self.clip.work.wait(name, lambda: None)
+        beside = chunk.first - 1 if chunk.first > at else chunk.last
+        stored = self.clip.work.load(chunk.after)
         matte = torch.from_numpy(decoded(stored[f"{beside:07d}"]))[None].float() / 255
         return (
             min(first, beside),

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from relight.engine.batch.pools import Task
 from relight.engine.batch.rows import Row
 from relight.engine.batch.work import Answer, Worker
+from relight.engine.chunks import Chunk, ready
 from relight.engine.failures import explain
 from relight.errors import InputError, ModelError, RelightError
 
 if TYPE_CHECKING:
-    from relight.engine.chunks import Chunk
     from relight.engine.executors import OnDone
     from relight.engine.progress import Meter
 
@@ -144,16 +144,18 @@ class _Chunks:
         Raises:
             RelightError: that of the first chunk that failed, or one that was lost too often.
         """
-        waiting, idle = list(reversed(chunks)), list(self._actors)
+        waiting, idle = list(chunks), list(self._actors)
         lost: dict[str, int] = {}
         running: dict[Any, tuple[Chunk, Any]] = {}
         while waiting or running:
-            while waiting and idle:
-                chunk, actor = waiting.pop(), idle.pop()
+            now = ready(waiting, [chunk for chunk, _ in running.values()])
+            for chunk in now[: len(idle)]:
+                waiting.remove(chunk)
+                actor = idle.pop()
                 running[actor.compute.remote(str(self._root), stage, chunk)] = chunk, actor
-            ready, _ = self._ray.wait(list(running), num_returns=1, timeout=LOOK_S)
+            ended, _ = self._ray.wait(list(running), num_returns=1, timeout=LOOK_S)
             meter.tell()
-            for ref in ready:
+            for ref in ended:
                 chunk, actor = running.pop(ref)
                 idle.append(actor)
                 try:
@@ -165,7 +167,7 @@ class _Chunks:
                             f"{chunk.name} was lost with its worker {lost[chunk.name]} times "
                             f"({type(gone).__name__}): see the logs of Ray"
                         ) from None
-                    waiting.append(chunk)
+                    waiting.insert(0, chunk)
                     continue
                 for note in notes:
                     on_note(note)
