@@ -35,8 +35,9 @@ from relight.media.depth import to_uint8
 from relight.media.source_invariants import with_bars
 from relight.methods.carried_light import SIDE
 from relight.models.catalogue import Entry
+from relight.models.finding import Found
 from relight.models.hub import depth_network
-from relight.models.loader import Found, Model
+from relight.models.loader import Model
 from relight.relighters.ic_light import image_to_image_steps
 
 MARGIN = 1 / 16

@@ -14,7 +14,8 @@ from relight.jobs import ResolvedUpscaleJob
 from relight.media import VideoInfo
 from relight.media.source_invariants import at_depth, finished
 from relight.models.catalogue import UpscaleEntry
-from relight.models.loader import Found, Upscaler
+from relight.models.finding import Found
+from relight.models.loader import Upscaler
 
 OVERLAP = 4
 """Frames two windows share: half a second of those a model sees at the default rate."""

@@ -26,7 +26,8 @@ from relight.media import Frame, VideoInfo
 if TYPE_CHECKING:
     from relight.engine.resolve import Models
     from relight.models.catalogue import Entry, UpscaleEntry
-    from relight.models.loader import Found, Model, Upscaler
+    from relight.models.finding import Found
+    from relight.models.loader import Model, Upscaler
 
 LIGHT_BYTES, SMALL_BYTES, PICTURE_BYTES = 24, 3, 6
 """Bytes on disk per pixel, at most: of a light (six float32 planes), of a small frame (8 bits a
@@ -143,7 +144,7 @@ def planned(job: Job, info: VideoInfo) -> Plan:
     """What a run of `job`, which nothing speaks against, would do with that input."""
     from relight.engine.resolve import Loaders, resolve
     from relight.methods.back_projection import larger
-    from relight.models.loader import find_model, find_upscaler
+    from relight.models.finding import find_model, find_upscaler
 
     finding = Loaders(relighting=find_model, upscaling=find_upscaler, guide=lambda *_: larger)
     models = finding.load(job, is_moving(job, info))

@@ -13,7 +13,8 @@ from relight.engine.run import run_relight
 from relight.engine.work import work_folder
 from relight.jobs import RelightJob, UpscaleJob
 from relight.models.catalogue import CATALOGUE
-from relight.models.loader import find_model, load_model
+from relight.models.finding import find_model
+from relight.models.loader import load_model
 from tests.conftest import CPU
 
 CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
@@ -57,7 +58,7 @@ def test_a_plan_has_the_chunks_and_frames_of_the_run(tmp_path, tiny_model, trans
 def test_best_denoises_at_most_half_of_what_the_paper_does(tmp_path, monkeypatch, model, frames):
     entry = CATALOGUE[model]
     found = replace(find_model("mini"), entry=entry)  # for its sizes: no weights are needed
-    monkeypatch.setattr("relight.models.loader.find_model", lambda *_: found)
+    monkeypatch.setattr("relight.models.finding.find_model", lambda *_: found)
     job = RelightJob.make(
         input=CLIP, output=tmp_path / "out.mp4", prompt="red light", frames=frames, light_fps=24
     )

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from relight.errors import ModelError
 from relight.jobs import Compute
 from relight.models.catalogue import CATALOGUE, MINI_SHA256, UPSCALERS, Source
+from relight.models.finding import backbone, find_model, find_upscaler
 from relight.models.hub import is_here, locate
-from relight.models.loader import backbone, find_model, find_upscaler, load_model, load_upscaler
+from relight.models.loader import load_model, load_upscaler
 from tests.conftest import CPU, TINY
 
 COMMIT = "0" * 40

@@ -10,7 +10,8 @@ import torch
 from relight.errors import ModelError
 from relight.jobs import Compute
 from relight.models.catalogue import UPSCALERS
-from relight.models.loader import _choose_upscaler, load_upscaler
+from relight.models.finding import _choose_upscaler
+from relight.models.loader import load_upscaler
 from relight.pipelines import (
     DiffuseHighSD15Pipeline,
     DiffuseHighSDXLPipeline,
