@@ -163,7 +163,7 @@ def _codecs() -> dict[str, Any]:
 
 
 def _weights() -> dict[str, Any]:
-    from relight.models import hub
+    from relight.models import files, hub
     from relight.models.catalogue import CATALOGUE, UPSCALERS
 
     found: dict[str, Any] = {}
@@ -171,7 +171,7 @@ def _weights() -> dict[str, Any]:
         if not hub.is_here(entry):
             found[name] = f"not here: relight models download {name} ({entry.size})"
             continue
-        marks = hub.identify(hub.locate(entry))
+        marks = files.identify(hub.locate(entry))
         found[name] = ", ".join(f"{part} {mark[:12]}" for part, mark in sorted(marks.items()))
     return found
 

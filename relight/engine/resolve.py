@@ -25,9 +25,10 @@ from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import RECIPES
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
+from relight.models.files import identify
 from relight.models.finding import Found, find_guided
 from relight.models.guides import BICUBIC, GUIDES, check_guide, load_enlargement
-from relight.models.hub import depth_network, identify
+from relight.models.hub import depth_network
 from relight.models.loader import Model, Upscaler, load_model, load_upscaler
 from relight.types import Enlarge
 

@@ -15,7 +15,8 @@ from relight.diffusion.parts import BACKDROP_OFFSETS, OFFSETS, Parts
 from relight.errors import ModelError
 from relight.jobs.base import Compute
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry, Weights
-from relight.models.hub import check, fault, is_here, locate
+from relight.models.files import fault
+from relight.models.hub import check, is_here, locate
 from relight.pipelines.backbone import Backbone, Native
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.errors import ModelError
-from relight.models.hub import fault
+from relight.models.files import fault
 
 if TYPE_CHECKING:
     import torch

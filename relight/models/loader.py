@@ -12,8 +12,8 @@ from relight.diffusion.parts import BACKDROP_OFFSETS, Parts
 from relight.errors import ModelError
 from relight.jobs.base import Compute
 from relight.models.catalogue import Entry, UpscaleEntry
+from relight.models.files import identify
 from relight.models.finding import Found, backbone, find_model, find_upscaler
-from relight.models.hub import identify
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -33,7 +33,7 @@ class Model:
     """A loaded model that relights.
 
     Attributes:
-        weights: what was loaded, see `relight.models.hub.identify`. The rest: see `Found`.
+        weights: what was loaded, see `relight.models.files.identify`. The rest: see `Found`.
         pipe: makes the video; None where the model edits pictures.
         relighter: IC-Light, or the model that edits pictures.
         load_backdrop: loads the IC-Light that sees a background (`fbc`); None: it isn't here.
@@ -96,7 +96,7 @@ class Upscaler:
     """A loaded upscaler.
 
     Attributes:
-        weights: what was loaded, see `relight.models.hub.identify`. The rest: see `Found`.
+        weights: what was loaded, see `relight.models.files.identify`. The rest: see `Found`.
         window: frames it takes at a time; None: it takes pictures.
     """
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from relight.cli import main
 from relight.errors import ModelError
-from relight.models import hub
+from relight.models import files, hub
 from relight.models.catalogue import CATALOGUE, Source
 from tests.conftest import TINY
 
@@ -111,7 +111,7 @@ def test_a_download_is_complete_and_named_by_its_commit(server):
     assert not hub.is_here(ENTRY)
     hub.download(ENTRY)
     found = hub.locate(ENTRY)
-    assert hub.identify(found) == {"some/adapter": COMMIT}
+    assert files.identify(found) == {"some/adapter": COMMIT}
     weights = found["motion_adapter"] / "diffusion_pytorch_model.safetensors"
     assert weights.read_bytes() == FILES[weights.name]
 
