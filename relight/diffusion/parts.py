@@ -40,9 +40,20 @@ class Parts:
     def __init__(self, paths: Mapping[str, Path], dtype: torch.dtype) -> None:
         self.paths, self.dtype = dict(paths), dtype
         self._loaded: dict[tuple[str, type, torch.dtype | None], Any] = {}
+        self._read: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         return name in self.paths
+
+    @property
+    def used(self) -> set[str]:
+        """Names of the parts that were loaded."""
+        return {name for name, _, _ in self._loaded} | self._read
+
+    def file(self, name: str) -> Path:
+        """The path of a part that the caller loads."""
+        self._read.add(name)
+        return self.paths[name]
 
     def config(self, name: str) -> dict[str, Any]:
         """The configuration of a part, as its file says; nothing is loaded.
@@ -82,7 +93,7 @@ class Parts:
         """
         key = name, kind, None
         if config:
-            return _load(kind, self.paths[name], **config)
+            return _load(kind, self.file(name), **config)
         if key not in self._loaded:
             self._loaded[key] = _load(kind, self.paths[name])
         return self._loaded[key]

@@ -60,7 +60,7 @@ class Runner:
 
         if isinstance(job, RelightJob) and job.upscale is None:
             self._upscaling.forget()
-        return run(job, load=self._relighting, load_upscaler=self._upscaling, **given)
+        return run(job, loaders=lambda: self.loaders, **given)
 
     @property
     def loaders(self) -> Loaders:

@@ -146,7 +146,11 @@ def planned(job: Job, info: VideoInfo) -> Plan:
     from relight.methods.back_projection import larger
     from relight.models.finding import find_model, find_upscaler
 
-    finding = Loaders(relighting=find_model, upscaling=find_upscaler, guide=lambda *_: larger)
+    finding = Loaders(
+        relighting=lambda name, compute, *, video: find_model(name, compute),
+        upscaling=find_upscaler,
+        guide=lambda *_: larger,
+    )
     models = finding.load(job, is_moving(job, info))
     resolved = resolve(job, models, info)
     frames = frame_count(job, info)

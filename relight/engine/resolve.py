@@ -26,7 +26,7 @@ from relight.methods.diffuse_high import RECIPES
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
 from relight.models.files import identify
-from relight.models.finding import Found, find_guided
+from relight.models.finding import Found, find_guided, find_model
 from relight.models.guides import BICUBIC, GUIDES, check_guide, load_enlargement
 from relight.models.hub import depth_network
 from relight.models.loader import Model, Upscaler, load_model, load_upscaler
@@ -91,7 +91,12 @@ class Models:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaders:
-    """How models are loaded; an app passes ones that remember."""
+    """How models are loaded; an app passes ones that remember.
+
+    Attributes:
+        relighting: called as `load_model(name, compute, video=...)`. upscaling: as
+            `load_upscaler(name, compute, moving=...)`. guide: as `load_enlargement`.
+    """
 
     relighting: Callable[..., Model | Found[Entry]] = load_model
     upscaling: Callable[..., Upscaler | Found[UpscaleEntry]] = load_upscaler
@@ -102,11 +107,18 @@ class Loaders:
         if isinstance(job, UpscaleJob):
             return self._upscaling(job, moving)
         assert isinstance(job, RelightJob)
-        model = None if job.reference else self.relighting(job.model, job.compute)
+        model = None if job.reference else self._relighting(job)
         if job.upscale is None:
             return Models(relighting=model)
         second = upscale_job(job, "auto" if model is None else _upscaler_of(model))
         return replace(self._upscaling(second, moving), relighting=model)
+
+    def _relighting(self, job: RelightJob) -> Model | Found[Entry]:
+        """The model of a job, with its video model where the recipe runs that."""
+        recipe = job.recipe
+        if recipe == "auto":
+            recipe = default_recipe(job, find_model(job.model, job.compute).entry)
+        return self.relighting(job.model, job.compute, video=recipe != "fast")
 
     def _upscaling(self, job: UpscaleJob, moving: bool) -> Models:
         """The upscaler of a job, but for one that denoises nothing, and its guide."""
@@ -158,10 +170,7 @@ def _resolve_relight(
 ) -> ModelRelightJob:
     refuse_recipe(job, model.entry)
     default = model.entry.defaults
-    recipe = job.recipe
-    if recipe == "auto":  # the embedded model's own pixels are not shown: only its light counts
-        quick = model.entry.transfer and job.transfer != "off" and not job.drawn_background
-        recipe = "fast" if quick else "best"
+    recipe = default_recipe(job, model.entry) if job.recipe == "auto" else job.recipe
     steps = default.keyframe_steps if recipe == "fast" else default.relight_steps
     larger = info.width * info.height > 1.1 * model.side**2  # but for rounding
     decided: dict[str, Any] = {
@@ -182,6 +191,13 @@ def _resolve_relight(
         kept = model.entry.transfer or larger or job.drawn_background or job.intensity != 1
         decided["transfer"] = "on" if kept else "off"
     return ModelRelightJob(**{**dict(job), **decided})
+
+
+def default_recipe(job: RelightJob, entry: Entry) -> str:
+    """What is run for a job that names no recipe."""
+    # The embedded model's own pixels are not shown: only its light counts.
+    quick = entry.transfer and job.transfer != "off" and not job.drawn_background
+    return "fast" if quick else "best"
 
 
 def _scene(job: RelightJob) -> str:

@@ -7,18 +7,26 @@ over, so a run can be killed at any moment.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from relight.engine.output import Result, checked
 from relight.engine.plan import planned
 from relight.engine.prepare import refuse
 from relight.engine.progress import OnProgress
-from relight.engine.running import Load, Run, Workers
+from relight.engine.running import Run, Workers
 from relight.engine.space import check_space
 from relight.engine.work import Work, work_folder
 from relight.jobs import Job, RelightJob, UpscaleJob
+
+if TYPE_CHECKING:
+    from relight.engine.resolve import Loaders
+
+Load = Callable[..., Any]
 
 
 def relight_video(
@@ -93,7 +101,8 @@ def run_relight(
     >>> run_relight(job).path.name
     'out.png'
     """
-    return run(job, load=load, load_upscaler=load_upscaler, on_progress=on_progress)
+    make = functools.partial(_loaders, load, load_upscaler)
+    return run(job, loaders=make, on_progress=on_progress)
 
 
 def run_upscale(
@@ -108,20 +117,21 @@ def run_upscale(
     >>> run_upscale(UpscaleJob(input=f"{folder}/in.png", output=f"{folder}/out.png")).frames
     1
     """
-    return run(job, load_upscaler=load, on_progress=on_progress)
+    return run(job, loaders=functools.partial(_loaders, None, load), on_progress=on_progress)
 
 
 def run(
     job: Job,
     *,
-    load: Load | None = None,
-    load_upscaler: Load | None = None,
+    loaders: Callable[[], Loaders] | None = None,
     on_progress: OnProgress | None = None,
     workers: Workers | None = None,
 ) -> Result:
     """Run a job of any kind; arguments and errors as of `run_relight`.
 
     Args:
+        loaders: makes what loads the models, once they are needed (it brings torch); None: those
+            that load what the job needs.
         workers: given the work folder, a context with what computes its chunks, as
             `relight.engine.executors.Processes`; None: what the job says.
     """
@@ -141,7 +151,7 @@ def run(
             )
             running.take_over()
             check_space(planned(job, info), work)
-            running.load(load, load_upscaler)
+            running.load((loaders or _loaders)())
             result = running.finish()
             running.remember(result)
         except BaseException:
@@ -151,3 +161,13 @@ def run(
         if not job.keep_work:
             work.remove()
         return result
+
+
+def _loaders(load: Load | None = None, load_upscaler: Load | None = None) -> Loaders:
+    """Those that a caller of the library gave, who loads models whole, and ours for the rest."""
+    from relight.engine.resolve import Loaders
+
+    made = Loaders()
+    if load is not None:
+        made = replace(made, relighting=lambda name, compute, *, video: load(name, compute))
+    return made if load_upscaler is None else replace(made, upscaling=load_upscaler)

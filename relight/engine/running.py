@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,6 @@ SHARES = {
 """Parts of a run's time: the model takes nearly all of it where it is small, and more where it is
 large."""
 
-Load = Callable[..., Any]
 Workers = Callable[[Path], AbstractContextManager[Any]]
 
 
@@ -107,14 +106,12 @@ class Run:
         self.work.clear()
         return True
 
-    def load(self, load: Load | None, load_upscaler: Load | None) -> None:
+    def load(self, loaders: Loaders) -> None:
         """Load the models and decide every open setting."""
         with timed(self.seconds, "load"):
             from relight.engine.resolve import resolve
 
-            self.models = _loaders(load, load_upscaler).load(
-                self.asked, is_moving(self.asked, self.info)
-            )
+            self.models = loaders.load(self.asked, is_moving(self.asked, self.info))
         self.job = resolve(self.asked, self.models, self.info)
         self.manifest.resolved = self.job.settings()
         self.manifest.weights = self.models.weights
@@ -325,13 +322,6 @@ class Run:
             kind=self.manifest.kind,
             weights=self.manifest.weights,
         )
-
-
-def _loaders(load: Load | None, load_upscaler: Load | None) -> Loaders:
-    from relight.engine.resolve import Loaders
-
-    given = {"relighting": load, "upscaling": load_upscaler}
-    return replace(Loaders(), **{name: one for name, one in given.items() if one is not None})
 
 
 def _stages(job: ResolvedJob, models: Models) -> list[str]:

@@ -34,7 +34,7 @@ class Model:
 
     Attributes:
         weights: what was loaded, see `relight.models.files.identify`. The rest: see `Found`.
-        pipe: makes the video; None where the model edits pictures.
+        pipe: makes the video; None where the model edits pictures, or wasn't to make any.
         relighter: IC-Light, or the model that edits pictures.
         load_backdrop: loads the IC-Light that sees a background (`fbc`); None: it isn't here.
         frames_a_pass: of the relighter, where fewer fit than `compute.memory` says.
@@ -63,7 +63,8 @@ class Model:
     @property
     def recipes(self) -> Mapping[str, Recipe]:
         """By name; none of a model that edits pictures."""
-        return {} if self.pipe is None else self.pipe.recipes
+        known = backbone(self.entry.backbone).pipeline if self.pipe is None else self.pipe
+        return getattr(known, "recipes", {})
 
     @property
     def chunk(self) -> int | None:
@@ -119,13 +120,19 @@ class Upscaler:
         return (self.pipe,)
 
 
-def load_model(name: str = "auto", compute: Compute = Compute()) -> Model:  # noqa: B008 - frozen
+def load_model(
+    name: str = "auto",
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+    *,
+    video: bool = True,
+) -> Model:
     """Load a model that relights, by name or from a folder.
 
     Args:
         name: "auto", a name of `CATALOGUE`, or a folder (see `relight.diffusion.parts`). "auto"
             takes "animatediff" where there is a GPU and its weights are here, else "mini".
-        compute: where and how it shall compute.
+        compute: where and how it computes.
+        video: also its video model, which the recipe `fast` does without.
 
     Raises:
         ModelError: an unknown name, weights that are missing, damaged or don't fit each other, a
@@ -136,13 +143,20 @@ def load_model(name: str = "auto", compute: Compute = Compute()) -> Model:  # no
     """
     found = find_model(name, compute)
     parts = Parts(found.paths, DTYPES[found.compute.dtype])
-    pipe, relighter = _editing(found, parts) if found.entry.edits else _relighting(found, parts)
+    if found.entry.edits:
+        pipe, relighter = _editing(found, parts)
+    else:
+        pipe, relighter = _relighting(found, parts, video)
+
+    def counts(name: str) -> bool:
+        return name in parts.used or name.endswith(BACKDROP_OFFSETS)
+
     return Model(
         name=found.name,
         why=found.why,
         entry=found.entry,
         compute=found.compute,
-        weights=identify(found.paths),
+        weights=identify({name: path for name, path in found.paths.items() if counts(name)}),
         pipe=pipe,
         relighter=relighter,
         load_backdrop=_backdrop_loader(found),
@@ -160,7 +174,7 @@ def load_upscaler(
     Args:
         name: "auto", a name of `UPSCALERS`, or a folder. "auto" takes "sdxl" for pictures, or else
             "sd15", where there is a GPU and its weights are here, else "mini".
-        compute: where and how it shall compute.
+        compute: where and how it computes.
         moving: for clips; else for single pictures.
 
     Raises:
@@ -183,12 +197,14 @@ def load_upscaler(
     )
 
 
-def _relighting(found: Found[Entry], parts: Parts) -> tuple[LightAVideo, ICLightPipeline]:
+def _relighting(
+    found: Found[Entry], parts: Parts, video: bool
+) -> tuple[LightAVideo | None, ICLightPipeline]:
     from relight.relighters.ic_light import load_ic_light
 
     relighter = load_ic_light(parts)
-    pipe = _assembled(found, parts)
-    set_up((pipe, relighter), found.compute)
+    pipe = _assembled(found, parts) if video else None
+    set_up((relighter,) if pipe is None else (pipe, relighter), found.compute)
     return pipe, relighter
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from relight.engine.failures import explain, is_out_of_memory, run_safely
 from relight.engine.loading import Runner
-from relight.engine.run import run
+from relight.engine.run import run_relight, run_upscale
 from relight.errors import ModelError, OutOfMemory
 from relight.jobs import RelightJob, UpscaleJob
 from relight.models.loader import load_model, load_upscaler
@@ -55,9 +55,9 @@ class Allocator:
 def test_fewer_frames_at_a_time_then_fit_and_stay(tmp_path, model):
     """With guidance, the UNet sees each frame twice."""
     lossless = {"codec": "ffv1"}
-    whole = run(_job(tmp_path, model, "a.mkv", **lossless), load=lambda *_: model)
+    whole = run_relight(_job(tmp_path, model, "a.mkv", **lossless), load=lambda *_: model)
     allocator = Allocator(_layer(model), most=8)
-    result = run(_job(tmp_path, model, "b.mkv", **lossless), load=lambda *_: model)
+    result = run_relight(_job(tmp_path, model, "b.mkv", **lossless), load=lambda *_: model)
     said = [note for note in result.notes if "did not fit" in note]
     assert len(said) == 1 and "4 frames at a time" in said[0]
     assert json.loads(result.sidecar.read_text())["made"]["notes"].count(said[0]) == 1
@@ -82,7 +82,7 @@ def test_half_precision_is_the_last_way_out_and_the_model_is_loaded_anew(tmp_pat
 
 def test_three_ways_are_tried_then_one_line_says_what_to_do(tmp_path, model):
     allocator = Allocator(_layer(model), most=0)
-    outcome = run_safely(lambda: run(_job(tmp_path, model), load=lambda *_: model))
+    outcome = run_safely(lambda: run_relight(_job(tmp_path, model), load=lambda *_: model))
     assert isinstance(outcome.error, OutOfMemory)
     assert "--memory low" in outcome.message and "\n" not in outcome.message
     assert len(allocator.given) == 4
@@ -91,22 +91,22 @@ def test_three_ways_are_tried_then_one_line_says_what_to_do(tmp_path, model):
 
 def test_the_next_job_after_a_failed_one_works_and_vae_settings_are_put_back(tmp_path, model):
     allocator = Allocator(_layer(model), most=2)
-    run(_job(tmp_path, model), load=lambda *_: model)  # with slices and tiles
+    run_relight(_job(tmp_path, model), load=lambda *_: model)  # with slices and tiles
     vae = model.relighter.vae
     assert not vae.use_slicing and not vae.use_tiling
     allocator.hook.remove()
-    assert run(_job(tmp_path, model, "b.mp4"), load=lambda *_: model).frames == 8
+    assert run_relight(_job(tmp_path, model, "b.mp4"), load=lambda *_: model).frames == 8
 
 
 def test_what_a_run_has_learnt_is_known_when_it_is_resumed(tmp_path, model):
     job = _job(tmp_path, model, frames=40, light_fps=30, keep_work=True)
     allocator = Allocator(_layer(model), most=16)
-    run(job, load=lambda *_: model)
+    run_relight(job, load=lambda *_: model)
     first = len([count for count in allocator.given if count > 16])
     assert first == 1
     (next(tmp_path.glob(".a.mp4.relight")) / "light-00001.safetensors").unlink()
     allocator.given.clear()
-    run(job.model_copy(update={"overwrite": True}), load=lambda *_: model)
+    run_relight(job.model_copy(update={"overwrite": True}), load=lambda *_: model)
     assert allocator.given and max(allocator.given) <= 16
 
 
@@ -130,7 +130,7 @@ def test_an_upscaler_takes_smaller_tiles(tmp_path):
         tile=256,
         seed=1,
     )
-    result = run(job, load_upscaler=lambda *_, **__: upscaler)
+    result = run_upscale(job, load=lambda *_, **__: upscaler)
     assert any("tiles of 128" in note for note in result.notes)
 
 
@@ -148,7 +148,7 @@ PLACES = {
 def test_no_numbers_anywhere_are_an_error_and_never_a_black_clip(tmp_path, model, place, value):
     with torch.no_grad():
         PLACES[place](model).bias[0] = value
-    outcome = run_safely(lambda: run(_job(tmp_path, model), load=lambda *_: model))
+    outcome = run_safely(lambda: run_relight(_job(tmp_path, model), load=lambda *_: model))
     assert isinstance(outcome.error, ModelError)
     assert "no numbers" in outcome.message and "nothing was written" in outcome.message
     assert not list(tmp_path.glob("a.mp4*"))  # chunks before it may be kept
@@ -163,7 +163,7 @@ def test_a_half_precision_that_overflows_is_computed_in_float32(tmp_path, model)
     for pipe in model.pipes:
         pipe.to(torch.bfloat16)
     decoder.conv_out.register_forward_hook(overflow)
-    result = run(_job(tmp_path, model), load=lambda *_: model)
+    result = run_relight(_job(tmp_path, model), load=lambda *_: model)
     assert any("float32 from here on" in note for note in result.notes)
     assert _images(result.path).max() > 0
     assert all(pipe.dtype == torch.bfloat16 for pipe in model.pipes)
@@ -173,7 +173,7 @@ def test_black_frames_of_a_lit_source_are_refused(tmp_path, model):
     decoder = model.relighter.vae.decoder
     decoder.conv_out.register_forward_hook(lambda module, given, made: made * 0 - 1)
     with pytest.raises(ModelError, match="black"):
-        run(_job(tmp_path, model), load=lambda *_: model)
+        run_relight(_job(tmp_path, model), load=lambda *_: model)
     assert not list(tmp_path.glob("a.mp4*"))
 
 

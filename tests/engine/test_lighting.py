@@ -190,6 +190,14 @@ def test_processes_light_alike(tmp_path, small):
     assert serial.path.read_bytes() == spread.path.read_bytes()
 
 
+def test_keyframes_need_no_video_model(tmp_path, small, tiny_model):
+    job = _job(small, tmp_path / "a.mp4", model=str(tiny_model), relight_steps=1, shape=0)
+    fast = run_relight(job.model_copy(update={"recipe": "fast"})).weights
+    best = {"recipe": "best", "steps": 1, "output": tmp_path / "b.mp4", "frames": 1}
+    both = run_relight(job.model_copy(update=best)).weights
+    assert "motion_adapter" in both and "motion_adapter" not in fast
+
+
 def test_a_moving_light_is_found_anew_in_every_frame(tmp_path, small, mini):
     light = ["0=left", "0.4=right"]
     job = _job(small, tmp_path / "out.mkv", light_at=light, light_fps=10)

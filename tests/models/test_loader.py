@@ -78,6 +78,13 @@ def test_a_name_loads_from_the_cache_without_a_network(cache):
     assert model.pipe.text_encoder is model.relighter.text_encoder
 
 
+def test_without_a_video_model_only_the_relighter_is_loaded(tiny_model):
+    whole, lean = load_model(str(tiny_model), CPU), load_model(str(tiny_model), CPU, video=False)
+    assert lean.pipe is None and lean.pipes == (lean.relighter,)
+    assert whole.weights.keys() - lean.weights.keys() == {"motion_adapter"}
+    assert lean.recipes == whole.recipes
+
+
 def test_what_is_used_is_named_by_commit_or_hash(cache, tiny_model):
     base, motion, light = CATALOGUE["animatediff"].sources
     assert load_model("animatediff", CPU).weights == {

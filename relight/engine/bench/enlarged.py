@@ -23,7 +23,7 @@ from relight.engine.bench.peers import Peer
 from relight.engine.bench.relit import Row, Say, remembering
 from relight.engine.prepare import is_moving
 from relight.engine.resolve import Loaders
-from relight.engine.run import run_upscale
+from relight.engine.run import run
 from relight.jobs import UpscaleJob
 from relight.media import Encoding
 from relight.methods.back_projection import back_project, larger
@@ -179,7 +179,7 @@ def _by_way(
     job = _job(way, file, target, task)
     models = loaders.load(job, is_moving(job, media.probe(file)))
     with measured(denoisers(models)) as cost:
-        run_upscale(job, load=loaders.upscaling)
+        run(job, loaders=lambda: loaders)
     return cost
 
 

@@ -18,7 +18,7 @@ from relight.engine.bench.cost import Cost, denoisers, measured
 from relight.engine.bench.relit import Row, Say, remembering
 from relight.engine.bench.relit import row as scored_row
 from relight.engine.prepare import is_moving
-from relight.engine.run import run_relight
+from relight.engine.run import run
 from relight.engine.scoring import Pairs
 from relight.errors import InputError
 from relight.jobs import RelightJob
@@ -165,7 +165,7 @@ def _add_own(
     loaders = remembering()
     models = loaders.load(job, is_moving(job, media.probe(job.input)))
     with measured(denoisers(models)) as cost:
-        run_relight(job, load=loaders.relighting)
+        run(job, loaders=lambda: loaders)
     both = media.probe(job.input), media.probe(job.output)
     name = OURS if recipe == "auto" else f"{OURS}, {recipe}"
     _add(found, pair, name, lambda: _met(both), say, cost)

@@ -17,7 +17,7 @@ from relight.engine.bench.variants import FRAMES, Variant
 from relight.engine.build import framing_of
 from relight.engine.prepare import is_moving
 from relight.engine.resolve import Loaders, Models, resolve
-from relight.engine.run import run_relight
+from relight.engine.run import run
 from relight.engine.scoring import evaluate
 from relight.errors import InputError
 from relight.jobs import ModelRelightJob, RelightJob
@@ -122,9 +122,10 @@ def means(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def remembering() -> Loaders:
-    """Loaders that load each model once."""
+    """Loaders that load each model once, and whole: for all recipes."""
+    whole = functools.lru_cache(maxsize=None)(load_model)
     return Loaders(
-        relighting=functools.lru_cache(maxsize=None)(load_model),
+        relighting=lambda name, compute, *, video: whole(name, compute),
         upscaling=functools.lru_cache(maxsize=None)(load_upscaler),
     )
 
@@ -135,7 +136,7 @@ def _run(job: RelightJob, variant: Variant, models: Models, loaders: Loaders) ->
         if variant.settings.get("recipe") == FRAMES:
             frame_by_frame(job, models)
         else:
-            run_relight(job, load=loaders.relighting, load_upscaler=loaders.upscaling)
+            run(job, loaders=lambda: loaders)
     return cost
 
 

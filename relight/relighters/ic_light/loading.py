@@ -22,6 +22,6 @@ def load_ic_light(parts: Parts, offsets: str = OFFSETS) -> ICLightPipeline:
     # Stable Diffusion 1.5 was made for float16; bfloat16 has too few digits for its colours.
     dtype = torch.float16 if parts.dtype == torch.bfloat16 else parts.dtype
     base = stable_diffusion(parts, dtype, prefix)
-    base["unet"] = ic_light_unet(base["unet"], parts.paths[prefix + offsets])
+    base["unet"] = ic_light_unet(base["unet"], parts.file(prefix + offsets))
     prediction = parts.config(prefix + "scheduler").get("prediction_type", "epsilon")
     return ICLightPipeline(**base, scheduler=ic_light_scheduler(prediction_type=prediction))
