@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideData
+from av.video.reformatter import VideoReformatter
 
 from relight.errors import MediaError
 from relight.media.clip import Loss
@@ -56,6 +57,7 @@ class Source:
     def __post_init__(self) -> None:
         self.decoder = decoder_of(self.stream)
         self.looks = Looks(self.stream, self.decoder, self.path, self.conversion)
+        self.converter = VideoReformatter()
         self.clock = Clock(self.on_note) if Clock.needed(self.container) else None
 
     def pictures(self) -> Iterator[av.VideoFrame]:

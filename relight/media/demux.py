@@ -112,7 +112,7 @@ def _frame(
     size: tuple[int, int],
     length: Fraction | None = None,
 ) -> Frame:
-    image, alpha = to_pixels(picture, look)
+    image, alpha = to_pixels(picture, look, source.converter)
     if look.upright != size:
         source.resized(look.upright, size, time)
         image = fitted(image, size)

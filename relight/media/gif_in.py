@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from av.video.reformatter import VideoReformatter
 
 from relight.media.clip import PIXEL_LIMIT
 from relight.media.pictures_in import Pixels, parted
@@ -19,5 +20,6 @@ def read_gif(path: Path) -> Iterator[Pixels]:
         container_options={"protocol_whitelist": "file", "ignore_loop": "1"},
     ) as container:
         container.streams.video[0].codec_context.options = {"max_pixels": str(PIXEL_LIMIT)}
+        converter = VideoReformatter()
         for frame in container.decode(video=0):
-            yield parted(frame.reformat(format="rgba").to_ndarray())
+            yield parted(converter.reformat(frame, format="rgba").to_ndarray())

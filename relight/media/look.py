@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from av.buffer import Buffer
 from av.sidedata.sidedata import Type as SideData
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from relight.media import colour
 from relight.media.clip import check_size
@@ -205,15 +205,22 @@ def _turn(picture: av.VideoFrame, notes: list[str]) -> tuple[bool, bool, bool]:
     return transpose, mirror, flip
 
 
-def to_pixels(picture: av.VideoFrame, look: Look) -> tuple[np.ndarray, np.ndarray | None]:
+def to_pixels(
+    picture: av.VideoFrame, look: Look, converter: VideoReformatter
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Decoded frame -> (H, W, 3) RGB, full range, square pixels, upright; and its alpha (H, W).
 
     uint8, or uint16 where the look has more than 8 bits. HDR is mapped to SDR.
+
+    Args:
+        converter: that of the file. A frame's own would be made anew for each frame, its threads
+            too, which takes three times as long on small frames and leaves memory behind.
     """
     deep = look.depth > 8
     # In planes: into packed 16-bit RGB, swscale turns strong colours of 4:2:0 into others.
     form = ("gbrap16le" if look.alpha else DEEP) if deep else "rgba" if look.alpha else "rgb24"
-    image = picture.reformat(
+    image = converter.reformat(
+        picture,
         format=form,
         src_colorspace=look.matrix,
         src_color_range=ColorRange.JPEG if look.full_range else ColorRange.MPEG,

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from relight.media import encoders
 from relight.media.companions import Company
@@ -29,6 +29,7 @@ class VideoWriter(Writer):
         self._choice = encoders.choice(path, source, output.size, output.encoding)
         self.depth, self.alpha = self._choice.depth, self._choice.alpha
         self._say_what_changes()
+        self._converter = VideoReformatter()  # one for all frames, with its threads
         self._held: av.Packet | None = None
         self._natural_end = Fraction(0)  # of the packets as the encoder timed them
         self._company = None
@@ -114,7 +115,8 @@ class VideoWriter(Writer):
                 alpha = np.full(image.shape[:2], 65535 if deep else 255, image.dtype)
             image = np.dstack([image, alpha])
         rgb = self._choice.is_rgb
-        frame = av.VideoFrame.from_ndarray(image, form).reformat(
+        frame = self._converter.reformat(
+            av.VideoFrame.from_ndarray(image, form),
             format=self._video.pix_fmt,
             src_color_range=ColorRange.JPEG,
             dst_colorspace=None if rgb else Colorspace.ITU709,
