@@ -20,7 +20,7 @@ from torch import Tensor
 
 from relight import media
 from relight.diffusion.framing import Framing
-from relight.engine.relighting import DRAWN
+from relight.engine.full_size import DRAWN
 from relight.lights import parse_light
 from relight.methods.light_transfer import fit_light
 from relight.models.loader import Model, load_model

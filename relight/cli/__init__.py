@@ -208,7 +208,7 @@ def _run_all(jobs: list[Job], shown: Shown) -> int:
     level = logging.INFO if shown.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s")
     if shown.dry_run:
-        from relight.engine.plan import describe
+        from relight.engine.plan_text import describe
 
         for job in jobs:
             print("\n".join(describe(job)))  # noqa: T201

@@ -29,7 +29,7 @@ def clean(
         Print what would be removed; remove nothing.
     """
     from relight.engine.clean import abandoned, remove
-    from relight.engine.plan import size
+    from relight.engine.plan_text import size
 
     total = 0
     for folder in folders:

@@ -22,9 +22,10 @@ from relight.engine.lighting import Lighting
 from relight.engine.lit_clip import Clip
 from relight.engine.prepare import upscale_job
 from relight.engine.references import read_stills
-from relight.engine.region import Region, SubjectMask
+from relight.engine.region import Region
 from relight.engine.relighting import Lights, Relighting
 from relight.engine.resolve import Models, resolve_upscale
+from relight.engine.subject_mask import SubjectMask
 from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Step, Workflow, Workflows

@@ -11,8 +11,9 @@ from relight.engine.backdrop import Backdrop
 from relight.engine.chunks import Chunk
 from relight.engine.frames import Source
 from relight.engine.lit_clip import Clip, Load, Show
-from relight.engine.region import Region, require_subject
+from relight.engine.region import Region
 from relight.engine.relighting import Relighting
+from relight.engine.subject_mask import require_subject
 from relight.engine.workflow import Workflow
 from relight.media import Frame
 from relight.media.depth import like, to_float

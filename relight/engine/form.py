@@ -15,7 +15,7 @@ from torch import Tensor
 from relight.engine.chunks import Chunk
 from relight.engine.depth_clip import read_depth
 from relight.engine.lit_clip import Clip, Show, direction_at, light_size
-from relight.engine.region import SubjectMask
+from relight.engine.subject_mask import SubjectMask
 from relight.lights import Light, NoLight, PointLight
 from relight.lights.lamps import has_place, taken_apart
 from relight.masks import CONTEXT

@@ -14,11 +14,11 @@ from relight.diffusion.finite import refuse_black
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk
 from relight.engine.frames import Source
+from relight.engine.full_size import DRAWN, glimpse
 from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
 from relight.engine.prompts import understood
 from relight.engine.references import Still
 from relight.engine.region import Region
-from relight.engine.relighting import DRAWN, glimpse
 from relight.errors import InputError
 from relight.jobs import ModelRelightJob
 from relight.lights import Light, NoLight

@@ -23,9 +23,9 @@ from relight.engine.carry import Carry
 from relight.engine.chunks import Chunk
 from relight.engine.form import Form
 from relight.engine.frames import Source
+from relight.engine.full_size import Lit, transferred
 from relight.engine.lit_clip import Clip, Load, Show
 from relight.engine.region import Region
-from relight.engine.relighting import Lit, transferred
 from relight.media import Frame
 from relight.methods.exposure import BRIGHTNESS, exposed, exposure
 from relight.methods.gain_and_glow import (

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -23,6 +22,7 @@ from relight.diffusion.finite import refuse_black
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import Source
+from relight.engine.full_size import DRAWN, Lit, glimpse, transferred
 from relight.engine.lit_clip import Load
 from relight.engine.prompts import understood
 from relight.engine.region import Region
@@ -32,38 +32,22 @@ from relight.engine.work import Work
 from relight.jobs import ModelRelightJob
 from relight.lights import Light
 from relight.media import Frame, to_uint8
-from relight.media.depth import like, to_float
+from relight.media.depth import like
 from relight.media.source_invariants import keep_bars
 from relight.methods.anchored_window import anchored
 from relight.methods.delight import delit
 from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
-    apply_light_uint8,
     resized_weights,
     scaled_light,
 )
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
-from relight.methods.optical_flow import between
 from relight.models.loader import Model
 
 Lights = Callable[[Load, int, int], Iterator[tuple[Tensor, GainGlow]]]
 """(load, begin, end) -> small frames (3, h, w) from number begin to end, and the light of each."""
-
-DRAWN = 0.06
-"""Window of the light's fit for frames that a model drew, of the shorter side: over its noise."""
-GLIMPSE = 640
-"""Longer side, in pixels, of the pictures shown while a clip is being lit."""
-
-
-@dataclass(frozen=True)
-class Lit:
-    """One frame the model saw. small: (3, h, w) in [0, 1]; light: its gain and glow, (6, h, w)."""
-
-    time: Fraction
-    small: Tensor
-    light: Tensor
 
 
 @dataclass(kw_only=True)
@@ -266,55 +250,3 @@ def schedule_steps(steps: int, strength: float) -> int:
     (63, 25)
     """
     return math.ceil(steps / strength - 1e-9)
-
-
-def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool) -> np.ndarray:
-    """A quick look at one frame before its window is done.
-
-    Args:
-        frame: the source frame, (h, w, 3) uint8; small: the same at the model's size.
-        drawn: what the model predicts for it now, (3, h', w') of the model's size in [0, 1].
-        transfer: show the light on `frame`; else the model's own pixels.
-
-    Returns:
-        (h, w, 3) uint8: `frame`, its longer side brought down to `GLIMPSE`, or the model's size.
-    """
-    if not transfer:
-        return (drawn.permute(1, 2, 0) * 255).round().byte().numpy()
-    shrink = GLIMPSE / max(frame.shape[:2])
-    if shrink < 1:
-        frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    source = torch.from_numpy(small).permute(2, 0, 1).float() / 255
-    light = fit_light(source[None], drawn[None], radius=DRAWN)
-    return apply_light_uint8(frame, GainGlow.from_planes(light.planes[0]))
-
-
-def transferred(
-    frames: Iterable[Frame], lit: Iterator[Lit], scale: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[Frame]:
-    """Every source frame, at full size, under the light found for its neighbours in time.
-
-    Args:
-        lit: lights at rising times. scale: source frame -> a frame of the size of `Lit.small`.
-    """
-    a, b = next(lit), next(lit, None)
-    for frame in frames:
-        while b is not None and frame.time >= b.time:
-            a, b = b, next(lit, None)
-        if b is None or frame.time <= a.time:
-            light = a.light
-        else:
-            small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
-            weight = float((frame.time - a.time) / (b.time - a.time))
-            light = between(a.light, b.light, a.small, small, b.small, weight)
-        image = lit_image(frame.image, GainGlow.from_planes(light))
-        yield frame.with_image(keep_bars(image, frame.image))
-
-
-def lit_image(image: np.ndarray, light: GainGlow) -> np.ndarray:
-    """(h, w, 3) of any depth under a light, as the same type; see `apply_light`."""
-    if image.dtype == np.uint8:
-        return apply_light_uint8(image, light)
-    source = torch.from_numpy(to_float(image)).permute(2, 0, 1)[None]
-    lit = apply_light(source, GainGlow.from_planes(light.planes[None]))[0]
-    return like(lit.permute(1, 2, 0).numpy(), image)

@@ -47,7 +47,7 @@ def free_space(folder: Path) -> int:
 
 
 def _check(folder: Path, needed: float, hint: str) -> None:
-    from relight.engine.plan import size
+    from relight.engine.plan_text import size
 
     left = free_space(folder)
     if needed > left:

@@ -13,7 +13,7 @@ from diffusers import UNet2DConditionModel
 from PIL import Image
 
 from relight import media, metrics
-from relight.engine.plan import describe
+from relight.engine.plan_text import describe
 from relight.engine.run import run_relight
 from relight.errors import InputError, ModelError
 from relight.jobs import RelightJob

@@ -8,7 +8,8 @@ import pytest
 
 from relight.cli import main
 from relight.engine import estimates
-from relight.engine.plan import describe, plan
+from relight.engine.plan import plan
+from relight.engine.plan_text import describe
 from relight.engine.run import run_relight
 from relight.engine.work import work_folder
 from relight.jobs import RelightJob, UpscaleJob

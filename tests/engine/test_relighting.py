@@ -9,7 +9,8 @@ import torch
 from relight import media
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import windows
-from relight.engine.relighting import Lit, Relighting, schedule_steps, transferred
+from relight.engine.full_size import Lit, transferred
+from relight.engine.relighting import Relighting, schedule_steps
 from relight.engine.stored import unpack
 from relight.engine.survey import survey
 from relight.engine.work import Work

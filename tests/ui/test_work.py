@@ -10,7 +10,7 @@ import torch
 
 from relight import media
 from relight.cli import main
-from relight.engine.relighting import GLIMPSE, glimpse
+from relight.engine.full_size import GLIMPSE, glimpse
 from relight.errors import Cancelled, InputError, MediaError, OutOfMemory
 from relight.ui import clips, work
 from relight.ui.memory import LastModel

@@ -14,7 +14,8 @@ from relight.engine.space import free_space
 def describe_all(rows: Sequence[Row], folder: Path) -> Iterator[str]:
     """The plan of each row in lines for people, then that of all together."""
     from relight.engine import estimates
-    from relight.engine.plan import duration, lines_of, plan, size
+    from relight.engine.plan import plan
+    from relight.engine.plan_text import duration, lines_of, size
 
     records, known = Records(folder / OWN), estimates.known()
     counts = {"to do": 0, "done": 0, "failing": 0}

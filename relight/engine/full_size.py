@@ -1,0 +1,90 @@
+"""Light and small pictures at the source's size: every frame under the light found near it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.media import Frame
+from relight.media.depth import like, to_float
+from relight.media.source_invariants import keep_bars
+from relight.methods.gain_and_glow import (
+    GainGlow,
+    apply_light,
+    apply_light_uint8,
+)
+from relight.methods.light_transfer import fit_light
+from relight.methods.optical_flow import between
+
+DRAWN = 0.06
+"""Window of the light's fit for frames that a model drew, of the shorter side: over its noise."""
+
+GLIMPSE = 640
+"""Longer side, in pixels, of the pictures shown while a clip is being lit."""
+
+
+@dataclass(frozen=True)
+class Lit:
+    """One frame the model saw. small: (3, h, w) in [0, 1]; light: its gain and glow, (6, h, w)."""
+
+    time: Fraction
+    small: Tensor
+    light: Tensor
+
+
+def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool) -> np.ndarray:
+    """A quick look at one frame before its window is done.
+
+    Args:
+        frame: the source frame, (h, w, 3) uint8; small: the same at the model's size.
+        drawn: what the model predicts for it now, (3, h', w') of the model's size in [0, 1].
+        transfer: show the light on `frame`; else the model's own pixels.
+
+    Returns:
+        (h, w, 3) uint8: `frame`, its longer side brought down to `GLIMPSE`, or the model's size.
+    """
+    if not transfer:
+        return (drawn.permute(1, 2, 0) * 255).round().byte().numpy()
+    shrink = GLIMPSE / max(frame.shape[:2])
+    if shrink < 1:
+        frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    source = torch.from_numpy(small).permute(2, 0, 1).float() / 255
+    light = fit_light(source[None], drawn[None], radius=DRAWN)
+    return apply_light_uint8(frame, GainGlow.from_planes(light.planes[0]))
+
+
+def transferred(
+    frames: Iterable[Frame], lit: Iterator[Lit], scale: Callable[[np.ndarray], np.ndarray]
+) -> Iterator[Frame]:
+    """Every source frame, at full size, under the light found for its neighbours in time.
+
+    Args:
+        lit: lights at rising times. scale: source frame -> a frame of the size of `Lit.small`.
+    """
+    a, b = next(lit), next(lit, None)
+    for frame in frames:
+        while b is not None and frame.time >= b.time:
+            a, b = b, next(lit, None)
+        if b is None or frame.time <= a.time:
+            light = a.light
+        else:
+            small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
+            weight = float((frame.time - a.time) / (b.time - a.time))
+            light = between(a.light, b.light, a.small, small, b.small, weight)
+        image = lit_image(frame.image, GainGlow.from_planes(light))
+        yield frame.with_image(keep_bars(image, frame.image))
+
+
+def lit_image(image: np.ndarray, light: GainGlow) -> np.ndarray:
+    """(h, w, 3) of any depth under a light, as the same type; see `apply_light`."""
+    if image.dtype == np.uint8:
+        return apply_light_uint8(image, light)
+    source = torch.from_numpy(to_float(image)).permute(2, 0, 1)[None]
+    lit = apply_light(source, GainGlow.from_planes(light.planes[None]))[0]
+    return like(lit.permute(1, 2, 0).numpy(), image)

@@ -1,0 +1,71 @@
+"""A plan in lines for people, as `relight run --dry-run` and the studio show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from relight.engine import estimates
+from relight.engine.plan import Plan, Stage, plan
+from relight.engine.work import work_folder
+from relight.jobs import Job
+
+
+def describe(job: Job) -> list[str]:
+    """The plan of a job in lines for people.
+
+    Raises:
+        RelightError: as `plan`.
+    """
+    return list(lines_of(plan(job), estimates.known()))
+
+
+def lines_of(found: Plan, known: Mapping[str, float]) -> list[str]:
+    """A plan in lines for people; `known`: see `relight.engine.estimates.known`."""
+    seconds, job = found.seconds(known), found.job
+    lines = [
+        f"{job.input} -> {job.output}",
+        f"  source: {found.frames} frames of {found.info.width}x{found.info.height}",
+        f"  model: {found.model}" + (f", on {found.stages[0].device}" if found.stages else ""),
+    ]
+    lines += [f"  {_stage_line(stage)}" for stage in found.stages]
+    lines += [
+        f"  output: {found.frames} frames of {found.width}x{found.height}",
+        "  time: not known, no run of this kind was made here yet"
+        if seconds is None
+        else f"  time: about {duration(seconds)}, from the last runs here",
+        f"  disk: up to {size(found.disk_bytes)} in {work_folder(job.output, job.work)}",
+        f"  memory: about {size(found.memory_bytes(known))}",
+    ]
+    return lines
+
+
+def _stage_line(stage: Stage) -> str:
+    chunks = f"{len(stage.chunks)} chunk" + ("s" if len(stage.chunks) != 1 else "")
+    return (
+        f"{stage.name}: {stage.frames} frames of {stage.width}x{stage.height} in {chunks}, "
+        f"{stage.passes} {'guide' if stage.name == 'guide' else 'UNet'} passes, "
+        f"{stage.cost:.1f} megapixels"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Rounded as an estimate is.
+
+    >>> duration(0.4), duration(100), duration(7300)
+    ('1 s', '1 min 40 s', '2 h 1 min')
+    """
+    whole = max(round(seconds), 1)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int) -> str:
+    """Bytes as people write them.
+
+    >>> size(5 * 10**6), size(3 * 10**9)
+    ('5 MB', '3.0 GB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(round(count / 1e6), 1)} MB"
