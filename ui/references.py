@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relight.errors import InputError
-from relight.jobs.relight import split_reference
+from relight.jobs.references import split_reference
 from relight.media.formats import STILLS
 from relight.media.frame_export import export_frame
 from relight.media.references import read_reference

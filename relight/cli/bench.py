@@ -56,6 +56,12 @@ class Settings:
     factor: int
     more: dict[str, Any]
 
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What the tasks of relighting and of enlarging have in common."""
+        names = ("frames", "model", "device", "seed")
+        return {"folder": self.output, **{name: getattr(self, name) for name in names}}
+
 
 def bench(
     inputs: list[Path] | None = None,
@@ -187,14 +193,10 @@ def _relit(name: str, settings: Settings, variants: list[Any]) -> Bench:
 
     task = relit.Task(
         clips=settings.inputs,
-        folder=settings.output,
         prompt=settings.prompt,
         light=settings.light,
-        seed=settings.seed,
-        frames=settings.frames,
-        model=settings.model,
-        device=settings.device,
         more=settings.more,
+        **settings.shared,
     )
     rows = relit.compare(task, variants, say)
     sheet = {}
@@ -212,14 +214,10 @@ def _upscale(settings: Settings) -> Bench:
     more = dict(settings.more)
     task = enlarged.Task(
         sources=settings.inputs,
-        folder=settings.output,
         factor=settings.factor,
-        frames=settings.frames,
-        model=settings.model,
-        device=settings.device,
-        seed=settings.seed,
         side=more.pop("side", 512),
         more=more,
+        **settings.shared,
     )
     ways = [*enlarged.WAYS, *(Peer.parse(text) for text in settings.peers)]
     rows = enlarged.compare(task, ways, say)

@@ -10,7 +10,7 @@ import numpy as np
 
 from relight.errors import InputError
 from relight.jobs import RelightJob
-from relight.jobs.relight import split_reference
+from relight.jobs.references import split_reference
 from relight.media.references import read_reference
 
 SLACK_S = 0.1
