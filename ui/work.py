@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from relight import media
 from relight.errors import InputError, RelightError
+from relight.types import Size
 from relight.ui import clips
 from relight.ui.orders import KINDS, QUALITY, Order
 from relight.ui.shelf import Entry, Shelf, read_json
@@ -154,9 +155,9 @@ def _steps(order: Order, default: dict[str, int]) -> dict[str, int]:
     }
 
 
-def _size(clip: Path) -> tuple[int, int]:
+def _size(clip: Path) -> Size:
     info = media.probe(clip)
-    return info.height, info.width
+    return Size(info.height, info.width)
 
 
 def _scaled(order: Order, settings: dict[str, Any]) -> dict[str, Any]:

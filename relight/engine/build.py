@@ -40,6 +40,7 @@ from relight.models.finding import Found
 from relight.models.hub import depth_network
 from relight.models.loader import Model
 from relight.relighters.ic_light import image_to_image_steps
+from relight.types import Size
 
 MARGIN = 1 / 16
 """Of the side, around the frame that a model sees. Two lights that `mini` draws for one place
@@ -79,7 +80,7 @@ def workflows(
     if job.upscale is None:
         return *before, last
     second = resolve_upscale(
-        upscale_job(job, models.to_upscale.name), models.to_upscale, (info.height, info.width)
+        upscale_job(job, models.to_upscale.name), models.to_upscale, Size(info.height, info.width)
     )
 
     def relit(first: int) -> Iterator[Frame]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from relight.engine.chunks import Chunk, pieces, windows
 from relight.engine.frames import Buffered, Source
 from relight.engine.resolve import Models
-from relight.engine.sizes import Size, stage_sizes, target_size
+from relight.engine.sizes import stage_sizes, target_size
 from relight.engine.survey import Survey
 from relight.engine.upscaling import Upscaling, recipe_of
 from relight.jobs import ResolvedUpscaleJob
@@ -16,6 +16,7 @@ from relight.media.source_invariants import at_depth, finished
 from relight.models.catalogue import UpscaleEntry
 from relight.models.finding import Found
 from relight.models.loader import Upscaler
+from relight.types import Size
 
 OVERLAP = 4
 """Frames two windows share: half a second of those a model sees at the default rate."""
@@ -27,7 +28,7 @@ def upscaling(
     job: ResolvedUpscaleJob, models: Models, info: VideoInfo, survey: Survey
 ) -> Upscaling:
     """The work of a job that leaves nothing open."""
-    upscaler, before = models.to_upscale, (info.height, info.width)
+    upscaler, before = models.to_upscale, Size(info.height, info.width)
     originals = Source(job.input, survey.times, job.reading)
     recipe = recipe_of(job, upscaler.entry)
     return Upscaling(

@@ -59,8 +59,8 @@ def ready(waiting: Sequence[Chunk], running: Iterable[Chunk]) -> list[Chunk]:
     """Those of the waiting chunks that can be computed now: all but the ones that come after
     another that is waiting or running.
 
-    >>> first, second = pieces(4, 2, stage="carry")
-    >>> second = replace(second, after=first.name)
+    >>> first = Chunk(stage="carry", index=0, first=0, last=2)
+    >>> second = Chunk(stage="carry", index=1, first=2, last=4, after=first.name)
     >>> [c.name for c in ready([second, first], [])], [c.name for c in ready([second], [])]
     (['carry-00000'], ['carry-00001'])
     """

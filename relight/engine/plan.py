@@ -21,6 +21,7 @@ from relight.engine.survey import sparse
 from relight.jobs import Job, ModelRelightJob, ResolvedJob, ResolvedUpscaleJob
 from relight.lights import parse_light
 from relight.media import Frame, VideoInfo
+from relight.types import Size
 
 if TYPE_CHECKING:
     from relight.engine.resolve import Models
@@ -178,7 +179,7 @@ def _stages(job: ResolvedJob, models: Models, info: VideoInfo, frames: int) -> I
         from relight.engine.resolve import resolve_upscale
 
         second = upscale_job(job, upscaler.name)
-        before = info.height, info.width
+        before = Size(info.height, info.width)
         yield _upscaling(resolve_upscale(second, upscaler, before), upscaler, info, frames)
 
 
@@ -208,7 +209,7 @@ def _upscaling(
 ) -> Stage:
     from relight.engine.build_upscale import upscale_chunks
 
-    before = info.height, info.width
+    before = Size(info.height, info.width)
     height, width = target_size(job, before)
     chunks = upscale_chunks(job, upscaler, before, frames)
     stored = sum(map(len, chunks)) * width * height * PICTURE_BYTES

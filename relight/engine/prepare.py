@@ -18,6 +18,7 @@ from relight.media import Reading, VideoInfo, probe
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
 from relight.models.guides import check_guide
+from relight.types import Size
 
 DRAWS = "animatediff_relight"
 """The backbone that draws backgrounds."""
@@ -56,7 +57,7 @@ def refuse(job: Job, info: VideoInfo) -> None:
         window = GUIDED
         if not _by_guide(upscaling):
             window = max(entry.window or 1 for entry in UPSCALERS.values())
-        possible_size(upscaling, (info.height, info.width), min(frame_count(job, info), window))
+        possible_size(upscaling, Size(info.height, info.width), min(frame_count(job, info), window))
 
 
 def _by_guide(job: UpscaleJob) -> bool:

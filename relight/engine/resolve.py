@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from relight.engine.prepare import refuse_recipe, upscale_job
-from relight.engine.sizes import Size, target_size
+from relight.engine.sizes import target_size
 from relight.jobs import (
     Job,
     ModelRelightJob,
@@ -30,7 +30,7 @@ from relight.models.finding import Found, find_guided, find_model
 from relight.models.guides import BICUBIC, GUIDES, check_guide, load_enlargement
 from relight.models.hub import depth_network
 from relight.models.loader import Model, Upscaler, load_model, load_upscaler
-from relight.types import Enlarge
+from relight.types import Enlarge, Size
 
 REFERENCE = "none (the light of a reference)"
 """What is said of the model where there is none."""
@@ -148,7 +148,7 @@ def resolve(job: Job, models: Models, info: VideoInfo) -> ResolvedJob:
     job = job.model_copy(update={"seed": seed})
     if isinstance(job, UpscaleJob):
         assert models.upscaling is not None
-        return resolve_upscale(job, models.upscaling, (info.height, info.width))
+        return resolve_upscale(job, models.upscaling, Size(info.height, info.width))
     assert isinstance(job, RelightJob)
     region = None if job.region is None else str(job.region)
     decided = {"mask": region, "relight": job.lit, "matte_model": matte_model_of(job)}

@@ -7,6 +7,7 @@ import math
 from relight.diffusion.memory import available_memory
 from relight.errors import InputError
 from relight.jobs import UpscaleJob
+from relight.types import Size
 
 BYTES = 160
 """Memory per pixel of the result that a run needs besides the model's own, measured."""
@@ -14,12 +15,9 @@ BYTES = 160
 GUIDED = 2
 """Frames of a clip that a guide alone holds, counted in `BYTES`: five of them, as detail only."""
 
-Size = tuple[int, int]
-"""(height, width) in pixels."""
-
 
 def possible_size(job: UpscaleJob, size: Size, frames: int) -> Size:
-    """(height, width) that a job asks for, of a source of `size`, if it can be made here.
+    """The size that a job asks for, of a source of `size`, if it can be made here.
 
     Args:
         frames: that are upscaled at a time.
@@ -33,7 +31,7 @@ def possible_size(job: UpscaleJob, size: Size, frames: int) -> Size:
 
 
 def target_size(job: UpscaleJob, size: Size) -> Size:
-    """(height, width) that a job asks for, of a source of `size`.
+    """The size that a job asks for, of a source of `size`.
 
     Raises:
         InputError: no larger than the source.
@@ -47,8 +45,8 @@ def target_size(job: UpscaleJob, size: Size) -> Size:
         if scale <= 1:
             raise InputError(f"size {job.size} is not larger than the input, {width}x{height}")
         if max(down - height * scale, across - width * scale) < 1:
-            return down, across  # the same shape, but for rounding: 1280x720 for 854x480
-    return round(height * scale), round(width * scale)
+            return Size(down, across)  # the same shape, but for rounding: 1280x720 for 854x480
+    return Size(round(height * scale), round(width * scale))
 
 
 def check_memory(size: Size, frames: int) -> None:
@@ -69,13 +67,13 @@ def check_memory(size: Size, frames: int) -> None:
 def stage_sizes(before: Size, target: Size) -> tuple[Size, ...]:
     """The sizes on the way: each stage about doubles the sides at most.
 
-    >>> stage_sizes((100, 200), (400, 800))
-    ((200, 400), (400, 800))
+    >>> stage_sizes(Size(100, 200), Size(400, 800))
+    (Size(height=200, width=400), Size(height=400, width=800))
     """
     scale = max(after / side for side, after in zip(before, target, strict=True))
     count = max(math.ceil(math.log2(scale) - 0.1), 1)
     between = [
-        (
+        Size(
             round(before[0] * (target[0] / before[0]) ** (i / count)),
             round(before[1] * (target[1] / before[1]) ** (i / count)),
         )

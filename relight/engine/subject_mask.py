@@ -73,14 +73,7 @@ class SubjectMask:
             return cls(clip=clip, asked=asked, chunks=chunks, skip=_skip(clip, asked, info))
         if isinstance(asked, MaskAuto):
             return cls(clip=clip, asked=asked, chunks=pieces(count, PIECE, stage="mask"))
-        at = _number_at(clip, asked)
-        spans = _outwards(at, count)
-        chunks: list[Chunk] = []
-        for i, (a, b) in enumerate(spans):
-            beside = a - 1 if a > at else b  # the frame whose matte this chunk goes on from
-            after = next((c.name for c in chunks if c.first <= beside < c.last), None)
-            chunks.append(Chunk(stage="mask", index=i, first=a, last=b, passes=b - a, after=after))
-        return cls(clip=clip, asked=asked, chunks=tuple(chunks))
+        return cls(clip=clip, asked=asked, chunks=_followed(_number_at(clip, asked), count))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -244,6 +237,22 @@ def _number_at(clip: Clip, asked: MaskSeed) -> int:
     shown = clip.seconds(range(len(clip.survey.seen)))
     asked.check(*clip.size, float(clip.survey.times[-1] - clip.survey.times[0]))
     return int(np.argmin([abs(seconds - asked.seconds) for seconds in shown]))
+
+
+def _followed(at: int, count: int) -> tuple[Chunk, ...]:
+    """The chunks of a subject that is followed from frame `at`, each from the one beside it.
+
+    >>> [(chunk.first, chunk.after) for chunk in _followed(50, 120)]
+    [(26, None), (74, 'mask-00000'), (0, 'mask-00000')]
+    """
+    chunks: list[Chunk] = []
+    for i, (first, last) in enumerate(_outwards(at, count)):
+        beside = first - 1 if first > at else last  # the frame whose matte this chunk goes on from
+        after = next((one.name for one in chunks if one.first <= beside < one.last), None)
+        passes = last - first
+        one = Chunk(stage="mask", index=i, first=first, last=last, passes=passes, after=after)
+        chunks.append(one)
+    return tuple(chunks)
 
 
 def _outwards(at: int, count: int) -> list[tuple[int, int]]:

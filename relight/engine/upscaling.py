@@ -36,7 +36,7 @@ class Upscaling:
     """The work of an upscaling job.
 
     Attributes:
-        job: with every setting decided. recipe: its recipe. sizes: (height, width) of each stage.
+        job: with every setting decided. recipe: its recipe. sizes: of each stage.
         chunks: of frames. times: of the frames. source: the frames to upscale.
         originals: opens the job's own input at an index. mend: makes an enlarged frame, float32
             in [0, 1], true to its source and of its type. deep: more than 8 bits are wanted.
@@ -46,7 +46,7 @@ class Upscaling:
 
     job: ResolvedUpscaleJob
     recipe: UpscaleRecipe
-    sizes: tuple[tuple[int, int], ...]
+    sizes: tuple[Size, ...]
     chunks: tuple[Chunk, ...]
     times: tuple[Fraction, ...]
     source: FrameSource
@@ -104,7 +104,7 @@ class Upscaling:
         def pairs() -> Iterator[tuple[Tensor, Tensor]]:
             for frame in frames:
                 small = as_pixels(to_uint8(frame.image)[None])
-                yield small[0], self.recipe.guide(small, Size(*self.sizes[-1]), self.guide)[0]
+                yield small[0], self.recipe.guide(small, self.sizes[-1], self.guide)[0]
 
         def finished() -> Iterator[Tensor]:
             for small, large in pairs():
