@@ -54,6 +54,7 @@ app = App(
     version_flags=["--version"],
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # `main` answers it
+    default_parameter=Parameter(json_list=False, json_dict=False),  # a file may be named [1].png
 )
 
 

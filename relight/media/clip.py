@@ -41,6 +41,7 @@ class VideoInfo:
     depth: int = 8  # bits a channel; 32: floating point
     alpha: bool = False  # frames come with their transparency
     grey: bool = False  # stored without colour
+    chroma: int = 0  # colour samples in 2 x 2 pixels of a video: 4 (4:4:4, RGB), 2, 1; 0: unknown
     hdr: str | None = None  # "PQ" or "HLG": read only with Reading(tonemap=True)
     plays: int | None = None  # how often an animation is played; 0: for ever
     reading: Reading = field(default_factory=Reading)  # how the file was, and will be, read

@@ -57,7 +57,25 @@ def to_bt709(primaries: int) -> np.ndarray:
     [1.66, -0.588, -0.073]
     """
     _, points, white = PRIMARIES[primaries]
+    return from_points(points, white)
+
+
+def from_points(points: Sequence[tuple[float, float]], white: tuple[float, float]) -> np.ndarray:
+    """(3, 3) matrix to linear BT.709 from primaries given by (x, y) of red, green, blue, white."""
     return np.linalg.inv(_to_xyz(_BT709, _D65)) @ _adapted(white) @ _to_xyz(points, white)
+
+
+def is_usual(points: Sequence[tuple[float, float]]) -> bool:
+    """Are (x, y) of red, green, blue and white those of BT.709, within what files round to?"""
+    return bool(np.abs(np.array(points) - (*_BT709, _D65)).max() < 0.006)
+
+
+def is_triangle(points: Sequence[tuple[float, float]]) -> bool:
+    """Can (x, y) of red, green, blue and white be those of a display or a camera?"""
+    red, green, blue, white = np.array(points, np.float64)
+    area = np.cross(np.append(green - red, 0), np.append(blue - red, 0))[2]
+    sane = np.isfinite(points).all() and min(p[1] for p in points) > 1e-3
+    return bool(sane and abs(area) > 0.02 and white[1] > 0.1 and np.abs(points).max() < 2)
 
 
 def _to_xyz(points: Sequence[tuple[float, float]], white: tuple[float, float]) -> np.ndarray:

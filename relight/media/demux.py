@@ -13,7 +13,7 @@ from relight.errors import MediaError
 from relight.media.clip import DEFAULT_FPS, Frame, VideoInfo
 from relight.media.clock import Clock
 from relight.media.decoding import OnNote, Source, time_of
-from relight.media.look import Look, fitted, to_pixels
+from relight.media.look import Look, chroma_of, fitted, to_pixels
 from relight.media.opening import open_media, video_stream
 from relight.media.options import Reading
 
@@ -175,6 +175,7 @@ def _describe(source: Source, first: av.VideoFrame, stamps: list[int], how: Read
         depth=look.depth,
         alpha=look.alpha,
         grey=first.format.name.startswith(("gray", "ya")),
+        chroma=chroma_of(first.format),
         hdr=look.hdr,
         reading=how,
     )

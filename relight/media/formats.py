@@ -262,6 +262,12 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="MPEG", extensions=(".mpg", ".mpeg", ".vob"), kind="video", written=False, muxer="mpeg"
     ),
+    Format(name="Flash Video", extensions=(".flv",), kind="video", written=False, muxer="flv"),
+    Format(
+        name="Windows Media", extensions=(".wmv", ".asf"), kind="video", written=False, muxer="asf"
+    ),
+    Format(name="Ogg", extensions=(".ogv",), kind="video", written=False, muxer="ogg"),
+    Format(name="MXF", extensions=(".mxf",), kind="video", written=False, muxer="mxf"),
     Format(name="3GP", extensions=(".3gp", ".3g2"), kind="video", written=False, muxer="3gp"),
     Format(
         name="GIF",

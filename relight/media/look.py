@@ -259,6 +259,19 @@ def _to_bt709(image: np.ndarray, look: Look) -> np.ndarray:
     return colour.remap(image, [curve] * 3, colour.to_bt709(look.primaries), back)
 
 
+def chroma_of(form: av.VideoFormat) -> int:
+    """Colour samples in 2 x 2 pixels: 4 (4:4:4, RGB), 2 (4:2:2), 1 (4:2:0) or fewer; 0: grey.
+
+    >>> chroma_of(av.VideoFormat("yuv420p")), chroma_of(av.VideoFormat("rgb24"))
+    (1, 4)
+    """
+    if len([part for part in form.components if not part.is_alpha]) < 3:
+        return 0
+    if form.is_rgb:
+        return 4
+    return form.chroma_width(4) * form.chroma_height(4) // 4
+
+
 def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(h, w[, c]) scaled to fit into (width, height), with bars of zeros: never stretched."""
     width, height = size

@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from relight.media import encoders
 from relight.media.companions import Company
 from relight.media.formats import CODECS, written_format
-from relight.media.look import EXACT
+from relight.media.look import EXACT, chroma_of
 from relight.media.scheduling import ordinary_threads
 from relight.media.writer import Output, Writer
 
@@ -67,6 +67,12 @@ class VideoWriter(Writer):
             self._note(f"{source.depth}-bit, written as {choice.depth}-bit ({choice.name}){hint}")
         elif source.depth > 8 and choice.depth > 8 and choice.name == "h264":
             self._note("10-bit H.264: browsers and QuickTime need --depth 8 or --codec h265")
+        kept = chroma_of(av.VideoFormat(choice.pix_fmt))
+        if source.chroma > kept and not source.grey:
+            name = {4: "4:4:4", 2: "4:2:2"}.get(source.chroma)
+            fine = CODECS[choice.name].odd or {}
+            hint = f"; --pix-fmt {fine[choice.depth]} keeps it" if choice.depth in fine else ""
+            self._note(f"colour at {name}, written as {'4:2:2' if kept == 2 else '4:2:0'}{hint}")
         if source.kind == "animation" and source.plays != 1:
             times = "for ever" if not source.plays else f"{source.plays} times"
             self._note(f"the animation plays {times}; a video plays once")

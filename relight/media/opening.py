@@ -16,7 +16,7 @@ from relight.media.formats import listed
 
 # Formats that hold their own pictures. FFmpeg would also open playlists (ffconcat, HLS, DASH),
 # which name other files or addresses: a text file called x.mp4 could make us read any of them.
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg"
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf"
 ART = Disposition.attached_pic | Disposition.timed_thumbnails
 INCOMPLETE = (
     "incomplete file, its index (moov atom) is missing: the copy or recording was cut short"

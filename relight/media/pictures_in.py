@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from PIL.ImageCms import core
 
 from relight.errors import MediaError
-from relight.media.cicp import Cicp
+from relight.media.cicp import Cicp, Told, measured
 from relight.media.clip import PIXEL_LIMIT, check_size
 from relight.media.colour import MatrixProfile, linear_to_srgb
 from relight.media.depth import bled
@@ -35,13 +35,13 @@ class Pixels:
     notes: list[str] = field(default_factory=list)
 
 
-def pixels(image: Image.Image, deep: bool, path: Path, upright: bool, coded: Cicp | None) -> Pixels:
+def pixels(image: Image.Image, deep: bool, path: Path, upright: bool, coded: Told | None) -> Pixels:
     """The current frame of an open picture, turned by its EXIF orientation if `upright`.
 
     deep: at more than 8 bits. coded: the code points of its colours, which a profile outranks,
     except in PNG.
     """
-    if coded and image.format == "PNG":
+    if isinstance(coded, Cicp) and image.format == "PNG":
         image.info.pop("icc_profile", None)
     profile = image.info.get("icc_profile") or b""
     found = converted(_deep(path), profile) if deep else _plain(image, profile)
@@ -51,7 +51,7 @@ def pixels(image: Image.Image, deep: bool, path: Path, upright: bool, coded: Cic
     return finished(found, None if profile else coded, orientation)
 
 
-def finished(found: Pixels, coded: Cicp | None = None, orientation: int = 1) -> Pixels:
+def finished(found: Pixels, coded: Told | None = None, orientation: int = 1) -> Pixels:
     """Pixels by their code points in sRGB, upright, and without an alpha that hides nothing."""
     if coded and coded.note:
         found.image = coded.to_srgb(found.image)
@@ -223,7 +223,22 @@ def read_exr(path: Path) -> Pixels:
     if grey:
         return Pixels(linear_to_srgb(np.repeat(array[..., None], 3, 2)).astype(np.float32))
     alpha = np.ascontiguousarray(array[..., 3]) if any(names) else None
-    linear = array[..., :3]
+    linear, notes = array[..., :3], []
     if alpha is not None:  # OpenEXR's colours are premultiplied
         linear = linear / np.where(alpha > 1e-6, alpha, 1)[..., None]
-    return finished(Pixels(linear_to_srgb(linear).astype(np.float32), alpha))
+    if told := measured(_chromaticities(path), None):
+        linear = linear @ told.matrix.T
+        notes.append(told.note)
+    return finished(Pixels(linear_to_srgb(linear).astype(np.float32), alpha, notes))
+
+
+def _chromaticities(path: Path) -> tuple[tuple[float, float], ...] | None:
+    """(x, y) of red, green, blue and white, where the header has them."""
+    name = b"chromaticities\0chromaticities\0"
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    at = head.find(name)
+    if at < 0 or len(head) < at + len(name) + 36:
+        return None
+    values = struct.unpack_from("<8f", head, at + len(name) + 4)
+    return tuple(zip(values[::2], values[1::2], strict=True))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from relight.cli import main
 from relight.lights import kinds
@@ -121,6 +122,15 @@ def test_output_is_input_and_unwritable_places_are_refused(tmp_path, capsys, mod
     assert "no folder" in _fails(capsys, ["run", clip, "-o", there, *PROMPT, *model])
     assert "extension" in _fails(capsys, ["run", clip, "-o", tmp_path / "x.doc", *PROMPT, *model])
     assert clip.read_bytes() == CLIP.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["[1].png", "[Group] A film.png", "{a}.png", "5%.png", "a b.png"])
+def test_any_name_is_a_name(tmp_path, capsys, monkeypatch, name):
+    """[1].png is no list in JSON."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 48)).save(name)
+    assert main(["upscale", name, "-o", "out.png", "--scale", "2", "--dry-run"]) == 0
+    assert name in capsys.readouterr().out
 
 
 def test_usage_errors_exit_with_2(capsys):

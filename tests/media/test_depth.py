@@ -20,7 +20,7 @@ from relight.media.png import Tags, _chunk, png
 from relight.media.tonemap import eetf, tone_mapped
 
 from .heif import heic, nclx
-from .making import clip, copy, encode, one_line, probed
+from .making import clip, copy, encode, numbered, one_line, probed
 
 
 def ramp(shape=(64, 96)):
@@ -351,6 +351,48 @@ def test_wide_pictures_without_a_profile_are_converted(here, path, primaries):
     assert np.abs(found - wanted).max() <= 4 and any("converted from" in note for note in notes)
 
 
+DISPLAY_P3 = (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)  # white, red, green, blue
+SRGB = (0.3127, 0.3290, 0.640, 0.330, 0.300, 0.600, 0.150, 0.060)
+
+
+def png_with(path, image, *, gamma=None, points=None, more=b""):
+    chunks = more
+    if gamma:
+        chunks += _chunk(b"gAMA", struct.pack(">I", round(gamma * 1e5)))
+    if points:
+        chunks += _chunk(b"cHRM", struct.pack(">8I", *(round(p * 1e5) for p in points)))
+    data = png(image, None, False, Tags())
+    Path(path).write_bytes(data[:33] + chunks + data[33:])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_png_told_by_gamma_and_primaries_is_converted(here, kind):
+    """gAMA and cHRM, as renderers write them; those of sRGB change nothing."""
+    image = (np.full((8, 8, 3), (180, 90, 60)) * (1 if kind == np.uint8 else 257)).astype(kind)
+    stored = np.array([180, 90, 60]) / 255
+    wide = to_bt709(12) @ srgb_to_linear(stored)
+    wanted = {
+        "linear.png": ({"gamma": 1.0}, linear_to_srgb(stored)),
+        "mac.png": ({"gamma": 0.5556}, linear_to_srgb(stored**1.8)),
+        "wide.png": ({"gamma": 0.45455, "points": DISPLAY_P3}, linear_to_srgb(wide)),
+        "usual.png": ({"gamma": 0.45455, "points": SRGB}, stored),
+        "broken.png": ({"gamma": 0.45455, "points": (0,) * 8}, stored),
+        "outranked.png": ({"gamma": 1.0, "more": _chunk(b"sRGB", b"\0")}, stored),
+    }
+    for name, (told, colour) in wanted.items():
+        png_with(name, image, **told)
+        notes = []
+        found = to_uint8(next(read(name, on_note=notes.append)).image)[4, 4]
+        assert np.abs(found.astype(int) - colour.clip(0, 1) * 255).max() <= 1, name
+        assert any("converted from" in n for n in notes) == (np.abs(colour - stored).max() > 0)
+
+
+def test_grey_stays_grey_whatever_its_gamma_and_primaries(here):
+    image = np.arange(192, dtype=np.uint8).reshape(8, 24, 1).repeat(3, 2)
+    png_with("a.png", image, gamma=1.0, points=DISPLAY_P3)
+    assert np.ptp(next(read("a.png")).image, axis=2).max() == 0
+
+
 def layouts():
     """Names and arguments of TIFF files that Pillow does not read, or reads as something else."""
     rng = np.random.default_rng(0)
@@ -443,3 +485,23 @@ def test_srgb_curve_is_its_own_inverse():
 def test_encoding_is_frozen():
     with pytest.raises(AttributeError):
         Encoding().crf = 3
+
+
+@pytest.mark.parametrize(
+    ("form", "settings", "said"),
+    [
+        ("yuv444p", {}, "4:4:4, written as 4:2:0; --pix-fmt yuv444p keeps it"),
+        ("yuv422p", {}, "4:2:2, written as 4:2:0; --pix-fmt yuv444p keeps it"),
+        ("yuv444p", {"pix_fmt": "yuv444p"}, None),
+        ("yuv444p", {"codec": "ffv1"}, None),
+        ("yuv444p", {"codec": "prores"}, "4:4:4, written as 4:2:2"),
+        ("yuv420p", {}, None),
+        ("gray", {}, None),
+    ],
+)
+def test_colour_at_less_than_every_pixel_is_named(here, form, settings, said, caplog):
+    codec = "ffv1" if form == "gray" else "libx264"
+    encode("a.mkv", [numbered(0)], pix_fmt=form, codec=codec)
+    copy("a.mkv", "b.mkv", **settings)
+    notes = [r.getMessage() for r in caplog.records if "colour at" in r.getMessage()]
+    assert len(notes) == (said is not None) and all(said in note for note in notes)

@@ -166,8 +166,20 @@ def test_channels_of_an_exr_that_are_no_colour_are_named(here):
     assert "the channel Z and the channel normal.X" in note
 
 
-def copy_exr(name, channels):
-    """A picture of one grey, uncompressed, with these channels of 32-bit floats."""
+def test_primaries_of_an_exr_are_converted(here):
+    """(1, .2, .2) of BT.2020 is a redder red; a grey of any primaries stays one."""
+    wide = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
+    channels = [b"B", b"G", b"R"]
+    copy_exr("a.exr", channels, {b"R": 1.0, b"G": 0.2, b"B": 0.2}, wide)
+    notes = []
+    red, green, _ = next(read("a.exr", on_note=notes.append)).image[8, 8]
+    assert red > 1.1 and green < 0.4 and any("primaries" in note for note in notes)
+    copy_exr("a.exr", channels, {}, wide)
+    assert np.ptp(next(read("a.exr", on_note=notes.append)).image[8, 8]) < 1e-3
+
+
+def copy_exr(name, channels, values={}, points=None):  # noqa: B006 - never changed
+    """A picture of one colour (grey of .5), uncompressed, of channels of 32-bit floats."""
     import struct
 
     width, height = 64, 48
@@ -177,14 +189,18 @@ def copy_exr(name, channels):
 
     listed = b"".join(c + b"\0" + struct.pack("<iB3xii", 2, 0, 1, 1) for c in channels) + b"\0"
     window = struct.pack("<4i", 0, 0, width - 1, height - 1)
-    head = struct.pack("<II", 20000630, 2) + b"".join([
+    told = b""
+    if points:
+        data = struct.pack("<8f", *points)
+        told = attribute(b"chromaticities", b"chromaticities", data)
+    head = struct.pack("<II", 20000630, 2) + told + b"".join([
         attribute(b"channels", b"chlist", listed), attribute(b"compression", b"compression", b"\0"),
         attribute(b"dataWindow", b"box2i", window), attribute(b"displayWindow", b"box2i", window),
         attribute(b"lineOrder", b"lineOrder", b"\0"),
         attribute(b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
         attribute(b"screenWindowCenter", b"v2f", struct.pack("<ff", 0, 0)),
         attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1)), b"\0"])  # fmt: skip
-    line = struct.pack("<f", 0.5) * width * len(channels)
+    line = b"".join(struct.pack("<f", values.get(c, 0.5)) * width for c in channels)
     at, places, lines = len(head) + 8 * height, b"", b""
     for y in range(height):
         places += struct.pack("<Q", at + len(lines))

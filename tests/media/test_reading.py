@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from relight.errors import InputError
 from relight.media import probe, read, write
 
-from .making import VARIABLE, clapper, clip, copy, flashes_and_clicks, number_of, numbered, one_line
+from .making import (
+    VARIABLE,
+    clapper,
+    clip,
+    copy,
+    encode,
+    flashes_and_clicks,
+    number_of,
+    numbered,
+    one_line,
+)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.avi"])
@@ -33,6 +43,21 @@ def test_frames_in_order_with_their_times(here, name):
     info = probe(name)
     assert (info.width, info.height, info.fps) == (64, 48, 25)
     assert not info.has_audio and info.audio == () and info.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.flv", "flv"), ("a.wmv", "wmv2"), ("a.mxf", "mpeg2video"), ("a.ogv", "libtheora")],
+)
+def test_containers_of_other_times(here, name, codec):
+    """OBS writes .flv, Windows .wmv, cameras .mxf."""
+    if codec not in av.codec.codecs_available:
+        pytest.skip(f"PyAV has no {codec} here")
+    images = [numbered(10 * k, (64, 48)) for k in range(10)]
+    encode(name, images, codec=codec, tick=Fraction(1, 25))
+    frames = list(read(name))
+    assert [round(number_of(frame.image) / 10) for frame in frames] == list(range(10))
+    assert all(abs(f.time - Fraction(k, 25)) < Fraction(1, 500) for k, f in enumerate(frames))
 
 
 def test_webm_with_unknown_frame_count(here):
