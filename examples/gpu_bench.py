@@ -1,14 +1,20 @@
-"""How long a window takes and how much GPU memory, by dtype, memory setting and attention.
+"""What a GPU makes of the models at full size: time, share of its peak, memory.
 
-    python -m examples.gpu_bench
-    python -m examples.gpu_bench --model wan --dtype bfloat16 --memory high low lowest
-    python -m examples.gpu_bench --attention auto xformers --compile
-    python -m examples.gpu_bench --tiny --device cpu        # tries the script itself
+    python -m examples.gpu_bench denoisers recipes upscaling --json gpu.json
+    python -m examples.gpu_bench windows --model wan --dtype bfloat16 --memory high low lowest
+    python -m examples.gpu_bench windows --attention auto xformers --compile
+    python -m examples.gpu_bench denoisers recipes upscaling windows --tiny --device cpu
 
-Models are built at full size from their published configurations with random weights, so nothing
+`denoisers`: one pass of each network by itself, its FLOPs counted by PyTorch (multiply and add are
+two), beside a matrix product of the card. `recipes`: 16 frames of 512 x 512 by `paper` and `best`
+of AnimateDiff, and the whole of `relight run` for 49 frames of 832 x 480 by `fast`. `upscaling`:
+the diffusion models of pictures, and the guide alone. `windows`: one window by dtype, memory
+setting and attention.
+
+Models have random weights, built from their published configurations (`gpu_models.py`), so nothing
 is downloaded: times and memory are those of the real weights, pictures are noise. The text encoders
 of wan and cogvideox (11 and 9 GB in half precision) are left out; they run once, before the rest.
-Prints a Markdown table, a row as soon as it is measured.
+Prints a Markdown table for each, a row as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -16,143 +22,21 @@ from __future__ import annotations
 import argparse
 import gc
 import itertools
+import json
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import diffusers
 import torch
-import transformers
 
+from examples.gpu_models import SIZES, build, text
+from examples.gpu_parts import denoisers, device_name, recipes, upscaling
 from relight.diffusion.compute import DTYPES, set_up
 from relight.errors import ModelError
 from relight.jobs import Compute
-from relight.models.catalogue import CATALOGUE, MINI
+from relight.models.catalogue import CATALOGUE
 from relight.models.loader import CHUNKS
-from relight.pipelines import (
-    AnimateDiffRelightPipeline,
-    CogVideoXRelightPipeline,
-    WanRelightPipeline,
-)
-from relight.relighters.ic_light import ICLightPipeline, ic_light_scheduler
-
-FOUR = {
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-}
-CLIP = {"vocab_size": 49408, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-
-SD15: dict[str, tuple[type, dict, dict]] = {  # class, published configuration, what --tiny changes
-    "vae": (
-        diffusers.AutoencoderKL,
-        {**FOUR, "block_out_channels": (128, 256, 512, 512), "layers_per_block": 2}
-        | {"sample_size": 512},
-        {"block_out_channels": (8, 8, 8, 8), "layers_per_block": 1, "norm_num_groups": 4},
-    ),
-    "unet": (
-        diffusers.UNet2DConditionModel,
-        {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
-        {"block_out_channels": (8, 8, 8, 8), "layers_per_block": 1, "norm_num_groups": 4}
-        | {"cross_attention_dim": 16, "attention_head_dim": 2},
-    ),
-    "motion_adapter": (
-        diffusers.MotionAdapter,
-        {"use_motion_mid_block": False, "motion_max_seq_length": 32},
-        {"block_out_channels": (8, 8, 8, 8), "motion_layers_per_block": 1}
-        | {"motion_norm_num_groups": 4, "motion_num_attention_heads": 2},
-    ),
-    "text_encoder": (
-        transformers.CLIPTextModel,
-        {**CLIP, "hidden_size": 768, "intermediate_size": 3072}
-        | {"num_hidden_layers": 12, "num_attention_heads": 12},
-        {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
-        | {"num_attention_heads": 2},
-    ),
-}
-WAN = {
-    "vae": (diffusers.AutoencoderKLWan, {}, {"base_dim": 4, "num_res_blocks": 1}),
-    "transformer": (
-        diffusers.WanTransformer3DModel,
-        {"num_attention_heads": 12, "num_layers": 30, "ffn_dim": 8960, "text_dim": 4096},
-        {"num_attention_heads": 2, "attention_head_dim": 12, "num_layers": 1, "ffn_dim": 32}
-        | {"text_dim": 16},
-    ),
-}
-COGVIDEOX = {
-    "vae": (
-        diffusers.AutoencoderKLCogVideoX,
-        {},
-        {"block_out_channels": (8, 8, 8, 8), "layers_per_block": 1, "norm_num_groups": 2},
-    ),
-    "transformer": (
-        diffusers.CogVideoXTransformer3DModel,
-        {"num_attention_heads": 30, "num_layers": 30, "sample_width": 90, "sample_height": 60},
-        {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 1, "text_embed_dim": 16},
-    ),
-}
-SIZES = {"animatediff": (512, 512), "wan": (832, 480), "cogvideox": (720, 480)}
-
-
-def parts(
-    family: dict[str, tuple[type, dict, dict]], dtype: torch.dtype, tiny: bool = False
-) -> dict[str, Any]:
-    """The components of a family with random weights, on torch's current default device."""
-    made = {}
-    for name, (kind, published, small) in family.items():
-        config = published | (small if tiny else {})
-        if kind is transformers.CLIPTextModel:
-            made[name] = kind(transformers.CLIPTextConfig(**config)).eval().to(dtype)
-            continue
-        made[name] = kind(**config).eval().to(dtype)
-        for path, weight in made[name].named_parameters():  # as from_pretrained does
-            if any(kept in path.split(".") for kept in kind._keep_in_fp32_modules or ()):
-                weight.data = weight.data.float()
-    return made
-
-
-def build(
-    name: str, dtype: torch.dtype, tiny: bool
-) -> tuple[diffusers.DiffusionPipeline, ICLightPipeline]:
-    """A video model and its relighter, on the CPU, as the loader builds them."""
-    torch.manual_seed(0)
-    half = torch.float16 if dtype == torch.bfloat16 else dtype  # as SD 1.5 is loaded
-    base = parts(SD15, dtype if name == "animatediff" else half, tiny)
-    tokenizer = transformers.CLIPTokenizer.from_pretrained(MINI / "tokenizer")
-    kind, published, small = SD15["unet"]
-    config = published | (small if tiny else {}) | {"in_channels": 8}
-    relighter = ICLightPipeline(
-        vae=base["vae"],
-        text_encoder=base["text_encoder"],
-        tokenizer=tokenizer,
-        unet=kind(**config).eval().to(base["unet"].dtype),
-        scheduler=ic_light_scheduler(),
-    )
-    if name == "animatediff":
-        scheduler = diffusers.EulerAncestralDiscreteScheduler(beta_schedule="linear")
-        pipe = AnimateDiffRelightPipeline(**base, tokenizer=tokenizer, scheduler=scheduler)
-        return pipe, relighter
-    nothing = {"tokenizer": None, "text_encoder": None}
-    if name == "wan":
-        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
-        pipe = WanRelightPipeline(**parts(WAN, dtype, tiny), **nothing, scheduler=scheduler)
-        pipe.vae.to(torch.float32)
-        return pipe, relighter
-    scheduler = diffusers.CogVideoXDDIMScheduler(
-        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"
-    )
-    family = parts(COGVIDEOX, dtype, tiny)
-    return CogVideoXRelightPipeline(**family, **nothing, scheduler=scheduler), relighter
-
-
-def text(pipe: diffusers.DiffusionPipeline) -> dict[str, Any]:
-    """A prompt, or what an absent text encoder would have made of it."""
-    if pipe.text_encoder is not None:
-        return {"prompt": "a bear"}
-    config = pipe.transformer.config
-    width = config.get("text_dim") or config.text_embed_dim
-    tokens = config.get("max_text_seq_length") or 512
-    embeds = torch.randn(1, tokens, width, dtype=pipe.transformer.dtype)
-    return {"prompt_embeds": embeds, "negative_prompt_embeds": -embeds}
 
 
 def measure(args: argparse.Namespace, dtype: str, memory: str, attention: str) -> tuple[float, str]:
@@ -197,29 +81,31 @@ def measure(args: argparse.Namespace, dtype: str, memory: str, attention: str) -
     return seconds, f"{torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB"
 
 
-def rows(args: argparse.Namespace) -> Iterator[str]:
-    """The table, line by line."""
-    width, height = args.size
-    yield f"{args.model}, {args.frames} frames of {width} x {height}, {args.steps} steps with "
-    yield f"{args.relight_steps} relight steps each, {device_name(args.device)}, torch "
-    yield f"{torch.__version__}\n\n| dtype | memory | attention | compiled | time | peak |\n"
-    yield "|---|---|---|---|---|---|\n"
-    for dtype, memory, attention in itertools.product(args.dtype, args.memory, args.attention):
+def windows(args: argparse.Namespace) -> Iterator[dict[str, str]]:
+    """One window by every dtype, memory setting and attention asked for."""
+    entry = CATALOGUE[args.model]
+    dtypes = args.dtype or ["float32" if args.device == "cpu" else entry.half]
+    args.frames = args.frames or (5 if args.tiny else entry.window)
+    args.size = args.size or ((64, 64) if args.tiny else SIZES[args.model])
+    what = f"{args.model}, {args.frames} frames of {args.size[0]} x {args.size[1]}"
+    for dtype, memory, attention in itertools.product(dtypes, args.memory, args.attention):
         try:
             seconds, peak = measure(args, dtype, memory, attention)
-            result = f"{seconds:.1f} s | {peak}"
+            found = {"time": f"{seconds:.1f} s", "peak": peak}
         except torch.OutOfMemoryError:
-            result = "out of memory | -"
+            found = {"time": "out of memory", "peak": "-"}
         except ModelError as error:
-            result = f"{error} | -"
-        yield f"| {dtype} | {memory} | {attention} | {args.compile} | {result} |\n"
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+            found = {"time": str(error), "peak": "-"}
+        row = {"window": what, "dtype": dtype, "memory": memory, "attention": attention}
+        yield row | {"compiled": str(args.compile)} | found
 
 
-def device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+TABLES: dict[str, Callable[[argparse.Namespace], Iterator[dict[str, str]]]] = {
+    "denoisers": denoisers,
+    "recipes": recipes,
+    "upscaling": upscaling,
+    "windows": windows,
+}
 
 
 def size(value: str) -> tuple[int, int]:
@@ -227,11 +113,20 @@ def size(value: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def show(row: dict[str, str], heading: bool) -> None:
+    """A row of a Markdown table, flushed."""
+    lines = [list(row.values())]
+    if heading:
+        lines = [list(row), ["---"] * len(row), *lines]
+    print("\n".join(f"| {' | '.join(line)} |" for line in lines), flush=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=list(SIZES), default="animatediff")
+    parser.add_argument("tables", nargs="+", choices=list(TABLES))
+    parser.add_argument("--model", choices=list(SIZES), default="animatediff", help="of windows")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--dtype", nargs="+", choices=list(DTYPES), help="default: the model's")
     parser.add_argument("--memory", nargs="+", choices=list(CHUNKS), default=["high", "low"])
@@ -241,15 +136,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=size, metavar="WxH", help="default: the model's")
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--relight-steps", type=int, default=15)
-    parser.add_argument("--tiny", action="store_true", help="small models and 64 x 64 pixels")
+    parser.add_argument("--json", type=Path, help="file to write the rows to")
+    parser.add_argument("--tiny", action="store_true", help="small models and pictures")
     args = parser.parse_args(arguments)
     diffusers.utils.logging.set_verbosity_error()
-    entry = CATALOGUE[args.model]
-    args.dtype = args.dtype or ["float32" if args.device == "cpu" else entry.half]
-    args.frames = args.frames or (5 if args.tiny else entry.window)
-    args.size = args.size or ((64, 64) if args.tiny else SIZES[args.model])
-    for row in rows(args):
-        print(row, end="", flush=True)
+    begun = time.perf_counter()
+    about = {"device": device_name(args.device), "torch": torch.__version__}
+    about |= {"diffusers": diffusers.__version__}
+    print(", ".join(f"{name} {version}" for name, version in about.items()))
+    found: dict[str, list[dict[str, str]]] = {}
+    for name in args.tables:
+        print(f"\n{name}, after {time.perf_counter() - begun:.0f} s\n", flush=True)
+        found[name] = []
+        for row in TABLES[name](args):
+            show(row, not found[name])
+            found[name].append(row)
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            if args.json:  # each time: a later row may fail
+                args.json.write_text(json.dumps({**about, "tables": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from functools import cache
 from pathlib import Path
 
@@ -9,14 +10,19 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 OVERSAMPLING = 4
-FONTS = Path("/usr/share/fonts/truetype/dejavu")  # DejaVu is free; without it Pillow's own font
+FONTS = Path("/usr/share/fonts/truetype/dejavu")  # free; else matplotlib's copy, else Pillow's
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:!?()%&+-=/#@"
 
 
 @cache
 def fonts() -> tuple[str, ...]:
     """Font files to draw with; empty where there are none."""
-    return tuple(str(path) for path in sorted(FONTS.glob("*.ttf")))
+    folder = FONTS
+    if not folder.is_dir() and importlib.util.find_spec("matplotlib"):
+        import matplotlib
+
+        folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return tuple(str(path) for path in sorted(folder.glob("DejaVu*[!y].ttf")))
 
 
 def drawing(side: int, rng: np.random.Generator) -> np.ndarray:

@@ -46,14 +46,15 @@ def loss_of(result: Tensor, sharp: Tensor, gradient: float, spectrum: float) -> 
     return loss + spectrum * torch.view_as_real(bins).abs().mean()
 
 
-def energy_gap(result: Tensor, small: Tensor, sharp: Tensor) -> Tensor:
-    """How far the strength of local detail is from that of `sharp`, after back-projection.
+def energy_gap(result: Tensor, sharp: Tensor) -> Tensor:
+    """How far the strength of local detail is from that of `sharp`.
 
     Whatever only minimises the error is softer than the truth. This asks for the truth's root mean
-    square of steps in windows of WINDOW pixels, in the band that back-projection leaves alone.
+    square of steps in windows of WINDOW pixels; of a back-projected result, in the band that
+    back-projection leaves alone.
     """
     strengths = []
-    for image in (back_project(result, small), sharp):
+    for image in (result, sharp):
         grey = image.mean(1, keepdim=True)
         across, down = grey.diff(dim=-1)[..., :-1, :], grey.diff(dim=-2)[..., :-1]
         squares = F.avg_pool2d(across.square() + down.square(), WINDOW, WINDOW // 2)
@@ -120,7 +121,7 @@ def train(args: argparse.Namespace) -> None:
             result = network(small).float()
         loss = loss_of(result, sharp, args.gradient, args.spectrum)
         if args.energy:
-            loss = loss + args.energy * energy_gap(result, small, sharp)
+            loss = loss + args.energy * energy_gap(back_project(result, small), sharp)
         network.zero_grad(set_to_none=True)  # the trainer clears those of its own AdamW only
         trainer.update(loss)
         trainer.note(
