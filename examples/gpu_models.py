@@ -184,7 +184,9 @@ def build_upscaler(name: str, dtype: torch.dtype, tiny: bool) -> diffusers.Diffu
     tokenizer = transformers.CLIPTokenizer.from_pretrained(MINI / "tokenizer")
     common = {
         "tokenizer": tokenizer,
-        "scheduler": diffusers.EulerDiscreteScheduler(beta_schedule="scaled_linear"),
+        "scheduler": diffusers.EulerDiscreteScheduler(
+            beta_schedule="scaled_linear", steps_offset=1
+        ),
     }
     if name == "sdxl":
         return DiffuseHighSDXLPipeline(**parts(SDXL, dtype, tiny), **common, tokenizer_2=tokenizer)
