@@ -207,7 +207,7 @@ def _quantised(x: Tensor, steps: Tensor, dct: Tensor) -> Tensor:
 
 def _pyramid(image: np.ndarray, side: int, device: torch.device) -> list[Tensor]:
     """(h, w, 3) uint8 in steps of half an octave, as long as a crop fits."""
-    whole = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+    whole = torch.from_numpy(image.copy()).to(device)
     most = min(min(image.shape[:2]) / side, LARGEST_ZOOM)
     found = [whole]
     planes = whole.permute(2, 0, 1)[None].float()

@@ -178,7 +178,7 @@ def run(
     optimizer = Optimizer(network, args.rate * fresh, args.matrix_rate * fresh, args.device)
     crops.damage = phase.damage
     losses = torch.zeros(2, device=args.device)
-    optimizer.set_scale(0.0)  # while the graph is made
+    optimizer.set_scale(1e-6)  # while the graph is made; AdamW divides by its rate
     step = captured(
         functools.partial(iteration, network, average, optimizer, crops, phase, args.batch, losses),
         args.device,

@@ -94,9 +94,6 @@ def place(pipes: Pipes, device: torch.device, memory: str) -> None:
             the denoisers are stored in 8 bits (float8 e4m3) and widened when used, which costs
             some quality.
     """
-    if device.type == "cuda":
-        for model in _parts(pipes):
-            convolve_fast(model)
     if memory == "high":
         for pipe in pipes:
             pipe.to(device)
@@ -119,21 +116,6 @@ def place(pipes: Pipes, device: torch.device, memory: str) -> None:
             pipe.to(device)
         else:  # the relighter and the video model are then never both on the GPU
             pipe.enable_model_cpu_offload(device=device)
-
-
-def convolve_fast(model: nn.Module) -> None:
-    """Store the weights of a model of 2D convolutions with their channels last.
-
-    That is the order in which the matrix units of a GPU take them; else every convolution turns its
-    input round and back. What it computes stays the same, but for rounding.
-
-    >>> layer = nn.Conv2d(3, 8, 3)
-    >>> convolve_fast(layer)
-    >>> layer.weight.is_contiguous(memory_format=torch.channels_last)
-    True
-    """
-    if not any(param.ndim == 5 for param in model.parameters()):  # no order for both
-        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def use_attention(pipes: Pipes, backend: str) -> None:

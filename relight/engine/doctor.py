@@ -9,13 +9,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from relight import __version__
 from relight.engine import estimates
 from relight.engine.logs import anonymous
+from relight.engine.versions import version_of
 
 PACKAGES = (
     "torch",
@@ -95,10 +95,7 @@ def _versions() -> dict[str, Any]:
         "system": platform.platform(),
     }
     for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "missing"
+        found[name] = version_of(name)
     import av
 
     found["ffmpeg"] = ", ".join(

@@ -6,11 +6,11 @@ import json
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from relight import media
+from relight.engine.versions import version_of
 from relight.engine.work import LONGEST_NAME
 from relight.errors import InputError, MediaError
 from relight.jobs import Job
@@ -116,7 +116,7 @@ class Sidecar:
                 "weights": result.weights or {},
                 "notes": list(result.notes),
                 "versions": {"python": platform.python_version()}
-                | {name: version(name) for name in _PACKAGES},
+                | {name: version_of(name) for name in _PACKAGES},
             },
         }
         if result.sidecar.exists() and not result.settings.get("overwrite"):

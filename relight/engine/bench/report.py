@@ -8,10 +8,10 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from relight.engine.versions import version_of
 from relight.errors import MediaError
 
 Row = Mapping[str, Any]
@@ -83,7 +83,7 @@ def machine() -> dict[str, Any]:
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "threads": torch.get_num_threads(),
         "card": card,
-        **{name: version(name) for name in _PACKAGES},
+        **{name: version_of(name) for name in _PACKAGES},
     }
 
 
