@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -49,6 +50,52 @@ class Tile(NamedTuple):
     @property
     def size(self) -> Size:
         return Size(self.bottom - self.top, self.right - self.left)
+
+
+class Band(NamedTuple):
+    """Rows of a large picture that are made from rows of a small one; see `bands`.
+
+    Attributes:
+        near: rows of the small picture that are looked at. made: of what is made of those, the rows
+            that are kept. rows: of the whole result, the same.
+    """
+
+    near: slice
+    made: slice
+    rows: slice
+
+
+def bands(height: int, times: int, margin: int, length: int = 192) -> Iterator[Band]:
+    """The bands in which a picture is made `times` as large, from top to bottom.
+
+    What a large row depends on is near it, so memory is that of a band, and the result the same.
+
+    Args:
+        height: of the small picture. margin: rows of it that a large row depends on, on each side.
+        length: rows of it that a band makes large.
+
+    >>> [tuple(band) for band in bands(5, 2, 1, length=3)]
+    [(slice(0, 4, None), slice(0, 6, None), slice(0, 6, None)), \
+(slice(2, 5, None), slice(2, 6, None), slice(6, 10, None))]
+    """
+    for top in range(0, height, length):
+        bottom = min(top + length, height)
+        first = max(top - margin, 0)
+        yield Band(
+            near=slice(first, min(bottom + margin, height)),
+            made=slice((top - first) * times, (bottom - first) * times),
+            rows=slice(top * times, bottom * times),
+        )
+
+
+def whole_times(small: tuple[int, ...], large: tuple[int, ...]) -> int | None:
+    """How many times larger a (height, width, ...) is, if that is a whole number for both sides.
+
+    >>> whole_times((4, 6), (8, 12)), whole_times((4, 6), (6, 9)), whole_times((4, 6), (8, 18))
+    (2, None, None)
+    """
+    times = large[0] // small[0]
+    return times if (small[0] * times, small[1] * times) == tuple(large[:2]) else None
 
 
 class Enlarge(Protocol):

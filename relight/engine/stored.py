@@ -29,9 +29,19 @@ def pack(frames: Iterable[Tensor], chunk: Chunk, deep: bool = False) -> dict[str
     return stored
 
 
+def pack_codes(images: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """The same of frames that are codes already, (h, w, 3) uint8 or uint16."""
+    return {f"{i:05d}": encoded(image) for i, image in enumerate(images)}
+
+
+def codes(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
+    """One frame of `pack` or `pack_codes` as it is stored: (h, w, 3) uint8 or uint16."""
+    return decoded(stored[f"{index:05d}"])
+
+
 def unpack(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
     """One frame of `pack`: (h, w, 3) float32 in [0, 1]."""
-    codes = decoded(stored[f"{index:05d}"])
-    values = codes.astype(np.float32)
-    values /= np.iinfo(codes.dtype).max
+    found = codes(stored, index)
+    values = found.astype(np.float32)
+    values /= np.iinfo(found.dtype).max
     return values

@@ -19,16 +19,18 @@ from relight.diffusion.finite import refuse_black
 from relight.diffusion.pictures import as_pixels
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import FrameSource
-from relight.engine.stored import pack, unpack
+from relight.engine.stored import codes, pack, pack_codes, unpack
 from relight.errors import NotFinite
 from relight.jobs import ResolvedUpscaleJob
 from relight.media import Frame, to_uint8
+from relight.methods.back_projection import larger
 from relight.methods.detail_agreement import REACH, agreed
 from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
+from relight.methods.network_enlargement import PROJECTED, ROUNDS, NetworkEnlargement
 from relight.models.catalogue import UpscaleEntry
 from relight.models.guides import restores
 from relight.models.loader import Upscaler
-from relight.types import Enlarge, Size
+from relight.types import Band, Enlarge, Size, bands, whole_times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,8 @@ class Upscaling:
             on_step: called after each denoising step; may raise to stop. show: not used.
         """
         step = on_step or (lambda: None)
+        if self.upscaler is None and len(self.times) == 1:
+            return pack_codes([self._still(step)])
         if self.upscaler is None:
             return pack(self._guided(chunk, step), chunk, self.deep)
         frames = self.source.read(chunk.first, chunk.last)
@@ -81,7 +85,8 @@ class Upscaling:
         self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
     ) -> Iterator[Frame]:
         """Frames from index `first` on, enlarged; `load` gives what was stored of a chunk."""
-        frames = joined(self.chunks, lambda chunk: load(chunk.name), unpack, first)
+        value = codes if len(self.times) == 1 else unpack  # one picture is blended with none
+        frames = joined(self.chunks, lambda chunk: load(chunk.name), value, first)
         for original, values in zip(self.originals(first), frames, strict=False):
             yield original.with_image(self.mend(values, original.image))
 
@@ -91,14 +96,32 @@ class Upscaling:
         height, width = self.sizes[-1]
         return width, height
 
+    def _still(self, on_step: Callable[[], None]) -> np.ndarray:
+        """The one picture of the job enlarged by the guide alone, in bands: (height, width, 3)."""
+        (frame,) = self.source.read(0, 1)
+        image, size = to_uint8(frame.image), Size(*self.sizes[-1])
+        times = whole_times(image.shape, size)
+        reach = None if times is None else reach_of(self.guide, times)
+        kind = np.uint16 if self.deep else np.uint8
+        made = np.empty((*size, 3), kind)
+        whole = Band(*(slice(None) for _ in Band._fields))
+        for band in [whole] if reach is None else bands(len(image), times or 1, reach):
+            near = as_pixels(image[band.near][None])
+            part = Size(*size) if reach is None else Size(near.shape[-2] * (times or 1), size.width)
+            large = self.recipe.finish(self.recipe.guide(near, part, self.guide), near)[0]
+            _check(large)
+            values = large[:, band.made].cpu().float().mul_(np.iinfo(kind).max).round_()
+            made[band.rows] = values.permute(1, 2, 0).numpy()
+        on_step()
+        return made
+
     def _guided(self, chunk: Chunk, on_step: Callable[[], None]) -> Iterator[Tensor]:
         """The chunk's frames enlarged by the guide alone, one by one: (3, height, width).
 
         The frames of a clip share their detail with neighbours, which may be of other chunks.
         """
-        moving = len(self.times) > 1
-        first = max(chunk.first - REACH, 0) if moving else chunk.first
-        last = min(chunk.last + REACH, len(self.times)) if moving else chunk.last
+        first = max(chunk.first - REACH, 0)
+        last = min(chunk.last + REACH, len(self.times))
         frames = self.source.read(first, last)
 
         def pairs() -> Iterator[tuple[Tensor, Tensor]]:
@@ -106,15 +129,9 @@ class Upscaling:
                 small = as_pixels(to_uint8(frame.image)[None])
                 yield small[0], self.recipe.guide(small, self.sizes[-1], self.guide)[0]
 
-        def finished() -> Iterator[Tensor]:
-            for small, large in pairs():
-                yield self.recipe.finish(large[None], small[None])[0]
-
-        made = agreed(pairs()) if moving else finished()
-        for index, image in enumerate(made, first):
+        for index, image in enumerate(agreed(pairs()), first):
             if chunk.first <= index < chunk.last:
-                if not bool(torch.isfinite(image).all()):
-                    raise NotFinite("the guide gave values that are no numbers")
+                _check(image)
                 on_step()
                 yield image
 
@@ -158,6 +175,20 @@ class Upscaling:
         """The guide of a clip's window (frames, 3, h, w), its detail shared between frames."""
         large = self.guide(images, size)
         return torch.stack(list(agreed(zip(images, large, strict=True))))
+
+
+def _check(image: Tensor) -> None:
+    if not bool(torch.isfinite(image).all()):
+        raise NotFinite("the guide gave values that are no numbers")
+
+
+def reach_of(guide: Enlarge, times: int) -> int | None:
+    """Rows of a small picture around one that decide its rows in the result; None: all may."""
+    projected = 2 * ROUNDS * PROJECTED  # of the guide, and of the result
+    if isinstance(guide, NetworkEnlargement):
+        reach = guide.reach(times)
+        return None if reach is None else reach + projected
+    return PROJECTED + projected if guide is larger else None
 
 
 def recipe_of(job: ResolvedUpscaleJob, entry: UpscaleEntry) -> UpscaleRecipe:

@@ -11,21 +11,38 @@ import cv2
 import numpy as np
 
 from relight.media.depth import like, to_float, to_uint8
+from relight.types import bands, whole_times
 
 GREY_CODES = 2  # of 255: how far channels may lie apart in what counts as grey (video chroma)
 FLAT_CODES = 1  # of 255: how much pixels may differ in what counts as flat
 FLAT_RADIUS = 4  # source pixels around one that must be flat too
+CUBIC_RADIUS = 4  # source pixels around one that decide its enlargement, and one to spare
 BLACK_CODES = 8  # of 255: the brightest pixel of a letterbox bar
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # BT.709
 
 
 def finished(result: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """An enlarged picture, float32 in [0, 1], made true to its source, as the source's type.
+    """An enlarged picture of any depth made true to its source, as the source's type.
 
-    Fine levels that the model didn't see come back, flat areas are the source's, grey is grey.
+    Fine levels that the model didn't see come back, flat areas are the source's, grey is grey. What
+    is a whole number of times larger is mended in bands: memory is that of the result.
     """
-    result = keep_flat(keep_depth(result, source), source)
-    return like(keep_bars(keep_grey(result, source), source), source)
+    times = whole_times(source.shape, result.shape)
+    grey = is_grey(source)
+    if times is None:
+        return like(keep_bars(_mended(result, source, grey), source), source)
+    made = np.empty(result.shape, source.dtype)
+    for band in bands(source.shape[0], times, FLAT_RADIUS + CUBIC_RADIUS):
+        near = slice(band.near.start * times, band.near.stop * times)
+        part = _mended(result[near], source[band.near], grey)
+        made[band.rows] = like(part[band.made], source)
+    return keep_bars(made, source)
+
+
+def _mended(result: np.ndarray, source: np.ndarray, grey: bool) -> np.ndarray:
+    """Float32 in [0, 1]: depth, flat areas and grey."""
+    mended = keep_flat(keep_depth(to_float(result), source), source)
+    return _greyed(mended) if grey else mended
 
 
 def with_bars(result: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -43,7 +60,7 @@ def keep_depth(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     if source.dtype == np.uint8:
         return result
     lost = to_float(source) - to_float(to_uint8(source))
-    return result + _scaled(lost, result)
+    return to_float(result) + _scaled(lost, result)
 
 
 def keep_grey(result: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -54,8 +71,10 @@ def keep_grey(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     >>> keep_grey(tinted, grey)[0, 0].tolist()
     [96, 96, 96]
     """
-    if not is_grey(source):
-        return result
+    return _greyed(result) if is_grey(source) else result
+
+
+def _greyed(result: np.ndarray) -> np.ndarray:
     luma = to_float(result) @ _LUMA
     return like(np.repeat(luma[..., None], 3, axis=2), result)
 

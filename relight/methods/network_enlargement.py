@@ -14,6 +14,7 @@ pixel is taken. Error in the outer two pixels over that in the middle: 1.49 -> 1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from relight.types import Size, Tile
 
 ROUNDS = 2
 """Of back-projection between two passes."""
+PROJECTED = 3
+"""Pixels around one that a round of it looks at."""
 
 BEYOND = 2
 """Pixels that a network is shown beyond a border; more of them measured no better."""
@@ -71,6 +74,17 @@ class NetworkEnlargement:
         if tuple(image.shape[-2:]) == tuple(size):
             return image
         return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)
+
+    def reach(self, times: int) -> int | None:
+        """Small pixels around one that decide its pixels, `times` as large; None: all may."""
+        if self.tile is None:
+            return None
+        between = PROJECTED * ROUNDS if self.project else 0
+        passes = math.ceil(math.log(times, self.factor) - 1e-9)
+        return sum(
+            math.ceil((self.margin + (between if index else 0)) / self.factor**index)
+            for index in range(passes)
+        )
 
     def once(self, image: Tensor) -> Tensor:
         """One pass: (n, 3, h, w) -> (n, 3, factor h, factor w)."""

@@ -81,10 +81,13 @@ WAYS = (
     Way("bicubic", make=bicubic),
     Way("bicubic, back-projected", make=back_projected),
     Way("default"),
-    Way("identity .5", {"identity": 0.5}),
+    Way("identity .8", {"identity": 0.8}),
+    Way("identity 0", {"identity": 0.0}),
+    Way("identity .8, guide bicubic", {"identity": 0.8, "guide": "bicubic"}),
     Way("paper", {"recipe": "paper"}),
 )
-"""What is compared: no model, the default, more of a diffusion model, the published recipe."""
+"""What is compared: no model, the default, ever more of a diffusion model, that without a network
+as guide, the published recipe."""
 
 
 def compare(
