@@ -208,7 +208,7 @@ def _relit(name: str, settings: Settings, variants: list[Any]) -> Bench:
 
 
 def _upscale(settings: Settings) -> Bench:
-    from relight.engine.bench import enlarged, relit, report
+    from relight.engine.bench import enlarged, report
     from relight.engine.bench.peers import Peer
 
     more = dict(settings.more)
@@ -222,7 +222,7 @@ def _upscale(settings: Settings) -> Bench:
     ways = [*enlarged.WAYS, *(Peer.parse(text) for text in settings.peers)]
     rows = enlarged.compare(task, ways, say)
     sheet = enlarged.sheet(task, ways)
-    return Bench("upscale", [*rows, *relit.means(rows)], report.ENLARGED, sheet)
+    return Bench("upscale", [*rows, *enlarged.means(rows)], report.ENLARGED, sheet)
 
 
 def _published(settings: Settings, folder: Path | None) -> Bench:
@@ -296,4 +296,6 @@ def _command(name: str, settings: Settings) -> list[str]:
     words += [
         word for name, value in settings.more.items() for word in ("--set", f"{name}={value}")
     ]
+    for peer in settings.peers:  # their commands name places of this machine
+        words += ["--peer", f"{peer.partition('=')[0]}=... {{in}} {{out}}"]
     return [*words, "--model", Path(settings.model).name, "-o", "DIR"]

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from relight import media, metrics
+from relight.engine.bench import relit
 from relight.engine.bench.cost import Cost, denoisers, measured
 from relight.engine.bench.peers import Peer
 from relight.engine.bench.relit import Row, Say, remembering
@@ -160,6 +161,17 @@ def scores(truth: Images, result: Images, small: Images) -> dict[str, float]:
         own = metrics.flicker(truth, truth)
         found["flicker"] = metrics.flicker(truth, result) / own if own else float("nan")
     return found
+
+
+def means(rows: Sequence[Row]) -> list[Row]:
+    """A row for each way: the means of the pictures, then those of the clips.
+
+    >>> rows = [{"variant": "bicubic", "clip": name, "psnr": 30.0} for name in ("a", "b")]
+    >>> [row["clip"] for row in means(rows)]
+    ['2 pictures']
+    """
+    still, moving = [[row for row in rows if ("flicker" in row) == moves] for moves in (0, 1)]
+    return [*relit.means(still, "picture"), *relit.means(moving)]
 
 
 def _by_way(

@@ -101,8 +101,8 @@ def row(variant: str, clip: Path, scores: dict[str, float], cost: Cost | None) -
     return {"clip": clip.stem, "variant": variant, **spent, **scores}
 
 
-def means(rows: Sequence[Row]) -> Iterator[Row]:
-    """A row for each variant, of several clips: the mean over them of every number.
+def means(rows: Sequence[Row], kind: str = "clip") -> Iterator[Row]:
+    """A row for each variant, of several clips (or another kind): the mean of every number.
 
     >>> rows = [{"variant": "fast", "clip": "a", "lean": 1.0}]
     >>> list(means([*rows, {"variant": "fast", "clip": "b", "lean": 2.0}]))
@@ -117,7 +117,7 @@ def means(rows: Sequence[Row]) -> Iterator[Row]:
             for name in own[0]
             if name not in ("variant", "clip")
         }
-        count = f"{len(own)} clip" + ("s" if len(own) != 1 else "")
+        count = f"{len(own)} {kind}" + ("s" if len(own) != 1 else "")
         yield {"variant": variant, "clip": count, **numbers}
 
 
