@@ -1,8 +1,8 @@
 """Who computes: a small run while a large one pauses.
 
 Models can't be built in two threads at once: transformers and diffusers do it by switching all of
-PyTorch's modules over. And two computations on the same cores slow each other. So a large run pauses
-where it tells its progress, and goes on when the small ones are done.
+PyTorch's modules over. And two computations on the same cores slow each other. So a large run
+pauses where it tells its progress, and goes on when the small ones are done.
 """
 
 from __future__ import annotations

@@ -19,13 +19,14 @@ from relight.engine.logs import fields
 from relight.engine.manifest import Manifest
 from relight.engine.output import Result, sidecar_path
 from relight.engine.prepare import frame_count, is_moving, refuse_region
-from relight.engine.progress import Meter, OnProgress, Units, timed
+from relight.engine.progress import Meter, OnProgress, timed
 from relight.engine.source import marks_of, notes_on_plain
+from relight.engine.stages import count, new_meter, stages_of
 from relight.engine.survey import Survey, survey
 from relight.engine.work import Work
 from relight.engine.writing import Writing
 from relight.errors import MediaError
-from relight.jobs import KINDS, Job, RelightJob, ResolvedJob, ResolvedUpscaleJob
+from relight.jobs import KINDS, Job, RelightJob, ResolvedJob
 
 if TYPE_CHECKING:
     from relight.engine.chunks import Chunk
@@ -34,20 +35,6 @@ if TYPE_CHECKING:
     from relight.engine.workflow import Workflows
 
 log = logging.getLogger(__name__)
-
-SHARES = {
-    "survey": 0.02,
-    "mask": 0.1,
-    "key": 0.4,
-    "carry": 0.3,
-    "form": 0.15,
-    "light": 0.83,
-    "upscale": 0.83,
-    "guide": 0.83,
-    "write": 0.15,
-}
-"""Parts of a run's time: the model takes nearly all of it where it is small, and more where it is
-large."""
 
 Workers = Callable[[Path], AbstractContextManager[Any]]
 
@@ -135,7 +122,8 @@ class Run:
         """Survey, compute, apply and encode."""
         from relight.engine.flows import workflows
 
-        meter = self._meter()
+        frames = frame_count(self.job, self.info)
+        meter = new_meter(self.job, self.models, frames, self.on_progress, self.seconds)
         found = self._survey(meter)
         flows = workflows(self.job, self.models, self.info, found, self.work)
         self.size = flows[-1].size
@@ -158,16 +146,6 @@ class Run:
             meter.tell()
         return writing.result
 
-    def _meter(self) -> Meter:
-        """Before the survey, all units but its own are guesses."""
-        names = ["survey", *_stages(self.job, self.models), "write"]
-        frames = frame_count(self.job, self.info)
-        return Meter(
-            units={name: Units(frames, SHARES[name] / frames) for name in names},
-            report=self.on_progress,
-            seconds=self.seconds,
-        )
-
     def _survey(self, meter: Meter) -> Survey:
         """When each frame is shown, from an earlier run or by looking at all of them."""
         from relight.engine.flows import seen_by
@@ -189,7 +167,7 @@ class Run:
                 found = survey(
                     frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
                 )
-        _set(meter, "survey", len(found.times), len(found.times))
+        count(meter, "survey", len(found.times), len(found.times))
         self.notes += notes_on_plain(self.job, found.thumbs)
         return found
 
@@ -207,10 +185,10 @@ class Run:
             chunk.name: "done" if chunk in there else "waiting" for chunk in chunks
         }
         self.manifest.save(self.work)
-        for stage in _stages(self.job, self.models):
+        for stage in stages_of(self.job, self.models):
             total = sum(c.passes for c in chunks if c.stage == stage)
-            _set(meter, stage, total, sum(c.passes for c in there if c.stage == stage))
-        _set(meter, "write", len(found.times), 0)
+            count(meter, stage, total, sum(c.passes for c in there if c.stage == stage))
+        count(meter, "write", len(found.times), 0)
         if there:
             self.notes.append(f"resumed: {len(there)} of {len(chunks)} chunks were there")
         meter.stage = "relighting" if isinstance(self.job, RelightJob) else "upscaling"
@@ -322,21 +300,3 @@ class Run:
             kind=self.manifest.kind,
             weights=self.manifest.weights,
         )
-
-
-def _stages(job: ResolvedJob, models: Models) -> list[str]:
-    """Those that a resolved job may have; one without chunks costs nothing."""
-    if isinstance(job, ResolvedUpscaleJob):
-        return [models.enlarging]
-    stages = [] if job.recipe == "paper" else ["key", "carry", "form"]
-    stages += [] if job.recipe == "fast" else ["light"]
-    if job.region is not None:
-        stages = ["mask", *stages]
-    return [*stages, models.enlarging] if job.upscale else stages
-
-
-def _set(meter: Meter, name: str, total: float, done: float) -> None:
-    """The number of units, once it is known."""
-    units = meter.units[name]
-    units.cost = SHARES[name] / total if total else 0.0
-    units.total, units.done = total, done
