@@ -42,21 +42,21 @@ class Section:
 SECTIONS = (
     Section(
         "recipes",
-        "Recipes side by side",
+        "Recipes compared",
         "One light, each clip by each recipe in turn. `frames` is IC-Light on every frame by "
         "itself, what the published systems start from. A result that changes nothing has the "
-        "source's own flicker and a structure of 1: read steadiness beside lean and change.",
+        "source's own flicker and a structure of 1: read steadiness together with lean and change.",
         report.RELIT,
     ),
     Section(
         "ablation",
-        "What each lever gives",
-        "The recipe as it is, then with one lever moved.",
+        "Ablations",
+        "The recipe as it is, then with one setting or part changed at a time.",
         report.RELIT,
     ),
     Section(
         "published",
-        "Beside published results",
+        "Compared with published results",
         "Results that their authors published, on their own sources (not in this repository).",
         report.RELIT,
         short="hilight",

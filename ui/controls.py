@@ -45,7 +45,7 @@ SHORT_RANGE = 1
 
 
 def open_fields(job: type[Job], *own: str) -> list[str]:
-    """Fields of `job` that a generic control shall show: not the server's, not those of `own`."""
+    """Fields of `job` that a generic control shows: not the server's, not those of `own`."""
     return [name for name in job.in_order() if name not in SERVER_SIDE and name not in own]
 
 

@@ -1,4 +1,4 @@
-"""`relight bench`: recipes, levers, published results and upscalers side by side."""
+"""`relight bench`: recipes, ablations, published results and upscalers compared."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def bench(
         Some of fast, best, paper and frames (IC-Light on each frame by itself), with commas
         between [default: all; with --ablate fast; with --published auto].
     ablate
-        Instead, move each lever of the recipe alone.
+        Instead, change one setting or part of the recipe at a time.
     upscale
         Instead, make the inputs smaller and compare ways of enlarging them again.
     published
@@ -179,9 +179,9 @@ def _recipes(settings: Settings) -> Bench:
 
 
 def _ablation(settings: Settings) -> Bench:
-    from relight.engine.bench.variants import levers
+    from relight.engine.bench.variants import ablations
 
-    variants = [lever for name in settings.recipes.split(",") for lever in levers(name.strip())]
+    variants = [one for name in settings.recipes.split(",") for one in ablations(name.strip())]
     made = _relit("ablation", settings, variants)
     made.more = "\n".join(f"- {variant.name}: {variant.about}" for variant in variants)
     return made

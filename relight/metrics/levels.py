@@ -2,7 +2,7 @@
 
 Black: all three channels at most 5; clipped: one channel at least 250 (8-bit levels; the margins
 are those of limited-range video and its rounding). Shares of all pixels, 0 to 1. Lower is better
-than the source's own share, which stands beside it in every report.
+than the source's own share, which every report shows too.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def _paths(entry: Weights, module: str, folder: Path | None) -> dict[str, Path]:
 
 
 def _backdrop_offsets(paths: Mapping[str, Path]) -> dict[str, Path]:
-    """IC-Light's weights for backgrounds, if they lie beside the others."""
+    """IC-Light's weights for backgrounds, if they are stored with the others."""
     for part, path in paths.items():
         if part.endswith(OFFSETS):
             for name in (BACKDROP_OFFSETS, "iclight_sd15_fbc.safetensors"):

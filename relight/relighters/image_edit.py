@@ -1,11 +1,11 @@
 """Image-editing models as a `Relighter`: each frame by itself, the light as an instruction.
 
-An editor of diffusers is told what the light shall be and where it comes from; every frame starts
-from the same noise, which is all that makes the frames agree. Where an editor takes a second
+An editor of diffusers gets words that say what the light is and where it comes from; every frame
+starts from the same noise, which is all that makes the frames agree. Where an editor takes a second
 picture, that is a map of the light. Editors move pixels and repaint things, so `recipe fast` uses
 them on keyframes only, registers what they drew and takes its light alone.
 
-What one editor needs to be told, and its quirks, is its file in `relight.pipelines`.
+What one editor needs to know, and its quirks, are in its file in `relight.pipelines`.
 
     relighter = EditRelighter(KontextEditor(FluxKontextPipeline.from_pretrained(...)))
     session = relighter.prepare("red neon light", light="left", size=(1024, 1024))

@@ -1,6 +1,6 @@
-"""`relight bench`: recipes, their levers and peers side by side, in one run, on the same clips.
+"""`relight bench`: recipes, their ablations and peers compared, in one run, on the same clips.
 
-variants.py   what is compared: recipes, single levers, IC-Light frame by frame
+variants.py   what is compared: recipes, ablations, IC-Light frame by frame
 cost.py       what a run took: seconds, UNet passes and pixels, memory
 relit.py      clips relit by each variant, scored
 enlarged.py   pictures and clips made smaller, enlarged again by each way and by peers, scored

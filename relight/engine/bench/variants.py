@@ -1,4 +1,4 @@
-"""What is compared: recipes, and recipes with one lever moved."""
+"""What is compared: recipes, and recipes with one setting or part changed."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ def recipes(names: str) -> list[Variant]:
     return [Variant(name, {"recipe": name}) for name in wanted]
 
 
-def levers(recipe: str) -> list[Variant]:
-    """A recipe as it is, and with each lever of its own moved alone.
+def ablations(recipe: str) -> list[Variant]:
+    """A recipe as it is, and with one setting or part of it changed at a time.
 
     Raises:
-        InputError: only `fast` and `best` have levers; `paper` is exact.
+        InputError: only `fast` and `best` have ablations; `paper` is exact.
     """
-    if recipe not in _LEVERS:
-        raise InputError(f"{recipe} has no levers to take away: give fast or best", field="recipes")
+    if recipe not in _ABLATIONS:
+        raise InputError(f"{recipe} has no ablations: give fast or best", field="recipes")
     found = [Variant(recipe, {"recipe": recipe}, about="as it is")]
-    for lever in _LEVERS[recipe]:
-        found.append(replace(lever, settings={"recipe": recipe, **lever.settings}))
+    for one in _ABLATIONS[recipe]:
+        found.append(replace(one, settings={"recipe": recipe, **one.settings}))
     return found
 
 
@@ -115,7 +115,7 @@ _SHARED: tuple[Variant, ...] = (
     Variant("half the steps", {"relight_steps": 7}, about="7 steps a relight instead of 15"),
     Variant("intensity .5", {"intensity": 0.5}, about="half the light, in stops"),
 )
-_LEVERS: dict[str, tuple[Variant, ...]] = {
+_ABLATIONS: dict[str, tuple[Variant, ...]] = {
     "fast": (
         Variant(
             "own noise",

@@ -51,27 +51,27 @@ def test_recipes_side_by_side(tmp_path, clip, tiny_model, capsys):
     assert "not empty" in capsys.readouterr().err
 
 
-def test_each_lever_moves_alone_and_is_put_back(tmp_path, clip, tiny_model):
+def test_each_ablation_changes_one_thing_and_is_put_back(tmp_path, clip, tiny_model):
     out = tmp_path / "out"
     words = ["--ablate", "--recipes", "fast", "--model", tiny_model, "--frames", 4, *TINY]
     assert bench(clip, "-o", out, *words) == 0
     rows = read(out, "ablation")
     names = [row["variant"] for row in rows if row["clip"] == "pan"]
-    assert names == [lever.name for lever in variants.levers("fast")] and len(set(names)) > 5
+    assert names == [one.name for one in variants.ablations("fast")] and len(set(names)) > 5
     assert "no form: no shading" in (out / "ablation.md").read_text()
 
 
 @pytest.mark.parametrize("recipe", ["fast", "best"])
-def test_levers_leave_nothing_behind(tiny_model, recipe):
+def test_ablations_leave_nothing_behind(tiny_model, recipe):
     model = load_model(str(tiny_model), CPU)
     before = dict(vars(model.pipe))
-    for lever in variants.levers(recipe):
-        with lever.applied(model):
-            if lever.recipe:
+    for one in variants.ablations(recipe):
+        with one.applied(model):
+            if one.recipe:
                 changed = model.pipe.recipes["best"]
-                assert all(getattr(changed, key) == value for key, value in lever.recipe.items())
+                assert all(getattr(changed, key) == value for key, value in one.recipe.items())
         assert vars(model.pipe) == before and isinstance(model.pipe, LightAVideo)
-        for path, value in lever.swaps:
+        for path, value in one.swaps:
             module, _, name = path.rpartition(".")
             assert getattr(sys.modules[module], name) is not value
 
@@ -129,7 +129,7 @@ def test_a_clip_goes_to_a_peer_frame_by_frame(tmp_path):
     [
         ([], "no clip"),
         (["CLIP", "--recipes", "quick"], "recipes is 'quick'"),
-        (["CLIP", "--ablate", "--recipes", "paper"], "no levers"),
+        (["CLIP", "--ablate", "--recipes", "paper"], "no ablations"),
         (["CLIP", "--ablate", "--upscale"], "give one of"),
         (["CLIP", "--upscale", "--peer", "x=cp {in}"], "'name=command {in} {out}'"),
         (["CLIP", "--peer", "x=cp {in} {out}"], "--upscale"),
