@@ -2,43 +2,66 @@
 
     python -m examples.batch_trial CLIPS OUT
 
-Over a folder of clips, beside which lie a damaged file and one that leads nowhere, on a small disk
-of its own where that can be made (root), with a worker that is killed. Prints both reports.
+Over a folder of clips, beside which lie a damaged file and one that leads nowhere. When the first
+job is done, the worker is killed in the middle of its next; when the second is done, the disk of
+the outputs (a small one of its own, where that can be made: root) is filled up by another program
+while a job runs. Then there is room again, and the same command does the rest.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
 
-SETTINGS = ["--prompt", "warm orange light", "--frames", "8", "--seed", "1", "--model", "mini"]
+SETTINGS = ("--prompt", "warm orange light", "--frames", "4", "--seed", "1", "--model", "mini")
+MEGABYTES = 64
+Events = list[dict]
 
 
 def main() -> None:
-    """Run the trial."""
+    """Run the trial and print what was told."""
     clips, out = Path(sys.argv[1]), Path(sys.argv[2])
-    source = _inputs(clips, out / "in")
-    small = _disk(out / "small", 1)
-    first = _batch(source, out / "relit", out / "first.jsonl", kill=True)
-    full = _batch(source, small, out / "full.jsonl") if small else []
-    second = _batch(source, out / "relit", out / "second.jsonl")
-    for name, events in (("first", first), ("full disk", full), ("second", second)):
+    with disk(out / "disk") as target:
+        first, second = trial(inputs(clips, out / "in"), target, out, SETTINGS)
+        made = sorted(str(path.relative_to(target)) for path in target.rglob("*.*"))
+    for name, events in (("first", first), ("second", second)):
         print(name, dict(Counter(event["status"] for event in events)))
         for event in events:
-            if event["status"] in ("failed", "retrying"):
-                print("  ", event["status"], Path(event["input"]).name, "-", event["message"])
-    if small:
-        subprocess.run(["umount", "-l", str(small)], check=True)
+            print("  ", event["status"], Path(event["input"]).name, event.get("message") or "")
+    print("made:", *(name for name in made if not Path(name).name.startswith(".")))
 
 
-def _inputs(clips: Path, folder: Path) -> Path:
+def trial(source: Path, target: Path, reports: Path, settings: Sequence[str]) -> tuple[Events, ...]:
+    """The events of the batch in which everything goes wrong, and of the same once more."""
+    first, second = reports / "first.jsonl", reports / "second.jsonl"
+    filler = target / "filler"
+    running = _begun(source, target, first, settings)
+    _after(running, first, 1)
+    for child in psutil.Process(running.pid).children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            child.kill()
+    _after(running, first, 2)
+    while running.poll() is None and not list(target.rglob(".*.relight/*")):
+        time.sleep(0.005)  # until the next job is under way
+    _fill(filler)
+    running.wait()
+    filler.unlink()
+    _begun(source, target, second, settings).wait()
+    return _events(first), _events(second)
+
+
+def inputs(clips: Path, folder: Path) -> Path:
     """The clips, a damaged one and a link that leads nowhere."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "deep").mkdir(parents=True)
@@ -53,31 +76,43 @@ def _inputs(clips: Path, folder: Path) -> Path:
     return folder
 
 
-def _disk(folder: Path, megabytes: int) -> Path | None:
-    """A file system of its own, if that can be made."""
+@contextlib.contextmanager
+def disk(folder: Path) -> Iterator[Path]:
+    """A small file system of its own. Raises OSError where none can be made."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)]
-    made = subprocess.run(command, capture_output=True, check=False)
-    return None if made.returncode else folder
+    size = f"size={MEGABYTES}m"
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], capture_output=True)
+    if made.returncode:
+        raise OSError(errno.EPERM, "a disk of its own needs root", str(folder))
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
-def _batch(source: Path, out: Path, report: Path, kill: bool = False) -> list[dict]:
-    """Run a batch; `kill` ends its worker once the first job is done."""
-    command = [sys.executable, "-m", "relight", "batch", str(source), "-o", str(out), *SETTINGS]
-    more = ["--devices", "cpu", "--report", str(report), "--retries", "1"]
-    running = subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL)
-    while kill and running.poll() is None:
-        done = report.read_text().count('"done"') if report.exists() else 0
-        workers = [
-            child
-            for child in psutil.Process(running.pid).children()
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
-        if done >= 1 and workers:
-            workers[0].kill()
-            break
-        time.sleep(0.1)
-    running.wait()
+def _begun(source: Path, out: Path, report: Path, settings: Sequence[str]) -> subprocess.Popen:
+    command = [sys.executable, "-m", "relight", "batch", source, "-o", out, *settings]
+    more = ["--devices", "cpu", "--report", report, "--retries", "1"]
+    return subprocess.Popen([*map(str, command), *map(str, more)], stdout=subprocess.DEVNULL)
+
+
+def _after(running: subprocess.Popen, report: Path, jobs: int) -> None:
+    """Wait until so many jobs are done."""
+    while running.poll() is None:
+        if report.exists() and report.read_text().count('"done"') >= jobs:
+            return
+        time.sleep(0.02)
+
+
+def _fill(file: Path) -> None:
+    """Write until the disk is full."""
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as out:
+        while True:
+            if out.write(b"\1" * 4096) < 4096:  # the last page, in part
+                os.sync()
+
+
+def _events(report: Path) -> Events:
     return [json.loads(line) for line in report.read_text().splitlines()]
 
 

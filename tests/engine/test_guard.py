@@ -1,8 +1,10 @@
 """Chunks that don't fit into memory, or come out as no numbers: computed again, never silently."""
 
+import gc
 import json
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -87,6 +89,38 @@ def test_three_ways_are_tried_then_one_line_says_what_to_do(tmp_path, model):
     assert "--memory low" in outcome.message and "\n" not in outcome.message
     assert len(allocator.given) == 4
     assert not list(tmp_path.iterdir())
+
+
+def _tensors():
+    """Megabytes of all tensors that something still holds."""
+    gc.collect()
+    alive = [one for one in gc.get_objects() if isinstance(one, torch.Tensor)]
+    storages = {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in alive}
+    return sum(storages.values()) / 2**20
+
+
+def test_memory_is_back_at_the_baseline_after_running_out_and_the_next_job_works(
+    tmp_path, tiny_model
+):
+    """As on a real device: much is there when the last straw doesn't fit."""
+    runner, here = Runner(), psutil.Process()
+    runner(_job(tmp_path, load_model(str(tiny_model), CPU), "a.mkv", codec="ffv1"))
+    whole = _images(tmp_path / "a.mkv")
+    before, resident = _tensors(), here.memory_info().rss
+
+    def full(module, given):
+        half_done = [torch.ones(2**22) for _ in range(10)]  # 160 MB
+        raise torch.OutOfMemoryError(f"CUDA out of memory after {len(half_done)} tensors")
+
+    hook = _layer(runner._relighting._model).register_forward_pre_hook(full)
+    job = _job(tmp_path, load_model(str(tiny_model), CPU), "b.mkv", codec="ffv1")
+    outcome = run_safely(lambda: runner(job))
+    assert isinstance(outcome.error, OutOfMemory)  # and is kept, as a report keeps it
+    assert _tensors() < before + 5
+    assert here.memory_info().rss < resident + 60 * 2**20
+    hook.remove()
+    assert np.array_equal(_images(runner(job).path), whole)
+    assert _tensors() < before + 5
 
 
 def test_the_next_job_after_a_failed_one_works_and_vae_settings_are_put_back(tmp_path, model):

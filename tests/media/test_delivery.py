@@ -244,12 +244,6 @@ def test_damaged_files_give_one_line(here):
     _damaged(120, seed=0)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3600)  # 20 minutes on one core
-def test_many_damaged_files_give_one_line(here):
-    _damaged(20_000, seed=1)
-
-
 def test_an_encoder_leaves_the_scheduling_of_its_process_alone(tmp_path):
     # SVT-AV1, run as root, takes realtime priority for all its threads and its caller.
     if not Path("/proc/self/task").is_dir():

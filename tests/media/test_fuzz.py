@@ -5,6 +5,7 @@ import os
 import random
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,12 @@ from PIL import Image
 from relight.errors import InputError, MediaError
 from relight.media import probe, read, write
 
-COUNT = int(os.environ.get("RELIGHT_FUZZ", "20000"))
-"""Damaged files in all."""
+from .heif import heic
+from .making import encode
+
+PIECES, EACH = 20, 1000
+"""Damaged files: this many tests of this many, each with a seed of its own."""
+_TICK = Fraction(1, 25)
 LONGEST_S = 20.0
 """For one file, on a shared machine."""
 FIRST = 200
@@ -22,7 +27,6 @@ FIRST = 200
 
 
 def _samples(folder):
-    """A small file of every kind that is read."""
     noise = np.random.default_rng(0).integers(0, 255, (4, 5, 3), np.uint8)
     image = np.asarray(Image.fromarray(noise).resize((40, 32)))
     paths = []
@@ -44,9 +48,25 @@ def _samples(folder):
         if name.endswith(".mpo"):
             path = path.rename(folder / "mpo.jpg")
         paths.append(path)
-    with write(folder / "deep.png", size=(40, 32), fps=1) as out:
-        out.add(image.astype(np.uint16) * 257, 0)
-    return [*paths, folder / "deep.png"]
+    for name in ("deep.png", "deep.tif", "a.bmp", "a.exr"):
+        with write(folder / name, size=(40, 32), fps=1) as out:
+            out.add(image.astype(np.uint16) * 257, 0)
+        paths.append(folder / name)
+    picture.save(folder / "a.jp2")
+    for name, codec in (
+        ("a.ts", "libx264"),
+        ("a.flv", "flv"),
+        ("a.wmv", "wmv2"),
+        ("a.avi", "mpeg4"),
+    ):
+        images = [np.roll(image, 4 * i, 1) for i in range(4)]
+        encode(folder / f"a.{name}", images, codec=codec, tick=_TICK)
+        paths.append(folder / f"a.{name}")
+    large = np.asarray(picture.resize((64, 64)))
+    for name, kind in (("a.heic", b"hvc1"), ("deep.avif", b"av01")):
+        heic(folder / name, large.astype(np.uint16) * 257, kind=kind, beside=[(b"thmb", [], large)])
+        paths.append(folder / name)
+    return [*paths, folder / "a.jp2"]
 
 
 def _damaged(content, chance):
@@ -69,12 +89,29 @@ def _damaged(content, chance):
     return bytes(made)
 
 
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """(path, bytes) of a small file of every kind that is read."""
+    folder = tmp_path_factory.mktemp("samples")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return [(path, path.read_bytes()) for path in _samples(folder)]
+    finally:
+        os.chdir(before)
+
+
+def test_whole_files_are_read(samples):
+    for path, _ in samples:
+        assert probe(path) and next(read(path, on_note=lambda note: None)).image.size, path
+
+
 @pytest.mark.slow
-def test_damaged_files_of_every_kind_are_read_or_told(tmp_path):
-    chance = random.Random(2026)
-    samples = [(path, path.read_bytes()) for path in _samples(tmp_path)]
+@pytest.mark.parametrize("seed", range(PIECES))
+def test_damaged_files_of_every_kind_are_read_or_told(tmp_path, samples, seed):
+    chance = random.Random(seed)
     escaped, refused = [], 0
-    for number, (path, content) in zip(range(COUNT), itertools.cycle(samples), strict=False):
+    for number, (path, content) in zip(range(EACH), itertools.cycle(samples), strict=False):
         damaged = tmp_path / f"damaged{path.suffix}"
         damaged.write_bytes(_damaged(content, chance))
         begun = time.monotonic()
@@ -88,5 +125,5 @@ def test_damaged_files_of_every_kind_are_read_or_told(tmp_path):
         except Exception as error:
             escaped.append((number, path.name, repr(error)[:200]))
         assert time.monotonic() - begun < LONGEST_S, (number, path.name)
-    print(f"{COUNT} damaged files: {refused} refused, {len(escaped)} escaped")  # noqa: T201
+    print(f"{EACH} damaged files: {refused} refused, {len(escaped)} escaped")  # noqa: T201
     assert not escaped, escaped[:10]
