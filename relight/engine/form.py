@@ -135,7 +135,8 @@ class Form:
         if self.network is not None:
             return self._depth_network()(frames)
         if self.mask is None:
-            return steady_surface(settled_surface(subject_surface(frames), frames), frames)
+            found = subject_surface(frames, self.clip.subject_colours)
+            return steady_surface(settled_surface(found, frames), frames)
         load = functools.lru_cache(maxsize=4)(self.clip.work.load)
         numbers = range(first, first + len(frames))
         mattes = torch.stack([self.mask.small(number, load) for number in numbers])

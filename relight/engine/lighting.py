@@ -37,7 +37,7 @@ from relight.methods.gain_and_glow import (
 )
 from relight.methods.lamp import SOLE, lamp_share, paled, vivid
 from relight.methods.optical_flow import one_way, warp
-from relight.methods.surface_shading import missing_fall_off, nearness
+from relight.methods.surface_shading import bent, missing_fall_off, nearness
 
 SAMPLE = 8
 """Keyframes that decide a clip's exposure and fall-off."""
@@ -111,7 +111,7 @@ class Lighting:
         gain = torch.from_numpy(load(chunk.name)["form"][number - chunk.first]).float()
         direction, clear = form.direction(number)
         job = self.clip.job
-        near = nearness(direction, gain.shape[-2], gain.shape[-1])
+        near = bent(nearness(direction, gain.shape[-2], gain.shape[-1]))
         stops = fall_off * job.shape * clear
         return min(job.intensity, 1.0) * (gain + stops * float(np.log(2)) * near)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,14 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relight.engine.keyframes import scenes
 from relight.engine.survey import Scale, SmallFrames, Survey
 from relight.engine.work import Work
 from relight.jobs import ResolvedRelightJob
 from relight.lights import Light, NoLight
+from relight.masks import Colours, colours_of
+from relight.methods.gain_and_glow import resized
 from relight.methods.light_transfer import LIGHT_SIDE
 from relight.methods.surface_shading import direction_of
 
 Load = Callable[[str], dict[str, np.ndarray]]
+MOMENTS = 7
+"""Moments of a clip that decide the colours of its subject."""
 Show = Callable[[Callable[[], np.ndarray]], None]
 
 
@@ -42,6 +48,16 @@ class Clip:
         """Small frames, (frames, 3, h, w) in [0, 1]."""
         stack = np.stack([self.small[number] for number in numbers])
         return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+
+    @functools.cached_property
+    def subject_colours(self) -> Colours | None:
+        """Of the subject of a clip of one scene, from moments spread over it; else None."""
+        last = len(self.survey.seen) - 2
+        if last < 0 or len(scenes(self.survey.thumbs)) > 1:
+            return None
+        numbers = sorted({round(at) for at in np.linspace(0, last, MOMENTS)})
+        pairs = [self.tensors([number, number + 1]) for number in numbers]
+        return colours_of([resized(pair, light_size(pair.shape[-2:])) for pair in pairs])
 
     def seconds(self, numbers: Sequence[int]) -> list[float]:
         """When they are shown, counted from the first frame that is lit."""

@@ -142,7 +142,7 @@ class SubjectMask:
     def _subject(self, frames: Tensor, seed: Seed | None) -> Subject:
         network = self.clip.job.matte_model
         if network is None:
-            return find_subject(frames, seed)
+            return find_subject(frames, seed, self.clip.subject_colours)
         if network.is_dir():
             from relight.masks.sam2 import followed
 

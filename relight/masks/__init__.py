@@ -6,7 +6,7 @@ a clip with no network, or follows what `seeds.py` points out; `sam2.py` does bo
 `steady.py` averages along the source's flow and carries a matte to any size.
 """
 
-from relight.masks.grabcut import CONTEXT, Subject, find_subject
+from relight.masks.grabcut import CONTEXT, Colours, Subject, colours_of, find_subject
 from relight.masks.seeds import Box, Click, Known, Seed
 from relight.masks.steady import guided, resized
 from relight.masks.surface import subject_surface
@@ -15,9 +15,11 @@ __all__ = [
     "CONTEXT",
     "Box",
     "Click",
+    "Colours",
     "Known",
     "Seed",
     "Subject",
+    "colours_of",
     "find_subject",
     "guided",
     "resized",

@@ -9,6 +9,7 @@ none.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -56,12 +57,24 @@ class Subject:
     confidence: Tensor
 
 
-def find_subject(frames: Tensor, seed: Seed | None = None) -> Subject:
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """What a clip's subject and its background are coloured like, as GrabCut's two mixtures."""
+
+    background: np.ndarray
+    subject: np.ndarray
+
+
+def find_subject(
+    frames: Tensor, seed: Seed | None = None, colours: Colours | None = None
+) -> Subject:
     """Find what a clip is about, or follow what is pointed out.
 
     Args:
         frames: (frames, 3, h, w) in [0, 1], in order, a few a second; no side under 16 pixels.
         seed: a click, a box or a matte of one frame; default by motion, place and colour.
+        colours: those of the whole clip, see `colours_of`, for a subject that is found; None: each
+            frame's own, so that a suit or a hat may be in it in some frames only.
 
     Returns:
         the subject at the frames' size. Frame t depends on frames t - CONTEXT to t + CONTEXT, or
@@ -84,20 +97,57 @@ def find_subject(frames: Tensor, seed: Seed | None = None) -> Subject:
     images = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     motion = motion_of(small, size)
     mean, sure = (
-        _found(small, images, motion) if seed is None else _followed(small, images, motion, seed)
+        _found(small, images, motion, colours)
+        if seed is None
+        else _followed(small, images, motion, seed)
     )
     return Subject(guided(mean, small, eps=EDGE, full=frames), _over_time(sure, motion))
 
 
-def _found(small: Tensor, images: np.ndarray, motion: Motion) -> tuple[Tensor, Tensor]:
+def colours_of(pairs: Sequence[Tensor]) -> Colours | None:
+    """The colours of a clip's subject, from a few of its moments cut together.
+
+    Args:
+        pairs: two frames one after the other of each moment, (2, 3, h, w) in [0, 1], of one scene
+            and size.
+
+    Returns:
+        what `find_subject` takes; None where nothing is a subject.
+
+    >>> still = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> colours_of([still * 0]) is None
+    True
+    """
+    images, scores = [], []
+    for pair in pairs:
+        size = work_size(*pair.shape[-2:])
+        small = resized(pair.float().cpu(), size)
+        both = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        scores.append(_scores(both, motion_of(small, size))[0, 0].numpy())
+        images.append(both[0])
+    image, score = np.hstack(images), np.hstack(scores)
+    for again in (True, False):
+        labels = _labels(score)
+        if not _two_sides(labels):
+            return None
+        models = np.zeros((1, 65)), np.zeros((1, 65))
+        _grab(image, labels, models, cv2.GC_INIT_WITH_MASK)
+        if again:  # what is clear in one moment is evidence in the others
+            score = (score + labels % 2) / 2
+    return Colours(*models)
+
+
+def _found(
+    small: Tensor, images: np.ndarray, motion: Motion, colours: Colours | None = None
+) -> tuple[Tensor, Tensor]:
     score = _scores(images, motion)
-    cuts, sure = _cut_all(images, score), torch.ones(len(images))
+    cuts, sure = _cut_all(images, score, colours), torch.ones(len(images))
     for again in (True, False):
         mean = along_flow(cuts, motion, weight=0.1 + sure)
         sure = torch.stack([_clear(*one) for one in zip(small, cuts, mean, score, strict=True)])
         if again:  # what is clear in one frame is evidence in its neighbours
             score = (score + along_flow(cuts, motion, reach=SHARE, weight=sure)) / 2
-            cuts = _cut_all(images, score)
+            cuts = _cut_all(images, score, colours)
     return mean, sure
 
 
@@ -132,8 +182,9 @@ def _with_object(
     return matte * torch.from_numpy(parts == part)
 
 
-def _cut_all(images: np.ndarray, score: Tensor) -> Tensor:
-    return torch.stack([cut(i, s[0].numpy()) for i, s in zip(images, score, strict=True)])[:, None]
+def _cut_all(images: np.ndarray, score: Tensor, colours: Colours | None) -> Tensor:
+    each = zip(images, score, strict=True)
+    return torch.stack([cut(image, s[0].numpy(), colours) for image, s in each])[:, None]
 
 
 def work_size(h: int, w: int) -> tuple[int, int]:
@@ -142,26 +193,48 @@ def work_size(h: int, w: int) -> tuple[int, int]:
     return max(16, round(h * scale)), max(16, round(w * scale))
 
 
-def cut(image: np.ndarray, score: np.ndarray) -> Tensor:
-    """GrabCut of one image (h, w, 3) uint8 from a score (h, w) in [0, 1] -> (h, w), 0 or 1."""
+def cut(image: np.ndarray, score: np.ndarray, colours: Colours | None = None) -> Tensor:
+    """GrabCut of one image (h, w, 3) uint8 from a score (h, w) in [0, 1] -> (h, w), 0 or 1.
+
+    With `colours` given they are taken as they are, else found in the image.
+    """
+    labels = _labels(score)
+    if not _two_sides(labels):
+        return torch.zeros(score.shape)
+    if colours is None:
+        _grab(image, labels, (np.zeros((1, 65)), np.zeros((1, 65))), cv2.GC_INIT_WITH_MASK)
+    else:
+        models = colours.background.copy(), colours.subject.copy()
+        _grab(image, labels, models, cv2.GC_EVAL_FREEZE_MODEL, rounds=1)
+    return torch.from_numpy(_tidied(labels % 2)).float()
+
+
+def _labels(score: np.ndarray) -> np.ndarray:
+    """What GrabCut is told of each pixel, by how likely it is the subject's."""
     labels = np.full(score.shape, cv2.GC_PR_BGD, np.uint8)
     labels[score > 0.45] = cv2.GC_PR_FGD
     labels[score > 0.8] = cv2.GC_FGD
     labels[score < 0.05] = cv2.GC_BGD
+    return labels
+
+
+def _two_sides(labels: np.ndarray) -> bool:
+    """Whether there is enough of both to tell two sets of colours."""
     inside = labels % 2 == 1
-    if min(inside.mean(), (~inside).mean()) < 0.005:  # too little to tell two sets of colours
-        return torch.zeros(score.shape)
+    return min(inside.mean(), (~inside).mean()) >= 0.005
+
+
+def _grab(
+    image: np.ndarray,
+    labels: np.ndarray,
+    models: tuple[np.ndarray, np.ndarray],
+    mode: int,
+    rounds: int = ITERATIONS,
+) -> None:
+    """GrabCut in place: labels, and the models but for a mode that keeps them."""
     cv2.setRNGSeed(1)  # its colour models start from random clusters
-    cv2.grabCut(
-        np.ascontiguousarray(image[..., ::-1]),
-        labels,
-        NO_ARRAY,
-        np.zeros((1, 65)),
-        np.zeros((1, 65)),
-        ITERATIONS,
-        cv2.GC_INIT_WITH_MASK,
-    )
-    return torch.from_numpy(_tidied(labels % 2)).float()
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    cv2.grabCut(bgr, labels, NO_ARRAY, *models, rounds, mode)
 
 
 def _tidied(mask: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from relight.masks.grabcut import find_subject
+from relight.masks.grabcut import Colours, find_subject
 from relight.masks.steady import along_flow, motion_of
 from relight.methods.surfaces import Surface, inflated
 
@@ -15,17 +15,18 @@ REACH = 6
 a sleeve in some and leaves it out in others, and shading shows it."""
 
 
-def subject_surface(frames: Tensor) -> Surface:
+def subject_surface(frames: Tensor, colours: Colours | None = None) -> Surface:
     """A `SurfaceSource` without any network or depth.
 
     Args:
         frames: (frames, 3, h, w) in [0, 1], in order; see `find_subject` for how many neighbours a
             frame depends on.
+        colours: of the clip's subject, if they are known.
 
     Returns:
         the surface of the clip's subject, its confidence 0 where there is no clear one.
     """
-    subject = find_subject(frames)
+    subject = find_subject(frames, colours=colours)
     return inflated(subject.matte, frames.float().cpu(), subject.confidence)
 
 

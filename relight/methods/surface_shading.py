@@ -31,10 +31,12 @@ ENCODED = 2.2
 """Stops of linear light that a stop of sRGB-encoded values is, about."""
 BLACK = 0.02
 """Encoded value that keeps ratios finite in black."""
-BEHIND, LARGE = 0.7, 0.1
+BEHIND, LARGE = 0.6, 0.2
 """Stops by which a background is lit less than its subject; and the share of the picture from which
 a subject counts as one that a lamp is set for."""
-GOAL, MOST = 2.5, 2.0
+BENT = 0.35
+"""Part of a fall-off that is taken off beside the lamp."""
+GOAL, MOST = 2.7, 2.2
 """Stops of fall-off from the picture's middle to the light's side: wanted, and added at most."""
 
 
@@ -150,7 +152,7 @@ def shading_gain(
         large = (surface.weight.mean((1, 2, 3), keepdim=True) / LARGE).clamp_max(1)
         total = total - behind * math.log(2) * clear * large * (1 - surface.weight)
     if fall_off:
-        total = total + fall_off * math.log(2) * nearness(direction, h, w)
+        total = total + fall_off * math.log(2) * bent(nearness(direction, h, w))
     return shape * total
 
 
@@ -178,6 +180,15 @@ def nearness(direction: Tensor, h: int, w: int) -> Tensor:
     y, x = torch.linspace(-1, 1, h).view(h, 1), torch.linspace(-1, 1, w).view(1, w)
     flat = direction[:2] / direction[:2].norm().clamp_min(1e-6)
     return (flat[0] * x + flat[1] * y).expand(1, h, w)
+
+
+def bent(near: Tensor) -> Tensor:
+    """The course of a fall-off over `nearness`: gentler beside the lamp, where a picture burns out.
+
+    >>> [round(float(x), 2) for x in bent(torch.tensor([-1.0, 0.0, 0.5, 1.0]))]
+    [-1.0, 0.0, 0.41, 0.65]
+    """
+    return near - BENT * near.clamp_min(0).square()
 
 
 def missing_fall_off(

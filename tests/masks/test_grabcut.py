@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from relight.errors import InputError
-from relight.masks import CONTEXT, find_subject, subject_surface
+from relight.masks import CONTEXT, colours_of, find_subject, subject_surface
 from relight.masks.evidence import against_dominant, centre_prior, unlike_border
 from relight.masks.grabcut import work_size
 from relight.methods.optical_flow import flow, warp
@@ -135,3 +135,19 @@ def test_the_surface_of_a_clip_has_its_confidence(disc):
 def test_frames_of_another_shape_are_refused(shape):
     with pytest.raises(InputError, match="frames are"):
         find_subject(torch.zeros(shape))
+
+
+def test_the_clips_colours_keep_a_part_that_moves_in_some_frames_only():
+    """A head moves all the time, the body below it in the first half: both are the subject."""
+    frames = torch.full((12, 3, 64, 64), 0.6) + 0.02 * torch.rand(
+        1, 3, 64, 64, generator=torch.Generator().manual_seed(0)
+    )
+    for t in range(12):
+        x, moved = 26 + t % 4, 24 + min(t, 6)
+        frames[t, :, 14:28, x : x + 12] = torch.tensor([0.9, 0.7, 0.2]).view(3, 1, 1)
+        frames[t, :, 28:64, moved : moved + 20] = torch.tensor([0.1, 0.2, 0.5]).view(3, 1, 1)
+    pairs = [frames[t : t + 2] for t in (0, 3, 6, 9)]
+    matte = find_subject(frames, colours=colours_of(pairs)).matte
+    body = matte[:, 0, 40:60, 32:42].mean((1, 2))
+    assert body.min() > 0.9, body
+    assert matte[:, 0, :, :15].mean() < 0.05
