@@ -31,9 +31,11 @@ ENCODED = 2.2
 """Stops of linear light that a stop of sRGB-encoded values is, about."""
 BLACK = 0.02
 """Encoded value that keeps ratios finite in black."""
-BEHIND, LARGE = 0.6, 0.2
+BEHIND, LARGE = 0.8, 0.2
 """Stops by which a background is lit less than its subject; and the share of the picture from which
 a subject counts as one that a lamp is set for."""
+POOL = 0.12
+"""Width of that light's edge, of the shorter side."""
 BENT = 0.35
 """Part of a fall-off that is taken off beside the lamp."""
 GOAL, MOST = 2.7, 2.2
@@ -150,7 +152,8 @@ def shading_gain(
     total = surface.weight * clear * form
     if behind:
         large = (surface.weight.mean((1, 2, 3), keepdim=True) / LARGE).clamp_max(1)
-        total = total - behind * math.log(2) * clear * large * (1 - surface.weight)
+        pool = 1 - blur(surface.weight, POOL * min(h, w))  # wide: no edge of a matte is seen
+        total = total - behind * math.log(2) * clear * large * pool
     if fall_off:
         total = total + fall_off * math.log(2) * bent(nearness(direction, h, w))
     return shape * total

@@ -233,7 +233,8 @@ def test_what_is_behind_a_subject_is_lit_less_and_nothing_without_one():
     matte = disc(96, 96, 48, 48, 24)
     surface = surface_of(matte)
     plain, less = (shading_gain(surface, LEFT, shape=1, behind=b) for b in (0.0, 0.5))
-    assert (less - plain)[0, 0, 5, 5] == pytest.approx(-0.5 * math.log(2), abs=0.02)
-    assert abs(float((less - plain)[0, 0, 48, 48])) < 1e-3
+    pool = (less - plain)[0, 0]
+    assert pool[5, 5] == pytest.approx(-0.5 * math.log(2), abs=0.02) and pool[48, 48] > -0.1
+    assert pool.diff().abs().max() < 0.02  # no edge
     nothing = Surface(surface.normals, surface.weight, torch.zeros(1))
     assert not shading_gain(nothing, LEFT, shape=1, behind=0.5).any()
