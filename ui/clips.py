@@ -20,6 +20,8 @@ from relight.media.untrusted import Limits, check_untrusted
 SDR = media.Reading(tonemap=True)
 UPLOAD = Limits(seconds=30, frames=1)
 """What looking at an upload may take, in a process of its own."""
+RUN_S = 1800
+"""Seconds that decoding a file may take, in a process of its own, before a run reads it."""
 SHOWN = 960
 """Longer side, in pixels, of single frames that are shown."""
 PLAYED = 1280
@@ -38,6 +40,16 @@ def check(clip: Path) -> tuple[media.VideoInfo, np.ndarray]:
         raise MediaError(f"{clip.name}: {what} is not read; give {known}")
     check_untrusted(clip, SDR, UPLOAD)
     return media.probe(clip), _first(clip)
+
+
+def check_whole(clip: Path, start: float = 0.0, frames: int | None = None) -> None:
+    """Decode what a run will read of a file, where it can do no harm; `check` saw the beginning.
+
+    Raises:
+        MediaError, InputError: as `check`.
+    """
+    if clip.suffix.lower() in READ:
+        check_untrusted(clip, SDR, Limits(seconds=RUN_S, start=start, frames=frames))
 
 
 def info(clip: Path) -> media.VideoInfo:

@@ -68,6 +68,11 @@ def _run(order: Order, run: Run, tell: OnProgress, models: LastModel) -> Entry:
 
     made = KINDS[order.kind].made
     output = run.folder / f"{made}{order.suffix}"
+    if not output.is_file():
+        stage("checking the clip", 0.0)
+        clips.check_whole(order.clip, order.start, order.settings.get("frames"))
+        for file in order.files:
+            clips.check_whole(file)
     stage("loading the model", 0.0)
     found = _finished(output) or _RUNNERS[order.kind](order, output, computing, models)
     settings, seconds = found

@@ -31,13 +31,14 @@ class Limits:
     Attributes:
         seconds: of time. memory: bytes of address space besides that of the libraries.
         pixels: width x height x frames.
-        frames: that are decoded; None: all.
+        frames: that are decoded from `start` (seconds) on; None: all.
     """
 
     seconds: float = 600.0
     memory: int = 3 * 2**30
     pixels: int = 10**12
     frames: int | None = None
+    start: float = 0.0
 
 
 def check_untrusted(path: Path, how: Reading, limits: Limits = Limits()) -> int:
@@ -108,7 +109,8 @@ def _decoded(path: Path, how: Reading, limits: Limits) -> int:
 
     info = media.probe(path, how)
     count = 0
-    frames = media.read(path, how=how, frames=limits.frames, on_note=lambda note: None)
+    wanted = {"start": limits.start, "frames": limits.frames}
+    frames = media.read(path, how=how, on_note=lambda note: None, **wanted)
     for count, frame in enumerate(frames, 1):
         height, width = frame.image.shape[:2]
         if count * height * width > limits.pixels:

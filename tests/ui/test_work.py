@@ -52,6 +52,19 @@ def test_a_run_tells_its_steps_and_makes_what_a_browser_plays(root, short):
         assert file.streams.video[0].codec_context.name == "h264"
 
 
+def test_a_run_reads_its_clip_first_where_a_decoder_that_hangs_is_killed(root, short, monkeypatch):
+    """The upload has shown the first frame; what comes after it may be the trap."""
+    monkeypatch.setattr(clips, "RUN_S", 0.05)
+    seen = []
+    with pytest.raises(MediaError, match=r"longer than 0\.05 s and was stopped"):
+        _run(root, _order(short), tell=seen.append)
+    assert {news.stage for news in seen} == {"checking the clip"}
+    monkeypatch.undo()
+    clips.check_whole(short, start=0.25, frames=2)
+    with pytest.raises(InputError, match="past the last frame"):
+        clips.check_whole(short, start=100)
+
+
 def test_another_format_has_a_copy_that_plays(root, short):
     entry = _run(root, _order(short, format=".mkv", codec="ffv1"))
     assert entry.output == "relit.mkv" and entry.after == "after.mp4"
