@@ -65,7 +65,11 @@ def duration(seconds: float) -> str:
 def size(count: int) -> str:
     """Bytes as people write them.
 
-    >>> size(5 * 10**6), size(3 * 10**9)
-    ('5 MB', '3.0 GB')
+    >>> size(5 * 10**6), size(3 * 10**9), size(4096), size(1_200_000)
+    ('5 MB', '3.0 GB', '4 kB', '1.2 MB')
     """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(round(count / 1e6), 1)} MB"
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
+    if count < 1e9:
+        return f"{count / 1e6:.0f} MB" if count >= 5e6 else f"{count / 1e6:.1f} MB"
+    return f"{count / 1e9:.1f} GB"

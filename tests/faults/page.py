@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import re
+from collections import defaultdict
 from pathlib import Path
 
 from tests.faults.table import FAULTS, Fault
@@ -29,9 +32,19 @@ def page() -> str:
     return "".join(parts)
 
 
+@functools.cache
+def files_of_tests() -> dict[str, list[str]]:
+    """The name of each test -> the files, below tests/, that it is in."""
+    root, found = Path(__file__).parents[1], defaultdict(list)
+    for file in sorted(root.rglob("test_*.py")):
+        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE):
+            found[name].append(str(file.relative_to(root)))
+    return dict(found)
+
+
 def _tested(fault: Fault) -> str:
     ways = ["for real, by the table"] if fault.make else []
-    ways += [f"`{test.split('::')[0].removeprefix('tests/')}`" for test in fault.tests]
+    ways += [f"`{files_of_tests()[test][0]}`" for test in fault.tests]
     ways += [f"not: {fault.untested}"] if fault.untested else []
     return ", ".join(dict.fromkeys(ways))
 

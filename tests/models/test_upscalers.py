@@ -143,7 +143,7 @@ def test_only_clips_need_a_motion_adapter(tmp_path, tiny_model):
     _refused("has no motion_adapter", True, str(tmp_path))
 
 
-def test_damaged_weights_are_one_line(tmp_path, tiny_model):
+def test_damaged_weights_of_an_upscaler_are_one_line(tmp_path, tiny_model):
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
     weights = next((folder / "unet").glob("*.safetensors"))
