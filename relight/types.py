@@ -65,7 +65,7 @@ class Band(NamedTuple):
     rows: slice
 
 
-def bands(height: int, times: int, margin: int, length: int = 192) -> Iterator[Band]:
+def bands(height: int, times: int, margin: int, length: int = 128) -> Iterator[Band]:
     """The bands in which a picture is made `times` as large, from top to bottom.
 
     What a large row depends on is near it, so memory is that of a band, and the result the same.

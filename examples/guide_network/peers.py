@@ -9,6 +9,7 @@ all run on one thread of the CPU and are timed alike. As a peer of `relight benc
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,6 +118,7 @@ def main() -> None:
         raise SystemExit(f"{name} is not installed" if twice is None else f"can't read {source}")
     made = twice(np.ascontiguousarray(image[..., ::-1])).transpose(1, 2, 0)[..., ::-1]
     cv2.imwrite(target, (made.clip(0, 1) * 255).round().astype(np.uint8))
+    os._exit(0)  # ncnn crashes now and then when the interpreter clears up
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from relight.engine.chunks import Chunk
 from relight.engine.survey import decoded, encoded
+from relight.errors import MediaError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,19 +31,25 @@ def pack(frames: Iterable[Tensor], chunk: Chunk, deep: bool = False) -> dict[str
     return stored
 
 
-def pack_codes(images: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-    """The same of frames that are codes already, (h, w, 3) uint8 or uint16."""
-    return {f"{i:05d}": encoded(image) for i, image in enumerate(images)}
+def pack_still(image: np.ndarray) -> dict[str, np.ndarray]:
+    """A picture of codes, (h, w, 3) uint8 or uint16, without a copy of it on the way.
+
+    Its channels stay in their order, which OpenCV takes for blue, green and red.
+    """
+    return {"still": cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]}
 
 
-def codes(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
-    """One frame of `pack` or `pack_codes` as it is stored: (h, w, 3) uint8 or uint16."""
-    return decoded(stored[f"{index:05d}"])
+def still(stored: Mapping[str, np.ndarray], index: int = 0) -> np.ndarray:
+    """The picture of `pack_still`."""
+    image = cv2.imdecode(stored["still"], cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise MediaError("a stored picture is damaged: run again with --no-resume")
+    return image
 
 
 def unpack(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
     """One frame of `pack`: (h, w, 3) float32 in [0, 1]."""
-    found = codes(stored, index)
+    found = decoded(stored[f"{index:05d}"])
     values = found.astype(np.float32)
     values /= np.iinfo(found.dtype).max
     return values

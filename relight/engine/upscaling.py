@@ -19,7 +19,7 @@ from relight.diffusion.finite import refuse_black
 from relight.diffusion.pictures import as_pixels
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import FrameSource
-from relight.engine.stored import codes, pack, pack_codes, unpack
+from relight.engine.stored import pack, pack_still, still, unpack
 from relight.errors import NotFinite
 from relight.jobs import ResolvedUpscaleJob
 from relight.media import Frame, to_uint8
@@ -71,7 +71,7 @@ class Upscaling:
         """
         step = on_step or (lambda: None)
         if self.upscaler is None and len(self.times) == 1:
-            return pack_codes([self._still(step)])
+            return pack_still(self._still(step))
         if self.upscaler is None:
             return pack(self._guided(chunk, step), chunk, self.deep)
         frames = self.source.read(chunk.first, chunk.last)
@@ -85,7 +85,8 @@ class Upscaling:
         self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0
     ) -> Iterator[Frame]:
         """Frames from index `first` on, enlarged; `load` gives what was stored of a chunk."""
-        value = codes if len(self.times) == 1 else unpack  # one picture is blended with none
+        alone = self.upscaler is None and len(self.times) == 1
+        value = still if alone else unpack
         frames = joined(self.chunks, lambda chunk: load(chunk.name), value, first)
         for original, values in zip(self.originals(first), frames, strict=False):
             yield original.with_image(self.mend(values, original.image))

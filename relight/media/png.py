@@ -26,10 +26,10 @@ def png(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> 
     grey: one channel, where all three are equal.
     """
     data = _encoded(image, alpha, grey)
-    return data[:33] + b"".join(_tag_chunks(tags)) + data[33:]  # after the header
+    return b"".join([data[:33], *_tag_chunks(tags), data[33:]])  # after the header
 
 
-def _encoded(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> bytes:
+def _encoded(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> memoryview:
     if alpha is not None:
         image = np.dstack([image[..., ::-1], alpha])
     elif grey and is_grey(image):
@@ -39,7 +39,7 @@ def _encoded(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> bytes:
     done, data = cv2.imencode(".png", np.ascontiguousarray(image))
     if not done:
         raise OSError("the PNG encoder failed")
-    return data.tobytes()
+    return memoryview(data).cast("B")  # files are large: no copy
 
 
 def is_grey(image: np.ndarray) -> bool:
@@ -48,7 +48,7 @@ def is_grey(image: np.ndarray) -> bool:
     return np.array_equal(first, image[..., 1]) and np.array_equal(first, image[..., 2])
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def _chunk(name: bytes, data: bytes | memoryview) -> bytes:
     body = name + data
     return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
@@ -114,7 +114,7 @@ class Apng:
         return self._number - 1
 
 
-def _image_data(data: bytes) -> Iterator[bytes]:
+def _image_data(data: memoryview) -> Iterator[memoryview]:
     """The bodies of the IDAT chunks of a PNG file."""
     at = len(_SIGNATURE)
     while at + 8 <= len(data):

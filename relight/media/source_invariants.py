@@ -25,13 +25,15 @@ def finished(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     """An enlarged picture of any depth made true to its source, as the source's type.
 
     Fine levels that the model didn't see come back, flat areas are the source's, grey is grey. What
-    is a whole number of times larger is mended in bands: memory is that of the result.
+    is a whole number of times larger is mended in bands, and codes of the source's type in place:
+    memory is that of the result.
     """
     times = whole_times(source.shape, result.shape)
     grey = is_grey(source)
     if times is None:
         return like(keep_bars(_mended(result, source, grey), source), source)
-    made = np.empty(result.shape, source.dtype)
+    own = result.dtype == source.dtype and result.dtype.kind == "u"
+    made = result if own else np.empty(result.shape, source.dtype)
     for band in bands(source.shape[0], times, FLAT_RADIUS + CUBIC_RADIUS):
         near = slice(band.near.start * times, band.near.stop * times)
         part = _mended(result[near], source[band.near], grey)

@@ -56,5 +56,8 @@ def back_project(image: Tensor, small: Tensor, rounds: int = 1, weight: float = 
     """
     for _ in range(rounds):
         error = small - smaller(image, Size(*small.shape[-2:]))
-        image = torch.add(image, larger(error, Size(*image.shape[-2:])), alpha=weight)
+        step = larger(error, Size(*image.shape[-2:]))
+        learns = image.requires_grad or step.requires_grad
+        # In the step's own memory: pictures are large.
+        image = torch.add(image, step, alpha=weight, out=None if learns else step)
     return image

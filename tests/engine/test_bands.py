@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from relight.engine.upscaling import reach_of
+from relight.media.depth import like
 from relight.media.source_invariants import _mended, finished, is_grey
 from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import BEST
@@ -52,3 +53,14 @@ def test_bands_of_what_holds_in_the_source_are_the_whole(kind, grey):
     assert np.abs(found / top - wanted.clip(0, 1)).max() <= 0.51 / 255 or kind == np.float32
     if kind == np.float32:
         assert np.abs(found - wanted).max() < 1e-5
+
+
+def test_codes_are_mended_in_place():
+    """Rows that a band has mended are looked at by the next one, and don't count there."""
+    source = np.random.default_rng(0).integers(0, 256, (500, 30, 3), np.uint8)
+    source[150:420] = 90
+    codes = np.random.default_rng(1).integers(0, 256, (1000, 60, 3), np.uint8)
+    wanted = like(_mended(codes, source, False), source)
+    found = finished(codes, source)
+    assert found is codes and np.abs(found.astype(int) - wanted).max() <= 1
+    assert (found[400:700] == 90).all()

@@ -47,7 +47,6 @@ ENLARGED = (
     Column("clip", "source"),
     Column("seconds", "s", ".2f"),
     Column("megapixels", "UNet megapixels", ".1f"),
-    Column("peak_mb", "peak MB", ".0f"),
     Column("psnr", "PSNR", ".2f"),
     Column("down", "PSNR made smaller", ".1f"),
     Column("sharpness", "sharpness", ".2f"),
