@@ -59,6 +59,9 @@ class Source:
         self.looks = Looks(self.stream, self.decoder, self.path, self.conversion)
         self.converter = VideoReformatter()
         self.clock = Clock(self.on_note) if Clock.needed(self.container) else None
+        self._only_decoding = self.container.format.name == "avi"
+        self._first: int | None = None  # when the first packet is decoded
+        self._late: int | None = None  # ticks from there to the first frame
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         """Decode, skipping and counting what is damaged; MediaError above 5 %."""
@@ -99,14 +102,29 @@ class Source:
     def decoded(self, packet: av.Packet) -> list[av.VideoFrame]:
         """The frames that come out for one packet; an undecodable one gives none, is counted."""
         if packet.size:  # the last packets are empty: they flush the decoder
+            if self.decoder.name == "theora" and bytes(packet)[0] & 0x80:
+                return []  # a header, which Ogg stores as a packet
             self.tally.packets += 1
+            self._first = packet.dts if self._first is None else self._first
         try:
             pictures = self.decoder.decode(packet)
         except av.FFmpegError:
             self.tally.damaged += 1
             return []
         self.tally.damaged += any(picture.is_corrupt for picture in pictures)
+        if self._only_decoding:
+            for picture in pictures:
+                self._stamp(picture)
         return pictures
+
+    def _stamp(self, picture: av.VideoFrame) -> None:
+        """The time of a frame in a file that tells no times of showing, but the order of decoding.
+
+        Frames come out in order, each when a packet goes in: later by as much as the first one.
+        """
+        if self._late is None:
+            self._late = (picture.dts or 0) - (self._first or 0)
+        picture.pts = None if picture.dts is None else picture.dts - self._late
 
     def seek(self, first: av.VideoFrame, start: float) -> Iterator[av.VideoFrame] | None:
         """Frames from the key frame at or before `start`; None where the format can't do it."""

@@ -16,7 +16,8 @@ from relight.media.formats import Format
 from relight.media.labels import OnNote, label
 
 _AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}
-_AAC_LAYOUTS = {"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"}
+_AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+_OPUS_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 _TEXT = {"subrip", "ass", "ssa", "mov_text", "webvtt", "text"}  # subtitles that are words
 _STYLES = b"""[Script Info]
 ScriptType: v4.00+
@@ -100,7 +101,7 @@ class Copied:
             stamp = max(stamp, math.ceil(self._due / tick) + late)
         packet.pts, packet.dts = stamp, stamp - late
         if not self.is_text:  # the container's own tick may be coarser
-            self._due = (stamp - late) * tick + 2 * max(tick, self._to.time_base or tick)
+            self._due = (stamp - late) * tick + max(tick, 2 * (self._to.time_base or tick))
         packet.stream = self._to
         return [packet]
 
@@ -131,13 +132,16 @@ class Encoded:
         on_note: OnNote,
         name: str,
     ) -> None:
-        context = stream.codec_context
-        if name == "Opus":
-            rate, layout, codec = 48000, _opus_layout(context.layout.nb_channels), "libopus"
+        context, count = stream.codec_context, stream.codec_context.layout.nb_channels
+        if name == "Opus":  # the layouts that every decoder plays
+            rate, codec, layouts = 48000, "libopus", _OPUS_LAYOUTS
         else:
             rate = context.rate if context.rate in _AAC_RATES else 48000
-            layout = context.layout.name if context.layout.name in _AAC_LAYOUTS else "stereo"
-            codec = "aac"
+            codec, layouts = "aac", _AAC_LAYOUTS
+        nearest = max(n for n in layouts if n <= max(count, 1))
+        layout = layouts[nearest]
+        if nearest < count:
+            on_note(f"{count} channels of sound are mixed down to {nearest} ({layout})")
         self._to = out.add_stream(codec, rate=rate, layout=layout)
         self._to.codec_context.bit_rate = 96_000 * self._to.codec_context.layout.nb_channels
         label(self._to, stream, target, on_note)
@@ -179,13 +183,6 @@ class Encoded:
                 packet.pts = None if packet.pts is None else packet.pts + late
                 self._due = packet.dts + 1
         return packets
-
-
-def _opus_layout(channels: int) -> str:
-    """The nearest of the layouts that every Opus decoder plays."""
-    if channels <= 2:
-        return "mono" if channels == 1 else "stereo"
-    return "5.1" if channels >= 5 else "stereo"
 
 
 class Rewritten:

@@ -3,11 +3,12 @@
 from fractions import Fraction
 
 import av
+import numpy as np
 import pytest
 
 from relight.media import probe, read, write
 
-from .making import clapper, copy, cues_of, flashes_and_clicks, packets, with_subtitles
+from .making import clapper, copy, cues_of, encode, flashes_and_clicks, packets, with_subtitles
 
 
 @pytest.mark.parametrize(
@@ -116,3 +117,61 @@ def test_all_sound_tracks_and_tags_travel(here):
     with av.open("b.mp4") as container:
         assert container.streams.audio[1].language == "jpn"
         assert container.metadata["title"] == "A film"
+
+
+def _camcorder(path, sound, video="mpeg4"):
+    """An AVI with B-frames, which tells no times of showing: flashes and clicks at 1 and 2 s."""
+    images = [np.full((48, 64, 3), 255 * (i in (25, 50)), np.uint8) for i in range(75)]
+    samples = np.zeros(75 * 1920)
+    for mark in (25, 50):
+        samples[mark * 1920 : mark * 1920 + 480] = np.sin(np.arange(480) * 0.3)
+    options = {"codec": video, "bframes": 2, "gop": 12, "tick": Fraction(1, 25)}
+    return encode(path, images, sound=(sound, 48000, samples), **options)
+
+
+@pytest.mark.parametrize("video", ["mpeg4", "libx264"])
+@pytest.mark.parametrize("target", ["b.mp4", "b.mov", "b.mkv"])
+@pytest.mark.parametrize("sound", ["pcm_s16le", "libmp3lame"])
+def test_an_avi_stays_in_sync(here, video, target, sound):
+    """One tick of its MP3 is a whole packet; the first of its B-frames comes late."""
+    _camcorder("a.avi", sound, video)
+    copy("a.avi", target)
+    flashes, clicks = flashes_and_clicks(target)
+    assert flashes == pytest.approx([1, 2], abs=0.001)
+    assert clicks == pytest.approx([1, 2], abs=0.002 if sound.startswith("pcm") else 0.05)
+    assert [f.time for f in read("a.avi")] == [Fraction(k, 25) for k in range(75)]
+
+
+@pytest.mark.parametrize(
+    ("layout", "target", "channels", "said"),
+    [
+        ("mono", "b.mp4", 1, False),
+        ("1 channels", "b.mp4", 1, False),
+        ("5.1(side)", "b.mp4", 6, False),
+        ("quad", "b.mp4", 4, False),
+        ("6.1", "b.mp4", 6, True),
+        ("quad", "b.webm", 2, True),
+        ("7.1", "b.webm", 6, True),
+    ],
+)
+def test_channels_are_kept_or_their_mix_is_named(here, layout, target, channels, said, caplog):
+    """AVI and others tell the number of channels, and no layout."""
+    with av.open("a.mkv" if layout != "1 channels" else "a.avi", "w") as out:
+        picture = out.add_stream("mpeg4", rate=25)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        known = "mono" if layout == "1 channels" else layout
+        sound = out.add_stream("pcm_s32le", rate=48000, layout=known)
+        for k in range(10):
+            image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * k, np.uint8), "rgb24")
+            image.pts = k
+            out.mux(picture.encode(image.reformat(format="yuv420p")))
+            count = sound.codec_context.layout.nb_channels
+            part = np.zeros((1, 1920 * count), np.int32)
+            frame = av.AudioFrame.from_ndarray(part, "s32", known)
+            frame.rate, frame.pts, frame.time_base = 48000, 1920 * k, Fraction(1, 48000)
+            out.mux(sound.encode(frame))
+        out.mux(picture.encode(None) + sound.encode(None))
+    copy(out.name, target)
+    with av.open(target) as container:
+        assert container.streams.audio[0].codec_context.layout.nb_channels == channels
+    assert any("mixed down" in r.getMessage() for r in caplog.records) == said
