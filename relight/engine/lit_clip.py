@@ -15,7 +15,7 @@ from relight.engine.survey import Scale, SmallFrames, Survey
 from relight.engine.work import Work
 from relight.jobs import ResolvedRelightJob
 from relight.lights import Light, NoLight
-from relight.masks import Colours, colours_of
+from relight.masks import GATHER, Colours, colours_of
 from relight.methods.gain_and_glow import resized
 from relight.methods.light_transfer import LIGHT_SIDE
 from relight.methods.surface_shading import direction_of
@@ -52,12 +52,15 @@ class Clip:
     @functools.cached_property
     def subject_colours(self) -> Colours | None:
         """Of the subject of a clip of one scene, from moments spread over it; else None."""
-        last = len(self.survey.seen) - 2
-        if last < 0 or len(scenes(self.survey.thumbs)) > 1:
+        count = len(self.survey.seen)
+        if count < 2 * GATHER + 1 or len(scenes(self.survey.thumbs)) > 1:
             return None
-        numbers = sorted({round(at) for at in np.linspace(0, last, MOMENTS)})
-        pairs = [self.tensors([number, number + 1]) for number in numbers]
-        return colours_of([resized(pair, light_size(pair.shape[-2:])) for pair in pairs])
+        places = np.linspace(GATHER, count - 1 - GATHER, MOMENTS)
+        runs = [
+            self.tensors(range(at - GATHER, at + GATHER + 1))
+            for at in sorted({round(place) for place in places})
+        ]
+        return colours_of([resized(run, light_size(run.shape[-2:])) for run in runs])
 
     def seconds(self, numbers: Sequence[int]) -> list[float]:
         """When they are shown, counted from the first frame that is lit."""

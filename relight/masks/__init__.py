@@ -8,11 +8,12 @@ a clip with no network, or follows what `seeds.py` points out; `sam2.py` does bo
 
 from relight.masks.grabcut import CONTEXT, Colours, Subject, colours_of, find_subject
 from relight.masks.seeds import Box, Click, Known, Seed
-from relight.masks.steady import guided, resized
+from relight.masks.steady import GATHER, guided, resized
 from relight.masks.surface import subject_surface
 
 __all__ = [
     "CONTEXT",
+    "GATHER",
     "Box",
     "Click",
     "Colours",

@@ -41,6 +41,8 @@ CONTEXT = 1 + GATHER + SHARE + 2 * REACH
 """Frames on either side that a frame's matte depends on."""
 ITERATIONS = 2
 """Of GrabCut."""
+GROWN = 3.0
+"""Most that the whole clip's colours may add to a frame's cut, of its area."""
 EDGE = 4e-4
 """Variance of the picture (sRGB values) from which a matte's edge follows it: 5 levels."""
 
@@ -73,8 +75,8 @@ def find_subject(
     Args:
         frames: (frames, 3, h, w) in [0, 1], in order, a few a second; no side under 16 pixels.
         seed: a click, a box or a matte of one frame; default by motion, place and colour.
-        colours: those of the whole clip, see `colours_of`, for a subject that is found; None: each
-            frame's own, so that a suit or a hat may be in it in some frames only.
+        colours: those of the whole clip, see `colours_of`, beside each frame's own: without them a
+            suit or a hat may be in it in some frames only. For a subject that is found.
 
     Returns:
         the subject at the frames' size. Frame t depends on frames t - CONTEXT to t + CONTEXT, or
@@ -104,36 +106,32 @@ def find_subject(
     return Subject(guided(mean, small, eps=EDGE, full=frames), _over_time(sure, motion))
 
 
-def colours_of(pairs: Sequence[Tensor]) -> Colours | None:
+def colours_of(runs: Sequence[Tensor]) -> Colours | None:
     """The colours of a clip's subject, from a few of its moments cut together.
 
     Args:
-        pairs: two frames one after the other of each moment, (2, 3, h, w) in [0, 1], of one scene
+        runs: an odd number of frames about each moment, (frames, 3, h, w) in [0, 1], of one scene
             and size.
 
     Returns:
         what `find_subject` takes; None where nothing is a subject.
 
-    >>> still = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> still = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     >>> colours_of([still * 0]) is None
     True
     """
     images, scores = [], []
-    for pair in pairs:
-        size = work_size(*pair.shape[-2:])
-        small = resized(pair.float().cpu(), size)
-        both = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
-        scores.append(_scores(both, motion_of(small, size))[0, 0].numpy())
-        images.append(both[0])
-    image, score = np.hstack(images), np.hstack(scores)
-    for again in (True, False):
-        labels = _labels(score)
-        if not _two_sides(labels):
-            return None
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        _grab(image, labels, models, cv2.GC_INIT_WITH_MASK)
-        if again:  # what is clear in one moment is evidence in the others
-            score = (score + labels % 2) / 2
+    for run in runs:
+        size, at = work_size(*run.shape[-2:]), len(run) // 2
+        small = resized(run.float().cpu(), size)
+        codes = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        scores.append(_scores(codes, motion_of(small, size))[at, 0].numpy())
+        images.append(codes[at])
+    labels = _labels(np.hstack(scores))
+    if not _two_sides(labels):
+        return None
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    _grab(np.hstack(images), labels, models, cv2.GC_INIT_WITH_MASK, rounds=3)
     return Colours(*models)
 
 
@@ -183,8 +181,15 @@ def _with_object(
 
 
 def _cut_all(images: np.ndarray, score: Tensor, colours: Colours | None) -> Tensor:
-    each = zip(images, score, strict=True)
-    return torch.stack([cut(image, s[0].numpy(), colours) for image, s in each])[:, None]
+    """The cut of each frame by its own colours, and what those of the clip add to it."""
+    cuts = []
+    for image, one in zip(images, score[:, 0].numpy(), strict=True):
+        own = cut(image, one)
+        if colours is not None:
+            more = torch.maximum(own, cut(image, one, colours))
+            own = more if more.sum() <= GROWN * own.sum() else own
+        cuts.append(own)
+    return torch.stack(cuts)[:, None]
 
 
 def work_size(h: int, w: int) -> tuple[int, int]:
