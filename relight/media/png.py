@@ -39,7 +39,7 @@ def _encoded(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> memoryv
     done, data = cv2.imencode(".png", np.ascontiguousarray(image))
     if not done:
         raise OSError("the PNG encoder failed")
-    return memoryview(data).cast("B")  # files are large: no copy
+    return data.data.cast("B")  # files are large: no copy
 
 
 def is_grey(image: np.ndarray) -> bool:
