@@ -32,6 +32,19 @@ def test_a_jpeg_with_a_preview_is_one_photograph(here):
     assert np.abs(frame.image.astype(int) - picture()).mean() < 3
 
 
+def test_a_gain_map_and_a_depth_map_of_a_jpeg_are_named(here):
+    """As Android's Ultra HDR and its portraits say in XMP."""
+    image = Image.fromarray(picture())
+    told = {
+        "a gain map": b'<x hdrgm:Version="1.0"/>',
+        "a depth map": b'<x xmlns:D="http://ns.google.com/photos/1.0/depthmap/"/>',
+    }
+    for name, xmp in told.items():
+        image.save("a.jpg", format="MPO", save_all=True, append_images=[image], xmp=xmp)
+        (note,) = [note for note in probe("a.jpg").notes if "also holds" in note]
+        assert name in note and ("another picture" in note) == ("gain" not in name)
+
+
 def test_pages_of_a_tiff_are_no_film(here):
     image = Image.fromarray(picture())
     image.save("a.tif", save_all=True, append_images=[image.resize((9, 9))] * 3)
