@@ -2,7 +2,7 @@
 
 What moves against the dominant motion is the subject: the camera's own motion is fitted to the flow
 as an affine field, robustly, and with more trust in the frame's border, where the background is.
-Where nothing moves, colours that do not occur along the border, near the centre.
+Where nothing moves, what no path from the border leads to without crossing an edge.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relight.types import NO_ARRAY
+from relight.methods.minimum_barrier import barrier_distance
 
 ROUNDS = 8
 """Of reweighting in the robust fit."""
@@ -18,10 +18,11 @@ STILL_PX = 0.7
 """Motion against the dominant one that may be noise of the flow, at a shorter side of 128 px."""
 GRAIN = 4.0
 """Standard deviation in 8-bit levels that noise may have, and that a flow is lost in."""
-COLOURS = 6
-"""Clusters that stand for the border's colours."""
 UNLIKE = 25.0
-"""Distance in CIE Lab at which a colour is not one of the border's."""
+"""Distance in CIE Lab at which a colour is another one."""
+BARRIER = (20.0, 40.0)
+"""Barrier in CIE Lab, of all channels together, that parts a thing from the border: .4 of the
+highest there is, within these bounds."""
 
 
 def against_dominant(flow: np.ndarray) -> np.ndarray:
@@ -74,29 +75,24 @@ def texture(image: np.ndarray) -> np.ndarray:
     return variance.clip(0) / (variance.clip(0) + GRAIN**2)
 
 
-def unlike_border(image: np.ndarray) -> np.ndarray:
-    """How far each colour is from those along the top, left and right border: (h, w) in [0, 1].
+def apart_from_border(images: np.ndarray) -> np.ndarray:
+    """How clearly each pixel is parted from the border: (n, h, w) in [0, 1], float32.
 
     Args:
-        image: (h, w, 3) uint8.
+        images: (n, h, w, 3) uint8.
 
-    >>> image = np.full((64, 64, 3), 40, np.uint8)
-    >>> image[20:60, 20:40] = (250, 30, 30)
-    >>> far = unlike_border(image)
-    >>> bool(far[40, 30] > 0.9), bool(far[5, 5] < 0.01)
+    >>> image = np.full((1, 64, 64, 3), 40, np.uint8)
+    >>> image[:, 20:60, 20:40] = (250, 30, 30)
+    >>> far = apart_from_border(image)
+    >>> bool(far[0, 40, 30] > 0.9), bool(far[0, 5, 5] < 0.01)
     (True, True)
     """
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = cv2.GaussianBlur(lab, (0, 0), max(0.5, min(image.shape[:2]) / 64))
-    k = max(2, round(0.06 * min(image.shape[:2])))
-    band = np.concatenate([side.reshape(-1, 3) for side in (lab[:k], lab[:, :k], lab[:, -k:])])
-    cv2.setRNGSeed(1)  # its clusters start from random points
-    limits = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 10, 1.0)
-    _, labels, centres = cv2.kmeans(band, COLOURS, NO_ARRAY, limits, 1, cv2.KMEANS_PP_CENTERS)
-    share = np.bincount(labels.ravel(), minlength=COLOURS) / len(labels)
-    centres = centres[share > 0.06]  # less is the subject touching the border
-    apart = ((lab[:, :, None] - centres) ** 2).sum(-1).min(-1)
-    return 1 - np.exp(-apart / UNLIKE**2)
+    blur = max(0.5, min(images.shape[1:3]) / 140)
+    soft = [cv2.GaussianBlur(one.astype(np.float32) / 255, (0, 0), blur) for one in images]
+    lab = np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2LAB) for one in soft])
+    distance = barrier_distance(lab)
+    highest = np.percentile(distance, 98, axis=(1, 2), keepdims=True)
+    return 1 - np.exp(-((distance / (0.4 * highest).clip(*BARRIER)) ** 2)).astype(np.float32)
 
 
 def centre_prior(h: int, w: int) -> np.ndarray:

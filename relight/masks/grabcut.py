@@ -1,6 +1,6 @@
 """The subject of a clip by GrabCut (SIGGRAPH 2004), from evidence rather than from a hand.
 
-No network: what moves against the dominant motion, and what is unlike the border near the centre,
+No network: what moves against the dominant motion, and what is parted from the border by edges,
 seeds the cut of every frame; evidence and cuts are both averaged along the flow, edges follow the
 colours. How clearly there is a subject is a number, so that nothing need be claimed where there is
 none.
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.masks.evidence import against_dominant, centre_prior, texture, unlike_border
+from relight.masks.evidence import against_dominant, apart_from_border, centre_prior, texture
 from relight.masks.seeds import Click, Seed, carried_score, link_to, order_from, seeded_score
 from relight.masks.steady import (
     GATHER,
@@ -255,14 +255,20 @@ def _tidied(mask: np.ndarray) -> np.ndarray:
 def _scores(images: np.ndarray, motion: Motion) -> Tensor:
     """Where the subject may be, (frames, 1, h, w) in [0, 1]."""
     centre = torch.from_numpy(centre_prior(*images.shape[1:3]))
-    unlike = torch.from_numpy(np.stack([unlike_border(image) for image in images])).float()
+    apart = torch.from_numpy(apart_from_border(images))
+    # What is parted from the border almost everywhere has edges everywhere, and no subject.
+    apart *= torch.stack([1 - _step(a.mean(), 0.6, 0.8) for a in apart]).view(-1, 1, 1)
     textured = torch.from_numpy(np.stack([texture(image) for image in images]))[:, None]
     moving = gathered(_moving(motion, centre) * textured, motion)[:, 0]
-    # Where motion parts the frame cleanly in two and colour doesn't, colour hardly counts.
+    # Where motion parts the frame cleanly in two and edges don't, edges hardly count; where these
+    # do, the place in the frame hardly does.
     parted = torch.stack([_step(m.mean(), 0.02, 0.06) * _step(_clean(m), 0.7, 0.9) for m in moving])
-    plain = torch.stack([_step(u.mean(), 0.1, 0.2) * _step(_clean(u), 0.65, 0.85) for u in unlike])
-    still = (1 - 0.85 * (parted * (1 - plain)).view(-1, 1, 1)) * centre * (0.4 + 0.6 * unlike)
-    return (1 - (1 - 0.9 * moving * (0.5 + 0.5 * centre)) * (1 - 0.8 * still))[:, None]
+    plain = torch.stack([_step(a.mean(), 0.02, 0.1) * _step(_clean(a), 0.6, 0.8) for a in apart])
+    plain = plain.view(-1, 1, 1)
+    still = torch.lerp(centre * (0.4 + 0.6 * apart), (0.65 + 0.35 * centre) * apart, plain)
+    still = (1 - 0.85 * parted.view(-1, 1, 1) * (1 - plain)) * still
+    sure = 0.8 + 0.15 * plain
+    return (1 - (1 - 0.9 * moving * (0.5 + 0.5 * centre)) * (1 - sure * still))[:, None]
 
 
 def _moving(motion: Motion, like: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 
 from relight.errors import InputError
 from relight.masks import CONTEXT, colours_of, find_subject, subject_surface
-from relight.masks.evidence import against_dominant, centre_prior, unlike_border
+from relight.masks.evidence import against_dominant, apart_from_border, centre_prior
 from relight.masks.grabcut import work_size
 from relight.methods.optical_flow import flow, warp
 from tests.masks.scenes import moving_disc, texture
@@ -110,7 +110,7 @@ def test_a_subject_that_touches_the_border_is_not_taken_for_the_border():
     image = np.full((96, 96, 3), 90, np.uint8)
     image[40:, 45:50] = (220, 60, 40)  # up to the bottom
     image[:3, 47:49] = (220, 60, 40)  # a little of it along the top
-    assert unlike_border(image)[60, 47] > 0.9
+    assert apart_from_border(image[None])[0, 60, 47] > 0.9
     assert centre_prior(96, 96).max() <= 1
 
 
