@@ -1,10 +1,10 @@
-"""What the frame's border can't reach without crossing an edge: the minimum barrier distance.
+"""What the border can't reach without crossing an edge: the minimum barrier distance.
 
-Minimum Barrier Salient Object Detection (Zhang et al., ICCV 2015, eq. 1 to 4): of all paths from the
-border to a pixel, the one whose values spread least; its barrier is the highest minus the lowest
-value on it, summed over the channels. A background that changes slowly or has texture stays near 0,
-a thing in it stands out as a whole. As published, the distances are approximated by raster scans;
-here a scan moves a whole row or column of all images at once.
+Minimum Barrier Salient Object Detection (Zhang et al., ICCV 2015, eq. 1 to 4): of all paths from
+the border to a pixel, the one whose values spread least; its barrier is the highest minus the
+lowest value on it, summed over the channels. A background that changes slowly or has texture stays
+near 0, a thing in it stands out as a whole. As published, the distances are approximated by raster
+scans; here a scan moves a whole row or column of all images at once.
 """
 
 from __future__ import annotations
