@@ -13,7 +13,7 @@ from torch import Tensor
 
 from relight.media import Frame
 from relight.media.depth import like, to_float
-from relight.media.source_invariants import keep_bars
+from relight.media.source_invariants import FRINGE, keep_bars
 from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
@@ -78,7 +78,7 @@ def transferred(
             weight = float((frame.time - a.time) / (b.time - a.time))
             light = between(a.light, b.light, a.small, small, b.small, weight)
         image = lit_image(frame.image, GainGlow.from_planes(light))
-        yield frame.with_image(keep_bars(image, frame.image))
+        yield frame.with_image(keep_bars(image, frame.image, FRINGE))
 
 
 def lit_image(image: np.ndarray, light: GainGlow) -> np.ndarray:

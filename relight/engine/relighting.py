@@ -33,7 +33,7 @@ from relight.jobs import ModelRelightJob
 from relight.lights import Light
 from relight.media import Frame, to_uint8
 from relight.media.depth import like
-from relight.media.source_invariants import keep_bars
+from relight.media.source_invariants import FRINGE, keep_bars
 from relight.methods.anchored_window import anchored
 from relight.methods.delight import delit
 from relight.methods.gain_and_glow import (
@@ -160,7 +160,8 @@ class Relighting:
     ) -> Iterator[Frame]:
         """The model's own frames, at the source's size."""
         for source, values in zip(self.source.open(first), self.drawn(load, first), strict=False):
-            yield source.with_image(keep_bars(like(values, source.image), source.image))
+            image = like(values, source.image)
+            yield source.with_image(keep_bars(image, source.image, FRINGE))
 
     def drawn(
         self, load: Callable[[str], dict[str, np.ndarray]], first: int = 0

@@ -18,6 +18,8 @@ FLAT_CODES = 1  # of 255: how much pixels may differ in what counts as flat
 FLAT_RADIUS = 4  # source pixels around one that must be flat too
 CUBIC_RADIUS = 4  # source pixels around one that decide its enlargement, and one to spare
 BLACK_CODES = 8  # of 255: the brightest pixel of a letterbox bar
+FRINGE = 2  # rows of a bar's edge that compression mixes with the picture, and light would raise
+FRINGE_CODES = 64  # of 255: the brightest pixel of such a row
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # BT.709
 
 
@@ -113,15 +115,17 @@ def _flat(image: np.ndarray) -> np.ndarray:
     return spread.max(axis=2) <= FLAT_CODES
 
 
-def keep_bars(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+def keep_bars(result: np.ndarray, source: np.ndarray, fringe: int = 0) -> np.ndarray:
     """Letterbox and pillarbox bars as they are in the source, of the same size or smaller.
+
+    fringe: rows at the edge of a bar that are kept with it where they are dark.
 
     >>> film = np.zeros((20, 20, 3), np.uint8)
     >>> film[4:16] = 100
     >>> keep_bars(np.full((20, 20, 3), 50, np.uint8), film)[[0, 3, 4, 19], 0, 0].tolist()
     [0, 0, 50, 0]
     """
-    found = bars(source)
+    found = bars(source, fringe)
     if not any(found):
         return result
     height, width = result.shape[:2]
@@ -137,20 +141,29 @@ def keep_bars(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     return kept
 
 
-def bars(image: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right): rows and columns of black bars.
+def bars(image: np.ndarray, fringe: int = 0) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right): rows and columns of black bars, with a dark fringe of so many.
 
     A bar has another of its size (within two pixels) on the other side: a dark sky has not.
     """
-    bright = to_uint8(image).max(axis=2) > BLACK_CODES
-    if not bright.any():
+    light = to_uint8(image).max(axis=2)
+    if light.max() <= BLACK_CODES:
         return 0, 0, 0, 0
-    return *_pair(bright.any(axis=1)), *_pair(bright.any(axis=0))
+    return *_pair(light.max(axis=1), fringe), *_pair(light.max(axis=0), fringe)
 
 
-def _pair(used: np.ndarray) -> tuple[int, int]:
-    first, last = int(used.argmax()), int(used[::-1].argmax())
-    return (first, last) if min(first, last) >= 2 and abs(first - last) <= 2 else (0, 0)
+def _pair(light: np.ndarray, fringe: int) -> tuple[int, int]:
+    """Lengths of the bars at both ends of the brightest values of rows, or of columns."""
+    ends = light, light[::-1]
+    first, last = (int((end > BLACK_CODES).argmax()) for end in ends)
+    if min(first, last) < 2 or abs(first - last) > 2:
+        return 0, 0
+    return _with_fringe(light, first, fringe), _with_fringe(light[::-1], last, fringe)
+
+
+def _with_fringe(light: np.ndarray, length: int, fringe: int) -> int:
+    bright = light[length : length + fringe] > FRINGE_CODES
+    return length + (int(bright.argmax()) if bright.any() else len(bright))
 
 
 def _scaled(image: np.ndarray, result: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from relight.media.source_invariants import (
+    FRINGE,
     at_depth,
     bars,
     finished,
@@ -76,6 +77,22 @@ def test_letterbox_and_pillarbox_bars_stay_black(level):
     found = keep_bars(lit, film)
     assert (found[:6] == level).all() and (found[:, :9] == level).all()
     assert (found[6:34, 9:51] == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("edge", "kept"), [((16, 49), 8), ((16, 90), 7), ((70, 90), 6), ((3, 5), 8)]
+)
+def test_the_edge_that_compression_mixes_with_a_bar_is_not_lit(edge, kept):
+    """Light would make a bright line of it."""
+    film = np.full((40, 60, 3), 193, np.uint8)
+    film[:6] = film[-6:] = 2
+    film[6:8] = np.array(edge, np.uint8)[:, None, None]
+    film[-8:-6] = film[6:8][::-1]
+    lit = np.full((40, 60, 3), 220, np.uint8)
+    for found in (keep_bars(lit, film, FRINGE), keep_bars(lit, film, FRINGE)[::-1]):
+        assert np.array_equal(found[:kept], film[:kept]) and (found[kept:-kept] == 220).all()
+    turned = keep_bars(lit.transpose(1, 0, 2), film.transpose(1, 0, 2), FRINGE)
+    assert np.array_equal(turned, keep_bars(lit, film, FRINGE).transpose(1, 0, 2))
 
 
 def test_a_dark_sky_is_no_bar():
