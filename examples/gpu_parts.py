@@ -29,7 +29,7 @@ from examples.gpu_models import (
     planning_folder,
 )
 from relight.diffusion.compute import DTYPES, compile_denoisers, set_up
-from relight.engine.run import run
+from relight.engine.run import run_relight
 from relight.jobs import Compute, RelightJob
 from relight.methods.consistent_light_attention import consistent_light_attention
 from relight.methods.diffuse_high import BEST, PAPER
@@ -310,7 +310,7 @@ def _fast(args: argparse.Namespace, model: Model, dtype: str) -> Iterator[Row]:
                 seed=1,
                 device=args.device,
             )
-            result = run(job, load=lambda *_, **__: model)
+            result = run_relight(job, load=lambda *_, **__: model)
             what = f"{frames} frames of {size[0]} x {size[1]}, file to file, {turn} run"
             spent = [f"{name} {value:.1f}" for name, value in result.seconds.items()]
             yield {

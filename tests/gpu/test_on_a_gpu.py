@@ -9,7 +9,7 @@ import torch
 
 from relight import media
 from relight.engine.failures import run_safely
-from relight.engine.run import run, run_upscale
+from relight.engine.run import run_relight, run_upscale
 from relight.jobs import Compute, RelightJob, UpscaleJob
 from relight.methods.consistent_light_attention import consistent_light_attention
 from relight.models.guides import load_enlargement
@@ -74,11 +74,13 @@ def test_autocast_keeps_the_shared_attention():
 
 @pytest.mark.parametrize("recipe", [{"recipe": "fast"}, VIDEO])
 def test_a_card_gives_what_the_cpu_gives(tmp_path, recipe):
-    wanted = run(_job(tmp_path, "cpu.mkv", codec="ffv1", device="cpu", **recipe))
+    wanted = run_relight(_job(tmp_path, "cpu.mkv", codec="ffv1", device="cpu", **recipe))
     made = {}
     for dtype, most in (("float32", 1.0), ("float16", 2.0), ("bfloat16", 4.0)):
         _, load = _loader(dtype)
-        result = run(_job(tmp_path, f"{dtype}.mkv", codec="ffv1", dtype=dtype, **recipe), load=load)
+        result = run_relight(
+            _job(tmp_path, f"{dtype}.mkv", codec="ffv1", dtype=dtype, **recipe), load=load
+        )
         made[dtype] = np.abs(_frames(result.path) - _frames(wanted.path)).mean(), most
     assert all(error <= most for error, most in made.values()), made
 
@@ -90,7 +92,7 @@ def test_a_layer_that_overflows_half_precision_is_computed_in_float32(tmp_path):
     with torch.no_grad():  # float16 ends at 65504; the norms that follow undo the scale
         conv_in.weight.mul_(3e4)
         conv_in.bias.mul_(3e4)
-    result = run(_job(tmp_path, "a.mp4", dtype="float16", **VIDEO), load=load)
+    result = run_relight(_job(tmp_path, "a.mp4", dtype="float16", **VIDEO), load=load)
     assert any("float32 from here on" in note for note in result.notes), result.notes
     assert _frames(result.path).std() > 5
     assert conv_out.weight.dtype == torch.float16  # the next job finds the model as it was
@@ -102,17 +104,17 @@ def test_a_card_that_is_full_is_given_fewer_frames(tmp_path):
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
-    whole = run(_job(tmp_path, "a.mp4", **job), load=load)
+    whole = run_relight(_job(tmp_path, "a.mp4", **job), load=load)
     needed = torch.cuda.max_memory_allocated() - before
     assert not any("did not fit" in note for note in whole.notes)
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     try:
         torch.cuda.set_per_process_memory_fraction((before + 0.6 * needed) / total)
-        tight = run(_job(tmp_path, "b.mp4", **job), load=load)
+        tight = run_relight(_job(tmp_path, "b.mp4", **job), load=load)
         torch.cuda.set_per_process_memory_fraction((before + 1e6) / total)
         torch.cuda.empty_cache()
-        outcome = run_safely(lambda: run(_job(tmp_path, "c.mp4", **job), load=load))
+        outcome = run_safely(lambda: run_relight(_job(tmp_path, "c.mp4", **job), load=load))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert any("did not fit" in note for note in tight.notes)
@@ -122,8 +124,8 @@ def test_a_card_that_is_full_is_given_fewer_frames(tmp_path):
 
 
 def test_a_process_on_the_device_gives_the_same_as_this_one(tmp_path):
-    alone = run(_job(tmp_path, "a.mkv", codec="ffv1", dtype="float16", recipe="fast"))
-    there = run(
+    alone = run_relight(_job(tmp_path, "a.mkv", codec="ffv1", dtype="float16", recipe="fast"))
+    there = run_relight(
         _job(tmp_path, "b.mkv", codec="ffv1", dtype="float16", recipe="fast", devices="cuda:0")
     )
     assert np.abs(_frames(alone.path) - _frames(there.path)).max() <= 1
