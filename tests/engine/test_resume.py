@@ -205,18 +205,20 @@ def _kill_and_repeat(command, after, environment):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_twenty_kills_at_random_moments_change_nothing(tmp_path, tiny_model):
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(4))
+def test_five_kills_at_random_moments_change_nothing(tmp_path, tiny_model, seed):
+    """Twenty in all."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     begun = time.perf_counter()
     subprocess.run(_command(tmp_path / "whole.mp4", tiny_model), env=environment, check=True)
     whole, took = _images(tmp_path / "whole.mp4"), time.perf_counter() - begun
-    chance = random.Random(1)
-    for i in range(20):
+    chance = random.Random(seed)
+    for i in range(5):
         out = tmp_path / f"{i}.mp4"
         after = took * chance.uniform(0.3, 1.0)
         code = _kill_and_repeat(_command(out, tiny_model, "-y"), after, environment)
         assert code == 0, (i, after)
         assert np.array_equal(_images(out), whole), (i, after)
         assert not work_folder(out).exists()
-    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json"] * 21 + [".mp4"] * 21
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json"] * 6 + [".mp4"] * 6
