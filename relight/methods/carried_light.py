@@ -27,12 +27,11 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from relight.errors import InputError
-from relight.methods.gain_and_glow import GainGlow, box_mean, luma, resized
+from relight.methods.gain_and_glow import GainGlow, box_max, box_mean, luma, resized
 from relight.methods.light_transfer import fit_light
-from relight.methods.optical_flow import apart, as_tensor, one_way, same_scene, warp
+from relight.methods.optical_flow import apart, as_tensor, lengths, one_way, same_scene, warp
 from relight.types import Size
 
 SIDE = 256  # shorter side of the small frames that this works on, in pixels
@@ -311,7 +310,7 @@ def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
     [0.0, 1.0]
     """
     apart = (as_tensor(a) - as_tensor(b)).abs().amax(0, keepdim=True)[None]
-    apart = F.max_pool2d(box_mean(apart, 2), 7, stride=1, padding=3)
+    apart = box_max(box_mean(apart, 2), 3)
     low, high = SAME
     t = ((resized(apart, size)[0] - low) / (high - low)).clamp(0, 1)
     return 1 - t * t * (3 - 2 * t)
@@ -320,7 +319,7 @@ def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
 def _stayed(stays: Tensor, flow: Tensor) -> Tensor:
     """How surely a look-up (2, h, w) ends on what never left its place, (1, h, w): what is here
     can't have come from there."""
-    far = (flow.norm(dim=0, keepdim=True) - 1).clamp(0, 1)
+    far = (lengths(flow) - 1).clamp(0, 1)
     return far * warp(stays, flow)
 
 

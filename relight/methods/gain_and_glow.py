@@ -226,6 +226,18 @@ def box_mean(x: Tensor, r: int) -> Tensor:
     return torch.from_numpy(out).div_(across).div_(down[:, None]).to(x)
 
 
+def box_max(x: Tensor, r: int) -> Tensor:
+    """Maximum over (2r + 1)^2 pixels of (F, c, h, w), over those inside the image at its border.
+
+    >>> box_max(torch.arange(4.0).view(1, 1, 1, 4), 1)
+    tensor([[[[1., 2., 3., 3.]]]])
+    """
+    window = np.ones((2 * r + 1,) * 2, np.uint8)  # OpenCV's is twenty times as fast as a pooling
+    planes = x.detach().cpu().float().reshape(-1, *x.shape[-2:]).numpy()
+    out = np.stack([cv2.dilate(plane, window) for plane in planes])
+    return torch.from_numpy(out).view(x.shape).to(x)
+
+
 def resized(x: Tensor, size: Iterable[int]) -> Tensor:
     """(F, c, h, w) at another size (h', w'), averaged where that is smaller."""
     size = tuple(size)
@@ -256,16 +268,25 @@ def _evaluated(lines: Tensor, source: Tensor, low: Tensor, high: Tensor) -> tupl
     (sa, sb), (oa, ob) = (half.split(3, dim=-3) for half in lines.split(6, dim=-3))
     gain, glow = torch.addcmul(oa, sa, source), torch.addcmul(ob, sb, source)
     (gain_low, glow_low), (gain_high, glow_high) = (x.split(3, dim=1) for x in (low, high))
-    return (
-        torch.minimum(torch.maximum(gain, gain_low), gain_high),
-        torch.minimum(torch.maximum(glow, glow_low), glow_high),
-    )
+    return _bounded(gain, gain_low, gain_high), _bounded(glow, glow_low, glow_high)
+
+
+def _bounded(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """`x` (F, 3, H, W), which is overwritten, within bounds (F, 3, 1, 1).
+
+    Plane by plane: bounds that are broadcast take six times as long.
+    """
+    bounds = zip(low.flatten().tolist(), high.flatten().tolist(), strict=True)
+    for plane, (least, most) in zip(x.flatten(0, 1), bounds, strict=True):
+        plane.clamp_(least, most)
+    return x
 
 
 def _lit(source: Tensor, gain: Tensor, glow: Tensor) -> Tensor:
-    """gain * source + glow, kept off black and white; (F, 3, H, W)."""
+    """gain * source + glow, kept off black and white; (F, 3, H, W). Overwrites `gain`."""
     scaled = gain * source
-    lit = torch.maximum(scaled + glow, TOE * scaled)
+    lit = scaled + glow
+    lit = torch.maximum(lit, scaled.mul_(TOE), out=lit)
     white = gain.add_(glow).amax(1, keepdim=True)  # where a white pixel would land
     if float(white.max()) <= 1:
         return lit
@@ -274,7 +295,7 @@ def _lit(source: Tensor, gain: Tensor, glow: Tensor) -> Tensor:
     reach = (top - KNEE) / (1 - KNEE)
     rolled = KNEE + (1 - KNEE) * reach * (1 + reach / (end * end)) / (1 + reach)
     share = rolled / top
-    return torch.lerp(rolled, lit * share, share)  # what rolls off also pales
+    return torch.lerp(rolled, lit.mul_(share), share)  # what rolls off also pales
 
 
 def _rows(lines: Tensor, rows: slice, height: int) -> Tensor:

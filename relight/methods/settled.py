@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relight.errors import InputError
-from relight.methods.gain_and_glow import box_mean, resized
+from relight.methods.gain_and_glow import box_max, box_mean, resized
 from relight.methods.surfaces import Surface
 
 REACH, STEP = 24, 3
@@ -68,7 +68,7 @@ def settled(x: Tensor, frames: Tensor, *, reach: int = REACH, step: int = STEP) 
         first, last = max(t - reach, t % step), min(t + reach + 1, len(x))
         others = range(first + (t - first) % step, last, step)
         apart = (seen[others.start : last : step] - seen[t]).abs().amax(1, keepdim=True)
-        apart = F.max_pool2d(apart, 2 * AROUND + 1, stride=1, padding=AROUND)
+        apart = box_max(apart, AROUND)
         values = torch.where(apart <= SAME, x[others.start : last : step], own)
         out.append(values.median(0).values)
     return torch.stack(out)
