@@ -262,6 +262,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    # Threads that wait for each other sleep. Spinning, those of two runs on the same cores keep
+    # each other from working: 60 s and more for what takes 2, measured. The results are the same.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file, we tell
     given = sys.argv[1:] if arguments is None else arguments
     with signals.interruptible() as got:
