@@ -289,6 +289,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _dashed(arguments: list[str]) -> str:
     """What to do where the name of a file was taken for an option."""
     for name in arguments:
+        if name == "-":
+            return " (pipes are not read or written: give the name of a file)"
         if name.startswith("-") and os.path.exists(name):
             return f" (for the file of that name, write ./{name})"
     return ""

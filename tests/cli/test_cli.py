@@ -134,6 +134,7 @@ def test_any_name_is_a_name(tmp_path, capsys, monkeypatch, name):
 
 
 def test_usage_errors_exit_with_2(capsys):
+    assert "pipes are not read" in _fails(capsys, ["run", "-", "-o", "x.mp4", *PROMPT], code=2)
     assert "-o out.mp4" in _fails(capsys, ["run", CLIP, *PROMPT], code=2)
     assert "prompt" in _fails(capsys, ["run", CLIP, "-o", "x.mp4"], code=2)
 
