@@ -147,16 +147,13 @@ def load_model(
         pipe, relighter = _editing(found, parts)
     else:
         pipe, relighter = _relighting(found, parts, video)
-
-    def counts(name: str) -> bool:
-        return name in parts.used or name.endswith(BACKDROP_OFFSETS)
-
+    backdrop = {name for name in found.paths if name.endswith(BACKDROP_OFFSETS)}  # loaded on demand
     return Model(
         name=found.name,
         why=found.why,
         entry=found.entry,
         compute=found.compute,
-        weights=identify({name: path for name, path in found.paths.items() if counts(name)}),
+        weights=identify({name: found.paths[name] for name in parts.used | backdrop}),
         pipe=pipe,
         relighter=relighter,
         load_backdrop=_backdrop_loader(found),
