@@ -44,6 +44,8 @@ CLEAR = 0.3
 
 EDGE = 4e-4
 """Variance of the picture (sRGB values) from which a matte's edge follows it at full size."""
+FIRM = (0.2, 0.8)
+"""Values of a found matte that become 0 and 1: below is what a filter spread, not the subject."""
 
 
 @dataclass(kw_only=True)
@@ -181,7 +183,7 @@ class SubjectMask:
         mattes = self.small(a, load), self.small(b, load)
         images = self.clip.small[a], self.clip.small[b]
         matte = between(*mattes, images[0], here, images[1], part) if part > 0 else mattes[0]
-        return _sharpened(matte[0].numpy(), frame.image)
+        return _firm(_sharpened(matte[0].numpy(), frame.image))
 
 
 @functools.lru_cache(maxsize=1)
@@ -217,6 +219,13 @@ def require_subject(mask: SubjectMask, load: Load) -> None:
     log.warning(
         "no clear subject in %d of %d frames: nothing is masked there", count - there, count
     )
+
+
+def _firm(matte: np.ndarray) -> np.ndarray:
+    """A matte that was found, without the wisps that a filter along the picture's edges leaves."""
+    low, high = FIRM
+    t = ((matte - low) / (high - low)).clip(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _sharpened(matte: np.ndarray, image: np.ndarray) -> np.ndarray:
