@@ -21,6 +21,8 @@ from relight.methods.light_transfer import LIGHT_SIDE
 from relight.methods.surface_shading import direction_of
 
 Load = Callable[[str], dict[str, np.ndarray]]
+LEAST_SIDE = 16
+"""Of what is looked at for a subject and a direction; smaller frames are stretched to it."""
 MOMENTS = 7
 """Moments of a clip that decide the colours of its subject."""
 Show = Callable[[Callable[[], np.ndarray]], None]
@@ -76,6 +78,11 @@ def direction_at(light: Light, size: Sequence[int], seconds: float) -> tuple[Ten
 
 
 def light_size(size: Sequence[int]) -> tuple[int, int]:
-    """(height, width) at which light is kept for small frames of that size."""
+    """(height, width) at which light is kept for small frames of that size.
+
+    >>> light_size((1, 300))
+    (16, 300)
+    """
     shrink = min(LIGHT_SIDE / min(size), 1.0)
-    return round(size[0] * shrink), round(size[1] * shrink)
+    height, width = (max(round(side * shrink), LEAST_SIDE) for side in size[:2])
+    return height, width

@@ -84,14 +84,15 @@ def test_a_still_image_is_a_clip_of_one_frame(tmp_path, load):
     assert _images(result.path).shape == (1, 31, 50, 3)
 
 
+@pytest.mark.parametrize("recipe", ["best", "fast"])
 @pytest.mark.parametrize("size", [(1, 1), (2, 40), (17, 17)])
-def test_tiny_and_odd_sizes_come_back_exactly(tmp_path, load, size):
+def test_tiny_and_odd_sizes_come_back_exactly(tmp_path, load, size, recipe):
     clip = tmp_path / "in.mkv"
     image = next(media.read(CLIP)).image
     with media.write(clip, size=size, fps=8) as out:
         for i in range(3):
             out.add(np.ascontiguousarray(image[: size[1], i : size[0] + i]), i / 8)
-    result = _run(load, tmp_path / "out.mkv", input=clip)
+    result = _run(load, tmp_path / "out.mkv", input=clip, recipe=recipe, light="left")
     assert _images(result.path).shape == (3, size[1], size[0], 3)
 
 
