@@ -34,6 +34,23 @@ TINY = GOLDEN / "tiny"
 CPU = Compute(device="cpu")
 
 
+@pytest.fixture(autouse=True)
+def _ordinary_scheduling():
+    """No test may leave this process with realtime priority, as SVT-AV1 does where it is root.
+
+    Every process started after it, browsers too, would take the machine from everybody else.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    yield
+    after = os.sched_getscheduler(0)
+    if after != before:
+        os.sched_setscheduler(0, before, os.sched_param(0))
+    assert after == before, "the scheduling policy was changed: see relight.media.scheduling"
+
+
 @pytest.fixture(scope="session")
 def sd15():
     """Stable Diffusion 1.5 components at tiny size; shared, so tests must not change them."""

@@ -116,12 +116,13 @@ def _relight(
     order: Order, output: Path, tell: OnProgress, models: LastModel
 ) -> tuple[dict[str, Any], float]:
     from relight.engine.run import run_relight
+    from relight.models.finding import find_model
     from relight.models.loader import load_model, load_upscaler
 
     load = models.keep(load_model)
     job = order.job(order.clip, output)
     if order.quality != "Balanced" and not job.reference:
-        default = load(job.model, job.compute).entry.defaults
+        default = find_model(job.model, job.compute).entry.defaults
         wanted = {"steps": default.steps, "relight_steps": default.relight_steps}
         job = job.model_copy(update=_steps(order, wanted))
     return _told(

@@ -28,9 +28,6 @@ class Kept:
     def __call__(self, name: str, compute: Compute, **which: bool) -> Any:
         asked = name, compute, which
         if self._model is None or asked != self._asked or self._spoiled():
-            from transformers.utils import logging
-
-            logging.disable_progress_bar()  # ours is the one on stderr
             self.forget()  # first: two large models don't fit beside each other
             load = getattr(import_module("relight.models.loader"), self._name)
             self._model, self._asked = load(name, compute, **which), asked

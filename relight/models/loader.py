@@ -14,6 +14,7 @@ from relight.jobs.base import Compute
 from relight.models.catalogue import Entry, UpscaleEntry
 from relight.models.files import identify
 from relight.models.finding import Found, backbone, find_model, find_upscaler
+from relight.models.quiet import quietly
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -120,6 +121,7 @@ class Upscaler:
         return (self.pipe,)
 
 
+@quietly()
 def load_model(
     name: str = "auto",
     compute: Compute = Compute(),  # noqa: B008 - frozen
@@ -160,6 +162,7 @@ def load_model(
     )
 
 
+@quietly()
 def load_upscaler(
     name: str = "auto",
     compute: Compute = Compute(),  # noqa: B008 - frozen

@@ -7,6 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from relight.media.scheduling import ordinary_threads
+
 
 def _box(name, *parts):
     body = b"".join(parts)
@@ -29,7 +31,7 @@ def _coded(image, kind):
     deep = image.dtype == np.uint16
     form, stored = ("rgb48le", "yuv420p10le") if deep else ("rgb24", "yuv420p")
     encoder, options, *_ = _CODERS[kind]
-    with av.open("part.mp4", "w") as out:
+    with ordinary_threads(), av.open("part.mp4", "w") as out:
         stream = out.add_stream(encoder, rate=25, options=options)
         stream.height, stream.width = image.shape[:2]
         stream.pix_fmt, stream.codec_context.time_base = stored, Fraction(1, 25)
