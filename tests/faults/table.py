@@ -356,7 +356,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "no output, or the whole; the same command goes on, to the same file",
             "interrupted, and the command to resume; exit codes 130, 143, 129",
             "test_a_run_that_is_interrupted_names_the_command_to_resume",
-            "test_twenty_kills_at_random_moments_change_nothing",
+            "test_five_kills_at_random_moments_change_nothing",
         ),
         Fault(
             "resuming with another setting, model or input",
