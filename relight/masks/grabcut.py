@@ -25,6 +25,7 @@ from relight.masks.steady import (
     REACH,
     Motion,
     along_flow,
+    box,
     gathered,
     guided,
     motion_of,
@@ -37,7 +38,11 @@ WORK = 112
 """Frames are cut at this many pixels squared, whatever their shape."""
 SHARE = 3
 """Frames on either side whose cuts are evidence for a frame's second cut."""
-CONTEXT = 1 + GATHER + SHARE + 2 * REACH
+GRAIN = 4
+"""Frames on either side over which grain is averaged before a frame is cut."""
+UNCHANGED = 2 / 255
+"""Change of a small mean up to which that is grain."""
+CONTEXT = 1 + GATHER + SHARE + 2 * REACH + GRAIN
 """Frames on either side that a frame's matte depends on."""
 ITERATIONS = 2
 """Of GrabCut."""
@@ -96,14 +101,28 @@ def find_subject(
     frames = frames.float().cpu()
     size = work_size(*frames.shape[-2:])
     small = resized(frames, size)
-    images = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     motion = motion_of(small, size)
     mean, sure = (
-        _found(small, images, motion, colours)
+        _found(small, _codes(_without_grain(small, motion)), motion, colours)
         if seed is None
-        else _followed(small, images, motion, seed)
+        else _followed(small, _codes(small), motion, seed)
     )
     return Subject(guided(mean, small, eps=EDGE, full=frames), _over_time(sure, motion))
+
+
+def _codes(small: Tensor) -> np.ndarray:
+    """(frames, 3, h, w) in [0, 1] as (frames, h, w, 3) uint8."""
+    return (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def _without_grain(small: Tensor, motion: Motion) -> Tensor:
+    """Frames averaged along the flow where that changes nothing but their grain.
+
+    Grain decides what edges leave open: the cuts of a still scene would differ without it.
+    """
+    plain = along_flow(small, motion, reach=GRAIN)
+    apart = box(plain - small, 1).abs().amax(1, keepdim=True)
+    return torch.where(apart < UNCHANGED, plain, small)
 
 
 def colours_of(runs: Sequence[Tensor]) -> Colours | None:
@@ -124,7 +143,7 @@ def colours_of(runs: Sequence[Tensor]) -> Colours | None:
     for run in runs:
         size, at = work_size(*run.shape[-2:]), len(run) // 2
         small = resized(run.float().cpu(), size)
-        codes = (small.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        codes = _codes(small)
         scores.append(_scores(codes, motion_of(small, size))[at, 0].numpy())
         images.append(codes[at])
     labels = _labels(np.hstack(scores))
