@@ -41,7 +41,7 @@ log = logging.getLogger("guide")
 BARE = 0.2  # share of the loss that looks at what the network gives before back-projection
 AVERAGE = 0.999
 WARM_UP = 200  # iterations
-FLOOR = 0.01  # of the rates, at the end
+LAST = 0.01  # part of the learning rates at the end
 TOGETHER = 20  # iterations between looks at the clock
 
 
@@ -191,7 +191,7 @@ def run(
         for _ in range(TOGETHER):
             warm = min(1.0, (done + 1) / WARM_UP)
             optimizer.set_scale(
-                warm * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * progress)))
+                warm * (LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * progress)))
             )
             step()
             done += 1

@@ -234,7 +234,7 @@ def cut(image: np.ndarray, score: np.ndarray, colours: Colours | None = None) ->
 
 
 def _labels(score: np.ndarray) -> np.ndarray:
-    """What GrabCut is told of each pixel, by how likely it is the subject's."""
+    """GrabCut's initial labels, from how likely each pixel is the subject's."""
     labels = np.full(score.shape, cv2.GC_PR_BGD, np.uint8)
     labels[score > 0.45] = cv2.GC_PR_FGD
     labels[score > 0.8] = cv2.GC_FGD

@@ -1,5 +1,5 @@
-"""Colours of pictures that are told without a profile: by code points (AVIF, HEIF, PNG's cICP), or
-by primaries and a gamma (PNG's cHRM and gAMA, OpenEXR's chromaticities).
+"""Colours of pictures that have no profile: from code points (AVIF, HEIF, PNG's cICP), or
+from primaries and a gamma (PNG's cHRM and gAMA, OpenEXR's chromaticities).
 
 Sources: ITU-T H.273 (the numbers); ISO 23008-12 (the box `colr`); PNG third edition.
 """
