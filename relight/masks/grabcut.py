@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.masks.evidence import against_dominant, apart_from_border, centre_prior, texture
+from relight.masks.scores import clarity, over_time, step, subject_scores
 from relight.masks.seeds import Click, Seed, carried_score, link_to, order_from, seeded_score
 from relight.masks.steady import (
     GATHER,
@@ -26,7 +26,6 @@ from relight.masks.steady import (
     Motion,
     along_flow,
     box,
-    gathered,
     guided,
     motion_of,
     part_of,
@@ -107,7 +106,7 @@ def find_subject(
         if seed is None
         else _followed(small, _codes(small), motion, seed)
     )
-    return Subject(guided(mean, small, eps=EDGE, full=frames), _over_time(sure, motion))
+    return Subject(guided(mean, small, eps=EDGE, full=frames), over_time(sure, motion))
 
 
 def _codes(small: Tensor) -> np.ndarray:
@@ -144,7 +143,7 @@ def colours_of(runs: Sequence[Tensor]) -> Colours | None:
         size, at = work_size(*run.shape[-2:]), len(run) // 2
         small = resized(run.float().cpu(), size)
         codes = _codes(small)
-        scores.append(_scores(codes, motion_of(small, size))[at, 0].numpy())
+        scores.append(subject_scores(codes, motion_of(small, size))[at, 0].numpy())
         images.append(codes[at])
     labels = _labels(np.hstack(scores))
     if not _two_sides(labels):
@@ -157,11 +156,11 @@ def colours_of(runs: Sequence[Tensor]) -> Colours | None:
 def _found(
     small: Tensor, images: np.ndarray, motion: Motion, colours: Colours | None = None
 ) -> tuple[Tensor, Tensor]:
-    score = _scores(images, motion)
+    score = subject_scores(images, motion)
     cuts, sure = _cut_all(images, score, colours), torch.ones(len(images))
     for again in (True, False):
         mean = along_flow(cuts, motion, weight=0.1 + sure)
-        sure = torch.stack([_clear(*one) for one in zip(small, cuts, mean, score, strict=True)])
+        sure = torch.stack([clarity(*one) for one in zip(small, cuts, mean, score, strict=True)])
         if again:  # what is clear in one frame is evidence in its neighbours
             score = (score + along_flow(cuts, motion, reach=SHARE, weight=sure)) / 2
             cuts = _cut_all(images, score, colours)
@@ -182,7 +181,7 @@ def _followed(
         link = link_to(motion, t, s)
         if link is not None and cuts[s].any():
             cuts[t, 0] = cut(images[t], carried_score(cuts[s], *link).numpy())
-    return along_flow(cuts, motion), _step(cuts.mean((1, 2, 3)), 0.001, 0.004)
+    return along_flow(cuts, motion), step(cuts.mean((1, 2, 3)), 0.001, 0.004)
 
 
 def _with_object(
@@ -269,90 +268,3 @@ def _tidied(mask: np.ndarray) -> np.ndarray:
     areas = [cv2.contourArea(line) for line in outlines]
     kept = [line for line, a in zip(outlines, areas, strict=True) if a > 0.15 * max(areas)]
     return cv2.drawContours(np.zeros_like(mask), kept, -1, 1, cv2.FILLED)
-
-
-def _scores(images: np.ndarray, motion: Motion) -> Tensor:
-    """Where the subject may be, (frames, 1, h, w) in [0, 1]."""
-    centre = torch.from_numpy(centre_prior(*images.shape[1:3]))
-    apart = torch.from_numpy(apart_from_border(images))
-    # What is parted from the border almost everywhere has edges everywhere, and no subject.
-    apart *= torch.stack([1 - _step(a.mean(), 0.6, 0.8) for a in apart]).view(-1, 1, 1)
-    textured = torch.from_numpy(np.stack([texture(image) for image in images]))[:, None]
-    moving = gathered(_moving(motion, centre) * textured, motion)[:, 0]
-    # Where motion parts the frame cleanly in two and edges don't, edges hardly count; where these
-    # do, the place in the frame hardly does.
-    parted = torch.stack([_step(m.mean(), 0.02, 0.06) * _step(_clean(m), 0.7, 0.9) for m in moving])
-    plain = torch.stack([_step(a.mean(), 0.02, 0.1) * _step(_clean(a), 0.6, 0.8) for a in apart])
-    plain = plain.view(-1, 1, 1)
-    still = torch.lerp(centre * (0.4 + 0.6 * apart), (0.65 + 0.35 * centre) * apart, plain)
-    still = (1 - 0.85 * parted.view(-1, 1, 1) * (1 - plain)) * still
-    sure = 0.8 + 0.15 * plain
-    return (1 - (1 - 0.9 * moving * (0.5 + 0.5 * centre)) * (1 - sure * still))[:, None]
-
-
-def _moving(motion: Motion, like: Tensor) -> Tensor:
-    """What moves against the dominant motion in each frame, (frames, 1, h, w) in [0, 1]."""
-    out = torch.zeros(len(motion.ahead) + 1, 1, *like.shape)
-    for t, (ahead, back) in enumerate(zip(motion.ahead, motion.back, strict=True)):
-        if t + 1 in motion.cuts:
-            continue
-        for s, (vectors, _) in ((t, ahead), (t + 1, back)):
-            found = torch.from_numpy(against_dominant(vectors.numpy())).float()
-            out[s] = torch.maximum(out[s], found)
-    return out
-
-
-def _clean(moving: Tensor) -> Tensor:
-    """How near to 0 or 1 a map is: 1 all of it, 0 where all of it is undecided."""
-    return (2 * moving - 1).abs().mean()
-
-
-def _clear(image: Tensor, raw: Tensor, matte: Tensor, score: Tensor) -> Tensor:
-    """How clearly one frame's cut is a subject, in [0, 1]."""
-    area = matte.mean()
-    if not 1e-3 < area < 0.999:
-        return torch.zeros(())
-    inside = (score * matte).sum() / matte.sum()
-    outside = (score * (1 - matte)).sum() / (1 - matte).sum()
-    gap, apart = inside - outside, 1 - _overlap(image, matte)
-    border = torch.cat([matte[0, 0], matte[0, :, 0], matte[0, :, -1]]).mean()
-    steady = 1 - (raw - matte).abs().mean() / area
-    parts = (
-        _step(area, 0.02, 0.06) * (1 - _step(area, 0.7, 0.9)),  # neither a speck nor everything
-        _step(gap, 0.1, 0.3),  # where the evidence is
-        _step(apart + 0.5 * gap, 0.3, 0.55),  # of other colours than the rest, or clearly moving
-        1 - _step(border, 0.35, 0.7),  # something in the frame, not its surroundings
-        _step(steady, 0.4, 0.75),  # the same from frame to frame
-    )
-    return torch.stack(parts).prod()
-
-
-def _overlap(image: Tensor, matte: Tensor) -> float:
-    """Histogram intersection of the colours inside and outside a matte: 1 the same, 0 apart."""
-    codes = (image.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-    lab = cv2.cvtColor(np.ascontiguousarray(codes), cv2.COLOR_RGB2LAB).reshape(-1, 3) // 16
-    index = lab.astype(np.int64) @ (256, 16, 1)
-    weight = matte.reshape(-1).numpy()
-    a, b = (np.bincount(index, wt, minlength=4096) for wt in (weight, 1 - weight))
-    return float(np.minimum(a / a.sum(), b / b.sum()).sum())
-
-
-def _over_time(values: Tensor, motion: Motion) -> Tensor:
-    """A number a frame, averaged over `REACH` neighbours on either side within its scene."""
-    out = []
-    for t in range(len(values)):
-        near = [t]
-        for step in (1, -1):
-            for k in range(1, REACH + 1):
-                s = t + step * k
-                if not 0 <= s < len(values) or max(s, s - step) in motion.cuts:
-                    break
-                near.append(s)
-        out.append(values[near].mean())
-    return torch.stack(out)
-
-
-def _step(x: Tensor, low: float, high: float) -> Tensor:
-    """Smooth step from 0 at `low` to 1 at `high`."""
-    t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)

@@ -1,0 +1,134 @@
+"""Where a clip's subject may be, and how clearly what was cut out is one.
+
+Evidence of motion, edges and place is weighed against each other here; each kind by itself is in
+`relight.masks.evidence`.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.masks.evidence import against_dominant, apart_from_border, centre_prior, texture
+from relight.masks.steady import REACH, Motion, gathered
+
+
+def subject_scores(images: np.ndarray, motion: Motion) -> Tensor:
+    """Where the subject may be.
+
+    Args:
+        images: (frames, h, w, 3) uint8. motion: of those frames.
+
+    Returns:
+        (frames, 1, h, w) in [0, 1].
+
+    >>> still = (torch.zeros(2, 32, 32), torch.ones(1, 32, 32))
+    >>> images = np.full((2, 32, 32, 3), 40, np.uint8)
+    >>> images[:, 10:24, 10:24] = (250, 30, 30)
+    >>> scores = subject_scores(images, Motion([still], [still], frozenset()))
+    >>> bool(scores[0, 0, 16, 16] > 0.8), bool(scores[0, 0, 2, 2] < 0.1)
+    (True, True)
+    """
+    centre = torch.from_numpy(centre_prior(*images.shape[1:3]))
+    apart = torch.from_numpy(apart_from_border(images))
+    # What is parted from the border almost everywhere has edges everywhere, and no subject.
+    apart *= torch.stack([1 - step(a.mean(), 0.6, 0.8) for a in apart]).view(-1, 1, 1)
+    textured = torch.from_numpy(np.stack([texture(image) for image in images]))[:, None]
+    moving = gathered(_moving(motion, centre) * textured, motion)[:, 0]
+    # Where motion parts the frame cleanly in two and edges don't, edges hardly count; where these
+    # do, the place in the frame hardly does.
+    parted = torch.stack([step(m.mean(), 0.02, 0.06) * step(_clean(m), 0.7, 0.9) for m in moving])
+    plain = torch.stack([step(a.mean(), 0.02, 0.1) * step(_clean(a), 0.6, 0.8) for a in apart])
+    plain = plain.view(-1, 1, 1)
+    still = torch.lerp(centre * (0.4 + 0.6 * apart), (0.65 + 0.35 * centre) * apart, plain)
+    still = (1 - 0.85 * parted.view(-1, 1, 1) * (1 - plain)) * still
+    sure = 0.8 + 0.15 * plain
+    return (1 - (1 - 0.9 * moving * (0.5 + 0.5 * centre)) * (1 - sure * still))[:, None]
+
+
+def _moving(motion: Motion, like: Tensor) -> Tensor:
+    """What moves against the dominant motion in each frame, (frames, 1, h, w) in [0, 1]."""
+    out = torch.zeros(len(motion.ahead) + 1, 1, *like.shape)
+    for t, (ahead, back) in enumerate(zip(motion.ahead, motion.back, strict=True)):
+        if t + 1 in motion.cuts:
+            continue
+        for s, (vectors, _) in ((t, ahead), (t + 1, back)):
+            found = torch.from_numpy(against_dominant(vectors.numpy())).float()
+            out[s] = torch.maximum(out[s], found)
+    return out
+
+
+def _clean(moving: Tensor) -> Tensor:
+    """How near to 0 or 1 a map is: 1 all of it, 0 where all of it is undecided."""
+    return (2 * moving - 1).abs().mean()
+
+
+def clarity(image: Tensor, raw: Tensor, matte: Tensor, score: Tensor) -> Tensor:
+    """How clearly one frame's cut is a subject, in [0, 1].
+
+    Args:
+        image: (3, h, w) in [0, 1]. raw: its cut by itself. matte: that cut, steadied. score: where
+            the subject may be. All three (1, h, w) in [0, 1].
+
+    >>> nothing = torch.zeros(1, 8, 8)
+    >>> float(clarity(torch.rand(3, 8, 8), nothing, nothing, nothing))
+    0.0
+    """
+    area = matte.mean()
+    if not 1e-3 < area < 0.999:
+        return torch.zeros(())
+    inside = (score * matte).sum() / matte.sum()
+    outside = (score * (1 - matte)).sum() / (1 - matte).sum()
+    gap, apart = inside - outside, 1 - _overlap(image, matte)
+    border = torch.cat([matte[0, 0], matte[0, :, 0], matte[0, :, -1]]).mean()
+    steady = 1 - (raw - matte).abs().mean() / area
+    parts = (
+        step(area, 0.02, 0.06) * (1 - step(area, 0.7, 0.9)),  # neither a speck nor everything
+        step(gap, 0.1, 0.3),  # where the evidence is
+        step(apart + 0.5 * gap, 0.3, 0.55),  # of other colours than the rest, or clearly moving
+        1 - step(border, 0.35, 0.7),  # something in the frame, not its surroundings
+        step(steady, 0.4, 0.75),  # the same from frame to frame
+    )
+    return torch.stack(parts).prod()
+
+
+def _overlap(image: Tensor, matte: Tensor) -> float:
+    """Histogram intersection of the colours inside and outside a matte: 1 the same, 0 apart."""
+    codes = (image.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
+    lab = cv2.cvtColor(np.ascontiguousarray(codes), cv2.COLOR_RGB2LAB).reshape(-1, 3) // 16
+    index = lab.astype(np.int64) @ (256, 16, 1)
+    weight = matte.reshape(-1).numpy()
+    a, b = (np.bincount(index, wt, minlength=4096) for wt in (weight, 1 - weight))
+    return float(np.minimum(a / a.sum(), b / b.sum()).sum())
+
+
+def over_time(values: Tensor, motion: Motion) -> Tensor:
+    """A number a frame, averaged over `REACH` neighbours on either side within its scene.
+
+    >>> still = (torch.zeros(2, 4, 4), torch.ones(1, 4, 4))
+    >>> over_time(torch.tensor([0.0, 1.0]), Motion([still], [still], frozenset())).tolist()
+    [0.5, 0.5]
+    """
+    out = []
+    for t in range(len(values)):
+        near = [t]
+        for step in (1, -1):
+            for k in range(1, REACH + 1):
+                s = t + step * k
+                if not 0 <= s < len(values) or max(s, s - step) in motion.cuts:
+                    break
+                near.append(s)
+        out.append(values[near].mean())
+    return torch.stack(out)
+
+
+def step(x: Tensor, low: float, high: float) -> Tensor:
+    """Smooth step from 0 at `low` to 1 at `high`.
+
+    >>> step(torch.tensor([0.0, 1.5, 3.0]), 1, 2).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    t = ((x - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
