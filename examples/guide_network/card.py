@@ -17,6 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from .data import DRAWN, FRAMES, GRAIN, GREY, KERNELS, LARGEST_ZOOM
+from .shifted import REACH, second_view
+
+NOISY, NOISE_CODES = 0.3, 1.2  # share of the pairs of views that get noise, and its most
 
 LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55),
@@ -58,7 +61,7 @@ class CardCrops:
         shares += [np.full(len(x), y / len(x)) for x, y in ((frames, FRAMES), (drawings, DRAWN))]
         kept, levels, odds, begin = [], [], [], 0
         for image, share in zip([*photos, *frames, *drawings], np.concatenate(shares), strict=True):
-            found = _pyramid(image, side, device)
+            found = _pyramid(image, side + REACH, device)
             for level in found:
                 levels.append((begin, *level.shape[:2]))
                 odds.append(share / len(found))
@@ -74,33 +77,56 @@ class CardCrops:
 
     def batch(self, count: int) -> tuple[Tensor, Tensor]:
         """(count, 3, side / 2, side / 2) small and (count, 3, side, side) sharp, in [0, 1]."""
-        sharp = self._more_detailed(self._crops(2 * count))
-        sharp = self._altered(sharp)
-        which = torch.searchsorted(self.kernel_odds, self._rand(count)).clamp(max=len(KERNELS) - 1)
+        sharp = self._altered(self._more_detailed(self._crops(2 * count, self.side)))
+        return self._halved(sharp, self._kernels(count)), sharp
+
+    def views(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `batch`, two views of each crop: the first `count`, then the second; and top, left.
+
+        Both are halved by the same filter; some get a little noise, each its own.
+        """
+        whole = self._altered(self._more_detailed(self._crops(2 * count, self.side + REACH)))
+        second, top, left = second_view(whole, self.side)
+        sharp = torch.cat([whole[..., : self.side, : self.side], second])
+        small = self._halved(sharp, self._kernels(count).repeat(2))
+        codes = NOISE_CODES * self._rand(count) * (self._rand(count) < NOISY)
+        return (
+            small + codes.repeat(2).view(-1, 1, 1, 1) / 255 * torch.randn_like(small),
+            sharp,
+            top,
+            left,
+        )
+
+    def _kernels(self, count: int) -> Tensor:
+        """Numbers of filters, (count,)."""
+        return torch.searchsorted(self.kernel_odds, self._rand(count)).clamp(max=len(KERNELS) - 1)
+
+    def _halved(self, sharp: Tensor, which: Tensor) -> Tensor:
+        """The small pictures, each by its filter, some of them damaged."""
         kernel = self.kernels[which][:, None]  # (count, 1, side / 2, side)
         small = kernel @ sharp @ kernel.mT
         coded = (small * 255).round().clamp(0, 255) / 255
         small = torch.where((which == 0).view(-1, 1, 1, 1), small, coded)
         if self.damage:
-            spoilt = self._rand(count, 1, 1, 1) < self.damage
+            spoilt = self._rand(len(small), 1, 1, 1) < self.damage
             small = torch.where(spoilt, self._damaged(small), small)
-        return small, sharp
+        return small
 
     def _rand(self, *shape: int) -> Tensor:
         return torch.rand(shape, device=self.device)
 
-    def _crops(self, count: int) -> Tensor:
+    def _crops(self, count: int, side: int) -> Tensor:
         """(count, side, side, 3) uint8, mirrored and turned."""
         level = torch.searchsorted(self.odds, self._rand(count)).clamp(max=len(self.levels) - 1)
         begin, height, width = self.levels[level].T.unsqueeze(-1).unsqueeze(-1)  # (count, 1, 1)
-        place = torch.arange(self.side, device=self.device)
+        place = torch.arange(side, device=self.device)
         y, x = place.view(1, -1, 1), place.view(1, 1, -1)
         turn, up, over = (self._rand(3, count, 1, 1) < 0.5).unbind()
         y, x = torch.where(turn, x, y), torch.where(turn, y, x)
-        y = torch.where(up, self.side - 1 - y, y)
-        x = torch.where(over, self.side - 1 - x, x)
-        top = (self._rand(count, 1, 1) * (height - self.side + 1)).long()
-        left = (self._rand(count, 1, 1) * (width - self.side + 1)).long()
+        y = torch.where(up, side - 1 - y, y)
+        x = torch.where(over, side - 1 - x, x)
+        top = (self._rand(count, 1, 1) * (height - side + 1)).long()
+        left = (self._rand(count, 1, 1) * (width - side + 1)).long()
         return self.pixels[begin + (top + y) * width + left + x]
 
     def _more_detailed(self, crops: Tensor) -> Tensor:

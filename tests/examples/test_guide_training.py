@@ -11,6 +11,10 @@ from safetensors.torch import load_file
 from examples.guide_network import pack, train_card
 from examples.guide_network.card import CardCrops, JpegTables, jpeg
 from examples.guide_network.data import KERNELS, halved
+from examples.guide_network.lesson import ROUNDS, Projection
+from examples.guide_network.losses import gradient_energy, squared, traded
+from examples.guide_network.shifted import EDGE, REACH, aligned
+from relight.methods.back_projection import back_project
 
 SIDE = 32
 
@@ -62,19 +66,55 @@ def test_jpeg_is_libjpegs(picture, quality, fine):
 
 
 def test_a_pack_is_trained_on(tmp_path, picture, monkeypatch):
-    cache = {f"photo{i:04d}": picture for i in range(2)} | {"frame0000": picture}
+    cache = {f"photo{i:04d}": picture for i in range(2)}
+    cache |= {"frame0000": picture, "dev0002": picture}
     np.savez(tmp_path / "sharp.npz", **cache)
     made = tmp_path / "pack.npz"
     _run(monkeypatch, pack.main, "--data", tmp_path / "sharp.npz", "--out", made)
     unpacked = pack.unpacked(made)
     assert np.abs(unpacked["photo0000"].astype(int) - picture).mean() < 3
+    assert np.array_equal(unpacked["dev0000"], picture)  # unchanged
     few = ["--batch", 2, "--side", SIDE, "--width", 8, "--blocks", 3, "--drawings", 2]
-    phases = ["--phase", "a", 0.1, 0, 0, "none", "--phase", "b", 0.1, 0.2, 0.5, "a"]
-    known = ["--pack", made, "--out", tmp_path, "--device", "cpu", "--report", 1]
+    phases = ["--phase", "a", 0.1, 0, 0, "none", "--phase", "b", 0.1, 0.75, 0, "a"]
+    phases += ["--phase", "c", 0.1, 0, 0.5, "a"]
+    known = ["--pack", made, "--out", tmp_path, "--device", "cpu", "--report", 0]
     _run(monkeypatch, train_card.main, *known, *few, *phases)
-    first, second = (load_file(tmp_path / f"{name}.safetensors") for name in "ab")
-    assert all(torch.isfinite(value).all() for value in second.values())
-    assert any(not torch.equal(first[name], second[name]) for name in first)
+    first, second, third = (load_file(tmp_path / f"{name}.safetensors") for name in "abc")
+    for other in (second, third):
+        assert all(torch.isfinite(value).all() for value in other.values())
+        assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_views_of_a_crop_lie_where_they_say(crops):
+    crops.damage = 0.0
+    small, sharp, top, left = crops.views(6)
+    assert small.shape == (12, 3, SIDE // 2, SIDE // 2) and sharp.shape == (12, 3, SIDE, SIDE)
+    assert min(top.min(), left.min()) >= 0 and max(top.max(), left.max()) <= REACH
+    first, second = aligned(*sharp.chunk(2), top, left)
+    assert first.shape[-1] == SIDE - REACH - 2 * EDGE
+    assert torch.equal(first, second)
+    assert not torch.equal(first, aligned(*sharp.chunk(2), (top + 1) % (REACH + 1), left)[1])
+
+
+def test_the_matrices_are_back_projection():
+    generator = torch.manual_seed(0)
+    image = torch.rand(2, 3, SIDE, SIDE, generator=generator)
+    small = torch.rand(2, 3, SIDE // 2, SIDE // 2, generator=generator)
+    made = Projection(SIDE, "cpu")(image, small)
+    assert (made - back_project(image, small, ROUNDS)).abs().max() < 1e-5
+
+
+def test_less_error_and_more_detail_both_count():
+    sharp = torch.rand(2, 3, SIDE, SIDE, generator=torch.manual_seed(0))
+    soft = (sharp + sharp.roll(1, -1)) / 2
+    assert traded(sharp, sharp, 0.0) < traded(soft, sharp, 0.0)
+    assert squared(sharp, sharp).max() == 0
+    result = soft.clone().requires_grad_()
+    traded(result, sharp, 0.05).backward()
+    plain = soft.clone().requires_grad_()
+    traded(plain, sharp, 0.0).backward()
+    step = 1e-3 * (result.grad - plain.grad).sign()  # what the energy alone asks for
+    assert (gradient_energy(soft - step) > gradient_energy(soft)).all()
 
 
 def _run(monkeypatch, main, *words):
