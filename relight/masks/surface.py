@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from relight.masks.grabcut import Colours, find_subject
 from relight.masks.steady import along_flow, motion_of
-from relight.methods.surfaces import Surface, inflated
+from relight.methods.surfaces import Surface, inflated, unit
 
 REACH = 6
 """Frames on either side over which a surface is averaged: a matte that is cut anew in each takes in
@@ -49,4 +48,4 @@ def steady_surface(surface: Surface, frames: Tensor) -> Surface:
     motion = motion_of(frames, (frames.shape[-2], frames.shape[-1]))
     maps = torch.cat([surface.normals, surface.weight], dim=1)
     maps = along_flow(maps, motion, reach=REACH)
-    return Surface(F.normalize(maps[:, :3], dim=1), maps[:, 3:], surface.confidence)
+    return Surface(unit(maps[:, :3]), maps[:, 3:], surface.confidence)

@@ -8,13 +8,13 @@ something moves, it is the frame's own. (This project's.)
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from relight.errors import InputError
 from relight.methods.gain_and_glow import box_max, box_mean, resized
-from relight.methods.surfaces import Surface
+from relight.methods.surfaces import Surface, unit
 
 REACH, STEP = 24, 3
 """Frames on either side that are asked, and every which of them: 3 s at 8 frames a second."""
@@ -38,7 +38,7 @@ def settled_surface(surface: Surface, frames: Tensor) -> Surface:
     """
     sure = surface.confidence.view(-1, 1, 1, 1).expand_as(surface.weight)
     maps = settled(torch.cat([surface.normals, surface.weight, sure], dim=1), frames)
-    normals = F.normalize(maps[:, :3], dim=1)
+    normals = unit(maps[:, :3])
     return Surface(normals, maps[:, 3:4], maps[:, 4].mean((1, 2)))
 
 
@@ -70,5 +70,6 @@ def settled(x: Tensor, frames: Tensor, *, reach: int = REACH, step: int = STEP) 
         apart = (seen[others.start : last : step] - seen[t]).abs().amax(1, keepdim=True)
         apart = box_max(apart, AROUND)
         values = torch.where(apart <= SAME, x[others.start : last : step], own)
-        out.append(values.median(0).values)
+        middle = (len(values) - 1) // 2
+        out.append(torch.from_numpy(np.partition(values.numpy(), middle, axis=0)[middle]))
     return torch.stack(out)
