@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,8 +67,11 @@ class VideoLight(Light):
         return {"path": self.path}  # an open file can't go to another process
 
 
-class _Reader:
-    """Frames of a video by time; quick where times rise, as they mostly do."""
+class _Reader(threading.local):
+    """Frames of a video by time; quick where times rise, as they mostly do.
+
+    Each thread has its own: one computes light while another writes frames, at other times.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

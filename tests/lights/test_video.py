@@ -1,6 +1,7 @@
 """A video as the light: the right frame at every time, in whatever order."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -78,3 +79,22 @@ def test_what_is_wrong_is_named(tmp_path):
         resolve(str(broken))
     with pytest.raises(RelightError, match=r"no light video .*missing.mp4"):
         resolve(str(tmp_path / "missing.mp4"))
+
+
+def test_two_threads_read_it_at_different_times(tmp_path):
+    path = tmp_path / "long.mkv"
+    levels = [(7 * i) % 250 for i in range(200)]
+    with media.write(path, size=(64, 48), fps=25, encoding=media.Encoding(codec="ffv1")) as out:
+        for i, level in enumerate(levels):
+            out.add(np.full((48, 64, 3), level, np.uint8), Fraction(i, 25))
+    light = VideoLight(path)
+    light.check()
+
+    def seen(order):
+        return [round(_level(light, (i + 0.5) / 25)) for i in order]
+
+    forwards, backwards = range(200), range(199, 99, -1)
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(seen, (forwards, backwards))
+    assert one == levels
+    assert other == [levels[i] for i in backwards]
