@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,27 +13,27 @@ import numpy as np
 from relight import media
 from relight.media import VideoInfo
 from relight.media.depth import to_uint8
+from relight.media.sequences import beside, files_of
 
 LOOP_S = 1e-3
 """Seconds by which a video must be shorter than the clip to be shown again from its start."""
 
 
 class Backdrop:
-    """A picture, or a video that is shown again and again, scaled to cover.
+    """A picture, or a video or pictures that are shown again and again, scaled to cover.
 
     Args:
         path: of it. size: (width, height) of the frames.
+        fps: of the clip that is lit, which a folder of pictures has too.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], fps: Fraction = Fraction(0)) -> None:
         self.path, self.size = path, size
-        info = media.probe(path)
-        self.still = info.kind == "picture"
-        self.seconds = info.duration
+        self.info = media.probe(path, beside(path, fps))
 
     def frames(self, times: Sequence[Fraction], first: int = 0) -> Iterator[np.ndarray]:
         """What is behind the frames shown at `times`, from index `first` on: (h, w, 3) uint8."""
-        if self.still:
+        if self.info.kind == "picture":
             picture = self._covering(next(media.read(self.path)))
             for _ in times[first:]:
                 yield picture
@@ -43,9 +44,9 @@ class Backdrop:
         ahead: media.Frame | None = None
         for time in times[first:]:
             since = time - times[0]
-            turn, moment = divmod(since, self._period()) if self.seconds else (0, since)
+            turn, moment = divmod(since, self._period()) if self.info.duration else (0, since)
             if turn != lap:
-                lap, coming = turn, media.read(self.path, on_note=lambda note: None)
+                lap, coming = turn, self._lap()
                 ahead, shown = next(coming), None
             fresh = False
             while ahead is not None and (shown is None or ahead.time <= moment):
@@ -54,6 +55,14 @@ class Backdrop:
                 picture = self._covering(shown)
             yield picture
 
+    def _lap(self) -> Iterator[media.Frame]:
+        """All frames, once."""
+        if self.info.kind != "sequence":
+            yield from media.read(self.path, how=self.info.reading, on_note=lambda note: None)
+            return
+        for i, file in enumerate(files_of(self.path)):  # each covers by itself, with no bars
+            yield replace(next(media.read(file)), time=i / self.info.fps)
+
     def at(self, times: Sequence[Fraction], indices: Sequence[int]) -> np.ndarray:
         """What is behind some frames, in rising order: (frames, h, w, 3) uint8."""
         wanted = set(indices)
@@ -61,7 +70,7 @@ class Backdrop:
         return np.stack(found)
 
     def _period(self) -> Fraction:
-        return Fraction(max(self.seconds or 0.0, 0.01)).limit_denominator(90000)
+        return Fraction(max(self.info.duration or 0.0, 0.01)).limit_denominator(90000)
 
     def _covering(self, frame: media.Frame) -> np.ndarray:
         return covering(to_uint8(frame.flat()), *self.size)
@@ -87,7 +96,7 @@ def notes_on(path: Path, clip: VideoInfo, clip_seconds: float | None) -> tuple[s
     Raises:
         InputError, MediaError: it can't be read.
     """
-    info = media.probe(path)
+    info = media.probe(path, beside(path, clip.fps))
     notes = []
     shapes = info.width * clip.height, info.height * clip.width
     if max(shapes) > 1.02 * min(shapes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -30,7 +31,7 @@ from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
-from relight.lights import Light, MovingLight, parse_light
+from relight.lights import BackdropLight, Light, MovingLight, parse_light
 from relight.media import Frame, VideoInfo
 from relight.media.depth import to_uint8
 from relight.media.source_invariants import with_bars
@@ -59,7 +60,7 @@ def workflows(
     """
     clip = _clip(job, models.relighting, info, survey, work)
     mask = None if job.region is None else SubjectMask.plan(clip, job.region, info)
-    behind = _backdrop(job, clip.size)
+    behind = _backdrop(job, clip.size, info.fps)
     region = None
     if mask is not None and job.lit != "all":
         region = Region(mask=mask, lit=job.lit, backdrop=behind)
@@ -126,9 +127,9 @@ def small_scale(info: VideoInfo, side: int) -> Scale:
     return scale
 
 
-def _backdrop(job: RelightJob, size: tuple[int, int]) -> Backdrop | None:
+def _backdrop(job: RelightJob, size: tuple[int, int], fps: Fraction) -> Backdrop | None:
     behind = job.behind
-    return None if behind is None or behind.path is None else Backdrop(behind.path, size)
+    return None if behind is None or behind.path is None else Backdrop(behind.path, size, fps)
 
 
 def _clip(
@@ -160,7 +161,7 @@ def _lighting(
         references = read_references(clip, read_stills(job))
         carry = Carry.plan(clip, references)
         return (carry,), Lighting(clip=clip, carry=carry, form=None)
-    light = _light(job)
+    light = _light(job, info.fps)
     seconds = float(survey.times[-1] - survey.times[0])
     # A light that moves is found anew in every frame: carried along, it would be smeared.
     numbers = range(len(survey.seen)) if light.moving else keyframes(survey.thumbs, seconds)
@@ -254,7 +255,7 @@ def _relighting(
         lights = lighting.lights
     windows = Relighting(
         job=job,
-        light=_light(job),
+        light=_light(job, info.fps),
         framing=framing_of(job, model, info),
         size=(info.width, info.height),
         survey=survey,
@@ -286,5 +287,6 @@ def light_chunks(
     return tuple(replace(chunk, megapixels=len(chunk) * pixels / 1e6) for chunk in chunks)
 
 
-def _light(job: RelightJob) -> Light:
-    return MovingLight.read(job.light_at) if job.light_at else parse_light(job.light)
+def _light(job: RelightJob, fps: Fraction) -> Light:
+    light = MovingLight.read(job.light_at) if job.light_at else parse_light(job.light)
+    return light.for_clip(float(fps)) if isinstance(light, BackdropLight) else light

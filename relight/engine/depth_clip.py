@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,9 +15,9 @@ import numpy as np
 from relight import media
 from relight.errors import InputError
 from relight.jobs import RelightJob
-from relight.media import Reading, VideoInfo
+from relight.media import VideoInfo
 from relight.media.depth import to_float
-from relight.media.sequences import is_clip
+from relight.media.sequences import beside
 
 SQUASHED = 0.02
 """By how much the shape of a depth clip may differ from that of the clip, as a share."""
@@ -32,19 +31,25 @@ def check_depth(job: RelightJob, info: VideoInfo) -> None:
     """Refuse a depth clip that does not belong to a job's input.
 
     Raises:
-        InputError, MediaError: it is missing, can't be read, or has another shape or length.
+        InputError, MediaError: it is missing, flat, can't be read, or has another shape or length.
     """
     if job.depth_clip is None:
         return
     if job.reference:
         raise _error(job, "gives a light its form, and a reference has its own: leave one out")
-    found = media.probe(job.depth_clip, _how(job.depth_clip, info.fps))
+    found = media.probe(job.depth_clip, beside(job.depth_clip, info.fps))
     own, wanted = found.width / found.height, info.width / info.height
     if abs(own / wanted - 1) > SQUASHED:
         shapes = f"is {found.width}x{found.height}, the clip {info.width}x{info.height}"
         raise _error(job, f"{shapes}: give one of the clip's own shape")
-    if _still(found):
-        return
+    if not _still(found):
+        _check_length(job, info, found)
+    begin = 0.0 if _still(found) else job.start
+    frame = next(media.read(job.depth_clip, start=begin, how=found.reading))
+    _grey(job, frame.image, (16, 16))
+
+
+def _check_length(job: RelightJob, info: VideoInfo, found: VideoInfo) -> None:
     end = _length(info)
     if job.frames is not None and info.fps:
         end = min(end, job.start + job.frames / float(info.fps))
@@ -70,7 +75,7 @@ def read_depth(
     """
     path = job.depth_clip
     assert path is not None, "only a job with a depth clip has depth"
-    how = _how(path, fps)
+    how = beside(path, fps)
     still = _still(media.probe(path, how))
     begin = 0.0 if still else max(float(times[0]) - SLACK_S, 0.0)
     frames = media.read(path, start=begin, how=how, on_note=lambda note: None)
@@ -96,12 +101,6 @@ def _grey(job: RelightJob, image: np.ndarray, size: tuple[int, int]) -> np.ndarr
     if high - low < FLAT:
         raise _error(job, f"is flat, {low:.3f} everywhere: brighter has to be nearer")
     return cv2.resize(values.clip(0, 1), size, interpolation=cv2.INTER_AREA)
-
-
-def _how(path: Path, fps: Fraction) -> Reading:
-    """Numbered pictures are as fast as the clip; others keep their own times."""
-    plain = Reading(as_clip=True)
-    return Reading(as_clip=True, fps=float(fps)) if fps and is_clip(path, plain) else plain
 
 
 def _still(info: VideoInfo) -> bool:

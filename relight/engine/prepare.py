@@ -8,7 +8,7 @@ from relight.engine import backdrop
 from relight.engine.depth_clip import check_depth
 from relight.engine.references import read_stills
 from relight.engine.sizes import GUIDED, possible_size
-from relight.errors import InputError, ModelError
+from relight.errors import InputError, MediaError, ModelError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.base import Delivery
 from relight.jobs.regions import USAGE, MaskFile, MaskSeed
@@ -37,8 +37,8 @@ def refuse(job: Job, info: VideoInfo) -> None:
     upscaling = None
     if isinstance(job, RelightJob):
         length = None if info.duration is None else info.duration - job.start
-        resolve_light(job.light, job.light_at, length)
         refuse_region(job, info)
+        resolve_light(job.light, job.light_at, length)
         read_stills(job)
         check_depth(job, info)
         hub.depth_network(job.surface)
@@ -86,8 +86,8 @@ def refuse_region(job: RelightJob, info: VideoInfo) -> tuple[str, ...]:
     if job.behind is not None and job.behind.path is not None:
         try:
             notes = backdrop.notes_on(job.behind.path, info, length)
-        except InputError as error:
-            raise InputError(f"the background {error}", field="background") from None
+        except (InputError, MediaError) as error:
+            raise type(error)(f"the background {error}", field="background") from None
     if isinstance(asked, MaskSeed):
         asked.check(info.width, info.height, length)
     if isinstance(asked, MaskFile):
@@ -115,17 +115,22 @@ def _refuse_mask_file(path: Path, job: RelightJob, info: VideoInfo) -> tuple[str
         mask = probe(path, Reading(as_clip=True))
     except InputError as error:
         raise InputError(f"the mask {error}; or use {USAGE}", field="mask", path=path) from None
+    except MediaError as error:
+        raise MediaError(f"the mask {error}", field="mask", path=path) from None
     notes = []
     if (mask.width, mask.height) != (info.width, info.height):
         notes.append(
             f"the mask is resized from {mask.width}x{mask.height} to {info.width}x{info.height}"
         )
-    if mask.kind == "picture" or not mask.frames:
+    if mask.kind == "picture":
         return tuple(notes)
+    there = mask.frames or round((mask.duration or 0) * mask.fps)
     wanted = {frame_count(job, info), info.frames or frame_count(job, info)}
-    if mask.frames not in wanted:
+    # A length in seconds tells the count but roughly; all pictures are counted when they are read.
+    unsure = 0 if mask.frames and info.frames else 1 + 0.01 * max(wanted)
+    if there and min(abs(there - count) for count in wanted) > unsure:
         raise InputError(
-            f"the mask {path} has {mask.frames} pictures, and the clip {max(wanted)} frames: give "
+            f"the mask {path} has {there} pictures, and the clip {max(wanted)} frames: give "
             "one for each, or one picture for all",
             field="mask",
             path=path,

@@ -57,8 +57,9 @@ class RelightJob(Job, frozen=True):
     )
     background: str | None = Field(
         None,
-        description="What the subject is put before: a picture or a video, whose light it takes "
-        "where no other is given; or words for what the video model draws behind it.",
+        description="What the subject is put before: a picture, a video or a folder of pictures, "
+        "whose light it takes where no other is given; or words for what the video model draws "
+        "behind it.",
     )
     matte_model: Path | None = Field(
         None,

@@ -7,7 +7,9 @@ middle, the more the light falls off to the other side.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,12 +17,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from relight.errors import InputError
 from relight.lights import fields
 from relight.lights.base import Light, register
-from relight.lights.image import ImageLight, file_path
+from relight.lights.image import file_path, stretched
 from relight.lights.text import quoted
-from relight.lights.video import VideoLight
+from relight.lights.video import Reader, VideoLight
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from relight.media import VideoInfo
 
 SIDE = 32
 """Side in pixels of the small copy that is judged: light is its low band."""
@@ -43,6 +47,7 @@ class BackdropLight(Light):
     sided: ClassVar = True
 
     path: Path = fields.file("a picture or a video whose light is taken")
+    fps: float = 0.0  # of the clip that is lit, where the path is a folder of pictures
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -54,31 +59,53 @@ class BackdropLight(Light):
 
     @property
     def moving(self) -> bool:
-        return self._map.moving
+        if not self.path.exists():
+            return self.path.suffix.lower() in VideoLight.suffixes
+        return self._info.kind != "picture"
+
+    def for_clip(self, fps: float) -> BackdropLight:
+        """The same light beside a clip of that rate, which a folder of pictures has too."""
+        return dataclasses.replace(self, fps=fps)
 
     def check(self) -> None:
         """Raise InputError or MediaError where it can't be read."""
-        if not self.path.exists():
-            raise InputError(f"there is no picture or video {self.path}: check the path")
-        self._map.check()
+        self._seen(0.0)
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
         """A ramp in the light's colour, from the bright side of the picture to the other."""
         import numpy as np
 
-        colour, (right, down), part = seen_light(self._map.level_map(SIDE, SIDE, seconds))
+        colour, (right, down), part = seen_light(self._seen(seconds))
         x, y = (((np.arange(n) + 0.5) / n * 2 - 1) for n in (width, height))
         along = right * x + down * y[:, None]
         level = 1 - part * (0.5 - 0.5 * along / max(abs(right) + abs(down), 1e-6))
         return (level[..., None] * colour).clip(0, 1).astype(np.float32)
 
+    def _seen(self, seconds: float) -> np.ndarray:
+        """What it shows at a time, small: (SIDE, SIDE, 3) in [0, 1]. A video begins again."""
+        length = self._info.duration
+        if self._info.kind == "picture":
+            seconds = 0.0
+        elif length:
+            seconds %= length
+        return stretched(self._reader.image(seconds), SIDE, SIDE)
+
     @cached_property
-    def _map(self) -> ImageLight | VideoLight:
-        moving = self.path.suffix.lower() in VideoLight.suffixes
-        return VideoLight(self.path) if moving else ImageLight(self.path)
+    def _info(self) -> VideoInfo:
+        from relight import media
+        from relight.media.sequences import beside
+
+        try:
+            return media.probe(self.path, beside(self.path, Fraction(self.fps)))
+        except InputError as error:
+            raise InputError(f"the picture or video {error}") from None
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.path, self._info.reading)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
+        return {"path": self.path, "fps": self.fps}
 
 
 def seen_light(levels: np.ndarray) -> tuple[np.ndarray, tuple[float, float], float]:

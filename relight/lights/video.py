@@ -17,7 +17,7 @@ from relight.lights.image import file_path, file_text, stretched
 if TYPE_CHECKING:
     import numpy as np
 
-    from relight.media import Frame
+    from relight.media import Frame, Reading
 
 NEAR = 2.0
 """Seconds of a video that are read through rather than jumped over."""
@@ -60,21 +60,21 @@ class VideoLight(Light):
         return stretched(self._reader.image(seconds), height, width)
 
     @cached_property
-    def _reader(self) -> _Reader:
-        return _Reader(self.path)
+    def _reader(self) -> Reader:
+        return Reader(self.path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path}  # an open file can't go to another process
 
 
-class _Reader(threading.local):
+class Reader(threading.local):
     """Frames of a video by time; quick where times rise, as they mostly do.
 
     Each thread has its own: one computes light while another writes frames, at other times.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, how: Reading | None = None) -> None:
+        self.path, self.how = path, how
         self.frames: Iterator[Frame] = iter(())
         self.shown: Frame | None = None
         self.next: Frame | None = None
@@ -94,8 +94,9 @@ class _Reader(threading.local):
         """Begin a little before a time, or at the start where there is no frame so near."""
         from relight import media
 
+        how = self.how or media.Reading()
         for start in (max(seconds - NEAR / 2, 0.0), 0.0):
-            self.frames = media.read(self.path, start=start)
+            self.frames = media.read(self.path, start=start, how=how)
             try:
                 self.shown = next(self.frames)
             except InputError:  # the start is past the last frame

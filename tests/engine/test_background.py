@@ -12,7 +12,7 @@ from relight import media
 from relight.engine.backdrop import Backdrop, notes_on
 from relight.engine.prepare import refuse_region
 from relight.engine.run import run_relight
-from relight.errors import InputError
+from relight.errors import InputError, MediaError
 from relight.jobs import RelightJob
 from relight.models.loader import load_model
 from tests.conftest import CPU, TINY
@@ -80,6 +80,38 @@ def test_a_video_behind_is_looped_or_cut_with_a_note(tmp_path):
     assert any("is cut at 0.28 s" in note for note in notes_on(long, clip, 0.28))
 
 
+def _pictures(folder, sizes=((64, 48), (30, 60), (90, 20))):
+    """Of several sizes, each of one grey: 40, 120, 200."""
+    folder.mkdir()
+    for i, size in enumerate(sizes):
+        Image.new("L", size, 40 + 80 * i).save(folder / f"{i}.png")
+    return folder
+
+
+def test_a_folder_behind_is_a_picture_a_frame_from_its_start_again_with_a_note(tmp_path):
+    folder = _pictures(tmp_path / "behind")
+    times = [Fraction(i, 10) for i in range(5)]
+    for path in (folder, folder / "%d.png", folder / "*.png"):
+        backdrop = Backdrop(path, (32, 32), Fraction(10))
+        frames = list(backdrop.frames(times))
+        assert [int(frame[16, 16, 0]) for frame in frames] == [40, 120, 200, 40, 120]
+        assert all(np.ptp(frame) == 0 for frame in frames)  # each covers, with no bars
+        assert next(backdrop.frames(times, 4))[0, 0, 0] == 120
+    clip = media.probe(_video(tmp_path / "clip.mkv", range(5), fps=10))
+    assert any("shown again from its start" in note for note in notes_on(folder, clip, 0.5))
+
+
+def test_the_subject_is_put_before_a_folder_of_pictures(tmp_path, scene, tiny):
+    folder = _pictures(tmp_path / "behind")
+    given = {"mask": str(scene / "mask"), "background": str(folder), "intensity": 0}
+    result = run_relight(_job(scene, tmp_path / "out", **given), load=tiny)
+    out, mask = _images(tmp_path / "out"), _images(scene / "mask")[..., 0] > 127
+    shown = [{int(v) for v in frame[~m].ravel()} for frame, m in zip(out, mask, strict=True)]
+    assert shown == [{40}, {120}, {200}] * 2
+    assert result.settings["background"] == str(folder)
+    assert any("shown again from its start" in note for note in result.notes)
+
+
 def test_a_background_of_one_pixel_is_a_plain_colour(tmp_path):
     Image.new("RGB", (1, 1), (10, 200, 30)).save(tmp_path / "one.png")
     frame = next(Backdrop(tmp_path / "one.png", (33, 20)).frames([Fraction(0)]))
@@ -98,9 +130,13 @@ def test_a_background_that_cannot_be_is_refused(given, words):
         RelightJob.make(input="a.mp4", output="b.mp4", prompt="x", **given)
 
 
-def test_a_missing_background_is_one_line_before_any_model(tmp_path, scene):
-    job = _job(scene, tmp_path / "out", background=str(tmp_path / "none.jpg"))
-    with pytest.raises(InputError, match=r"none\.jpg") as caught:
+@pytest.mark.parametrize("name", ["none.jpg", "empty", "text.png", "broken"])
+def test_a_background_that_cannot_be_read_is_one_line_before_any_model(tmp_path, scene, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no picture")
+    (_pictures(tmp_path / "broken") / "1.png").write_text("no picture")
+    job = _job(scene, tmp_path / "out", background=str(tmp_path / name))
+    with pytest.raises((InputError, MediaError), match=f"^the background .*{name}") as caught:
         run_relight(job, load=lambda *_: pytest.fail("a model was loaded"))
     assert "\n" not in str(caught.value)
 
