@@ -79,10 +79,13 @@ SECTIONS = (
 GPU = (
     "Networks at full size with random weights, one pass each, both halves of guidance in it, "
     "PyTorch's own attention. The peak is the data sheet's for dense half precision; the matrix "
-    "product shows what of it the card gives. The goal of 45 % is missed. Weights with their "
-    "channels last cost a tenth, and compiling the attention blocks takes that back, no more: the "
-    "library does neither unasked. There was no more time on the card: whole recipes, "
-    "upscaling, SDXL, Wan and xformers were not measured."
+    "product shows what of it the card gives. The goal of 45 % is missed: by a profile, IC-Light's "
+    "pass moves, adds up and normalises elements for as long as it multiplies matrices. Channels "
+    "last cost a tenth. `--compile` fuses such parts; here it still compiled attention blocks "
+    "alone. Recipes and upscaling have random weights too, in float16; `fast` is the whole of a "
+    "run and misses its goal of 5 s: 15 passes of the UNet are little more than a second of it, "
+    "the rest is work of the CPU. SDXL's and Wan's passes by themselves and xformers were not "
+    "measured."
 )
 
 

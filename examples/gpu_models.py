@@ -6,8 +6,9 @@ makes them small, to try scripts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import diffusers
 import torch
@@ -24,6 +25,8 @@ from relight.pipelines import (
 )
 from relight.pipelines.diffusehigh_sd15 import DiffuseHighSD15Pipeline
 from relight.relighters.ic_light import ICLightPipeline, ic_light_scheduler
+
+Made = TypeVar("Made")
 
 FOUR = {
     "down_block_types": ("DownEncoderBlock2D",) * 4,
@@ -133,6 +136,12 @@ def parts(
     return made
 
 
+def on_cpu(kind: Callable[..., Made], **config: Any) -> Made:
+    """A scheduler, whose tables are NumPy's, whatever torch's default device is."""
+    with torch.device("cpu"):
+        return kind(**config)
+
+
 def build(
     name: str, dtype: torch.dtype, tiny: bool
 ) -> tuple[diffusers.DiffusionPipeline, ICLightPipeline]:
@@ -148,20 +157,23 @@ def build(
         text_encoder=base["text_encoder"],
         tokenizer=tokenizer,
         unet=kind(**config).eval().to(base["unet"].dtype),
-        scheduler=ic_light_scheduler(),
+        scheduler=on_cpu(ic_light_scheduler),
     )
     if name == "animatediff":
-        scheduler = diffusers.EulerAncestralDiscreteScheduler(beta_schedule="linear")
+        scheduler = on_cpu(diffusers.EulerAncestralDiscreteScheduler, beta_schedule="linear")
         pipe = AnimateDiffRelightPipeline(**base, tokenizer=tokenizer, scheduler=scheduler)
         return pipe, relighter
     nothing = {"tokenizer": None, "text_encoder": None}
     if name == "wan":
-        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+        scheduler = on_cpu(diffusers.FlowMatchEulerDiscreteScheduler, shift=3.0)
         pipe = WanRelightPipeline(**parts(WAN, dtype, tiny), **nothing, scheduler=scheduler)
         pipe.vae.to(torch.float32)
         return pipe, relighter
-    scheduler = diffusers.CogVideoXDDIMScheduler(
-        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"
+    scheduler = on_cpu(
+        diffusers.CogVideoXDDIMScheduler,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
     )
     family = parts(COGVIDEOX, dtype, tiny)
     return CogVideoXRelightPipeline(**family, **nothing, scheduler=scheduler), relighter
@@ -184,8 +196,8 @@ def build_upscaler(name: str, dtype: torch.dtype, tiny: bool) -> diffusers.Diffu
     tokenizer = transformers.CLIPTokenizer.from_pretrained(MINI / "tokenizer")
     common = {
         "tokenizer": tokenizer,
-        "scheduler": diffusers.EulerDiscreteScheduler(
-            beta_schedule="scaled_linear", steps_offset=1
+        "scheduler": on_cpu(
+            diffusers.EulerDiscreteScheduler, beta_schedule="scaled_linear", steps_offset=1
         ),
     }
     if name == "sdxl":

@@ -85,8 +85,7 @@ def denoisers(args: argparse.Namespace) -> Iterator[Row]:
                     turned = _timed(lambda case=case: case.network(**case.given), args)
                     yield _row(name, dtype, "channels last", work, turned, peak, args)
                     case.network.to(memory_format=torch.contiguous_format)
-                blocks = getattr(case.network, "_repeated_blocks", None)  # a whole UNet: minutes
-                if blocks and dtype == halves[-1] and not args.tiny:
+                if dtype == halves[-1] and not args.tiny:
                     holder = _Holder(case.network)
                     compile_denoisers([holder])  # pyright: ignore[reportArgumentType]
                     compiled = _timed(lambda case=case: case.network(**case.given), args)
