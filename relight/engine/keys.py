@@ -33,7 +33,6 @@ from relight.methods.gain_and_glow import (
     resized_weights,
 )
 from relight.methods.lamp import (
-    FAINTEST,
     VIVID,
     highlighted,
     lamp_colour,
@@ -213,8 +212,8 @@ class Keys:
 
     @functools.cached_property
     def keeps_colours(self) -> float:
-        """How far what the light darkens keeps its chroma: under a light without a colour."""
-        return VIVID if self._neutral(self.numbers) else 0.0
+        """How far what the light darkens keeps its chroma, under a small model's light."""
+        return VIVID if self.model.entry.vocabulary is not None else 0.0
 
     @functools.cached_property
     def named(self) -> tuple[tuple[float, float, float], ...]:
@@ -225,11 +224,9 @@ class Keys:
         return tuple(LAMPS[name] for name in colours) if len(colours) <= 2 else ()
 
     @functools.cached_property
-    def weakest(self) -> float:
-        """Least channel of the lamp's colour, linear, the brightest at 1; 1 for a white one."""
-        if self._neutral(self.numbers):
-            return 1.0
-        return min((min(tint) for tint in self.named), default=FAINTEST)
+    def coloured(self) -> bool:
+        """Whether the light is a lamp's of a colour: pale where it is not all the light."""
+        return not self._neutral(self.numbers)
 
     @property
     def all_around(self) -> bool:
@@ -263,7 +260,7 @@ class References:
     """The light of stills that were relit elsewhere, by the number of the frame each shows."""
 
     lights: dict[int, GainGlow]
-    keeps_colours, weakest, all_around = 0.0, 1.0, False
+    keeps_colours, coloured, all_around = 0.0, False, False
 
     @property
     def numbers(self) -> tuple[int, ...]:

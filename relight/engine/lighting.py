@@ -15,6 +15,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,21 +27,24 @@ from relight.engine.frames import Source
 from relight.engine.full_size import Lit, transferred
 from relight.engine.lit_clip import Clip, Load, Show
 from relight.engine.region import Region
-from relight.media import Frame
-from relight.methods.exposure import BRIGHTNESS, exposed, exposure
+from relight.media import Frame, to_uint8
+from relight.methods.exposure import BRIGHTNESS, TRIED, changes_of, exposed, exposure, steadied
 from relight.methods.gain_and_glow import (
     GainGlow,
     apply_light,
+    apply_light_uint8,
     resized_weights,
     scaled_light,
     shaded_light,
 )
-from relight.methods.lamp import SOLE, lamp_share, paled, vivid
-from relight.methods.optical_flow import one_way, warp
+from relight.methods.lamp import SOLE, lamp_part, mixed, vivid
 from relight.methods.surface_shading import bent, missing_fall_off, nearness
 
 SAMPLE = 8
 """Keyframes that decide a clip's exposure and fall-off."""
+PAIRS, LOOKED_AT = 5, 540
+"""Pairs of neighbouring frames that tell how a lit clip shimmers, and the shorter side at which
+they are compared, at most."""
 
 
 @dataclass(kw_only=True)
@@ -79,10 +83,7 @@ class Lighting:
         keeps = keys.keeps_colours * min(intensity, 1.0)
         for number in range(begin, end):
             small = self.clip.tensors([number])[0]
-            light = scaled_light(self._of_lamp(number, small, fall_off, load), small, intensity)
-            if self.form is not None:
-                light = shaded_light(light, self._shading(self.form, number, fall_off, load))
-            light = exposed(light, factor)
+            light = exposed(self._unexposed(number, small, fall_off, load), factor)
             if self.form is not None and keeps:
                 planes = GainGlow.from_planes(light.planes[None])
                 light = GainGlow.from_planes(vivid(planes, small[None], keeps).planes[0])
@@ -91,14 +92,14 @@ class Lighting:
     def _of_lamp(self, number: int, small: Tensor, fall_off: float, load: Load) -> GainGlow:
         """The carried light, its colour where the lamp shines."""
         keys, light = self.carry.keys, self.carry.light_at(number, load)
-        if keys.weakest >= 1:
+        if not keys.coloured:
             return light
         if self.form is None or keys.all_around:
-            share = lamp_share(torch.zeros(1, 1, 1), keys.weakest, SOLE)
+            part = torch.full((1, 1, 1), SOLE)
         else:
-            share = lamp_share(self._shading(self.form, number, fall_off, load), keys.weakest)
+            part = lamp_part(self._shading(self.form, number, fall_off, load))
         planes = GainGlow.from_planes(light.planes[None])
-        return GainGlow.from_planes(paled(planes, small[None], share[None]).planes[0])
+        return GainGlow.from_planes(mixed(planes, small[None], part[None]).planes[0])
 
     def _lit(self, load: Load, begin: int) -> Iterator[Lit]:
         times, seen = self.clip.survey.times, self.clip.survey.seen
@@ -128,32 +129,73 @@ class Lighting:
         source = torch.stack(smalls)
         seen = apply_light(source, GainGlow.from_planes(drawn))
         fall_off = missing_fall_off(source, seen, direction)
-        lit = []
-        for number, small in zip(some, smalls, strict=True):
-            light = self._of_lamp(number, small, fall_off, load)
-            strong = scaled_light(light, small, self.clip.job.intensity)
-            lit.append(shaded_light(strong, self._shading(self.form, number, fall_off, load)))
+        lit = [
+            self._unexposed(number, small, fall_off, load)
+            for number, small in zip(some, smalls, strict=True)
+        ]
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
-        changes = [self._change(number) for number in some] if held else []
-        if self.region is None:
-            return fall_off, exposure(lit, smalls, changes, brightness=1 - (1 - BRIGHTNESS) * held)
-        # What is not lit keeps the camera as it is, and the lit part as bright as it was.
-        weights = self.region.weights(some, load)
-        held *= float(weights.mean())
-        inside = resized_weights(weights, lit[0].glow.shape[-2:])
-        lit = [GainGlow(x.log_gain, x.glow * part) for x, part in zip(lit, inside, strict=True)]
-        parts = [small * part for small, part in zip(smalls, weights, strict=True)]
-        changes = [change * part for change, part in zip(changes, weights, strict=False)]
-        goal = self.region.brightness() ** min(self.clip.job.intensity, 1.0)
-        brightness = goal * (1 - (1 - BRIGHTNESS) * held)
-        return fall_off, exposure(lit, parts, changes, brightness=brightness)
+        brightness, weights, parts, inside = 1.0, None, smalls, lit
+        if self.region is not None:
+            # What is not lit keeps the camera as it is, and the lit part as bright as it was.
+            weights = self.region.weights(some, load)
+            brightness = self.region.brightness() ** min(self.clip.job.intensity, 1.0)
+            size = lit[0].glow.shape[-2:]
+            pairs = zip(lit, resized_weights(weights, size), strict=True)
+            inside = [GainGlow(x.log_gain, x.glow * part) for x, part in pairs]
+            parts = [small * part for small, part in zip(smalls, weights, strict=True)]
+        held_here = held if weights is None else held * float(weights.mean())
+        brightness *= 1 - (1 - BRIGHTNESS) * held_here
+        factor = exposure(inside, parts, brightness=brightness)
+        if not held:
+            return fall_off, factor
+        return fall_off, steadied(factor, self._changes(fall_off, factor * TRIED, load))
 
-    def _change(self, number: int) -> Tensor:
-        """By how much a small frame differs from its neighbour along the motion, (3, h, w)."""
-        beside = number - 1 if number else min(1, len(self.clip.survey.seen) - 1)
-        now, then = self.clip.tensors([number, beside])
-        flow, trust = one_way(now, then, (now.shape[-2], now.shape[-1]))
-        return trust * (now - warp(then, flow)).abs()
+    def _unexposed(self, number: int, small: Tensor, fall_off: float, load: Load) -> GainGlow:
+        """The light of a small frame (3, h, w), its form in it, before the exposure."""
+        light = self._of_lamp(number, small, fall_off, load)
+        light = scaled_light(light, small, self.clip.job.intensity)
+        if self.form is None:
+            return light
+        return shaded_light(light, self._shading(self.form, number, fall_off, load))
+
+    def _changes(self, fall_off: float, factor: float, load: Load) -> list[tuple[float, float]]:
+        """For `steadied`: how frames all over the clip change to the next, lit and as they were.
+
+        Seen at the source's size, or nearly: grain, which small frames have lost, counts, too.
+        """
+        clip, found = self.clip, []
+        last = len(clip.survey.seen) - 2
+        places = np.linspace(0, last, PAIRS if last >= 0 else 0)
+        for number in sorted({round(place) for place in places.tolist()}):
+            lit, source = [], self._two_source_frames(number)
+            for one, image in enumerate(source, number):
+                small = clip.tensors([one])[0]
+                light = exposed(self._unexposed(one, small, fall_off, load), factor)
+                lit.append(self._inside(one, image, apply_light_uint8(image, light), load))
+            found.append(changes_of(source, lit))
+        return found
+
+    def _two_source_frames(self, number: int) -> list[np.ndarray]:
+        """The source at a small frame and the next, uint8, the shorter side `LOOKED_AT` at most."""
+        clip = self.clip
+        first, last = clip.survey.seen[number : number + 2]
+        source = Source(clip.job.input, clip.survey.times, clip.job.reading)
+        found = []
+        for index, frame in enumerate(source.open(first, last + 1), first):
+            if index in (first, last):
+                image = frame.flat()
+                shrink = min(LOOKED_AT / min(image.shape[:2]), 1.0)
+                size = [max(round(side * shrink), 1) for side in image.shape[1::-1]]
+                found.append(to_uint8(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
+        return found
+
+    def _inside(self, number: int, image: np.ndarray, lit: np.ndarray, load: Load) -> np.ndarray:
+        """The lit frame where it is to be lit."""
+        if self.region is None:
+            return lit
+        weight = resized_weights(self.region.weights([number], load), image.shape[:2])[0, 0]
+        share = weight.numpy()[..., None]
+        return (image + share * (lit.astype(np.float32) - image)).round().astype(np.uint8)
 
 
 def _remembering(load: Load) -> Load:

@@ -109,8 +109,9 @@ TINTS = {
 """What a coloured light is: linear sRGB of a saturated lamp, the brightest channel at 1.
 
 Their hues in degrees: 0, 25, 40, 55, 120, 168, 185, 230, 270, 280, 305, 330."""
-LAMPS = TINTS | {"gold": (1.0, 0.6, 0.16)}
-"""What a lamp of that name is: golden light is a low sun's (3400 K), redder than the metal."""
+LAMPS = TINTS | {"gold": (1.0, 0.6, 0.16), "orange": (1.0, 0.35, 0.03)}
+"""What a lamp of that name is: golden light is a low sun's (3400 K), redder than the metal, and
+orange light a sodium lamp's or a fire's (1600 K), redder than the fruit."""
 OTHER_NAMES = {
     "golden": "gold",
     "amber": "orange",

@@ -9,8 +9,7 @@ share of all the light falls towards the shadow, which keeps the colours that we
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -21,14 +20,15 @@ NEAR = 0.03
 """Window over which the source is averaged to count a light's ratio, of the shorter side."""
 REACH = 0.25
 """Window over which a lamp has one colour, of the shorter side."""
-SOLE, KEY = 6.0, 2.5
-"""A lamp's light relative to what was there before it: alone, as far as no direction says where it
-is less; and where its shading is 1 under a light from a side."""
-FAINTEST = 0.1
-"""Weakest channel, linear, of a lamp whose colour a model drew, about."""
+SOLE = 6.0
+"""A lamp's light relative to what was there before it, as far as no direction says where it is
+less."""
+KEY, FADING = 6.0, 1.8
+"""A lamp's light relative to what was there before it, where its shading is 1 under a light from a
+side; and the power of the shading by which it fades: shadows are filled by the other one."""
 HAZE, DARK = 0.2, 0.2
 """Share of a drawn glow that black keeps, and the encoded value from where all of it is kept."""
-YIELD, SHINE = 0.6, 0.35
+YIELD, SHINE = 0.75, 0.35
 """Where a lamp's colour goes against a thing's: the share of its strength that is lost (blue paint
 under a golden lamp turns dull, not green), and the share of the light that shines off unchanged."""
 PUSH = 0.4
@@ -39,7 +39,7 @@ PALE = 0.25
 """Share of its colour that a light keeps where the prompt names none: a small model always draws
 some, and skin shows it first."""
 VIVID = 0.6
-"""Share of the chroma that the dark takes which a light without a colour gives back."""
+"""Share of the chroma that the dark takes which is given back."""
 DARKEST, BRIGHTEST = 1 / 64, 6.0
 ENCODED = 2.2
 """Exponent from encoded values to linear light, about."""
@@ -169,7 +169,7 @@ def vivid(light: GainGlow, source: Tensor, share: float = VIVID) -> GainGlow:
         source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
         share: of what the dark takes of the chroma that is given back, 0 to 1.
 
-    >>> import torch
+    >>> import math, torch
     >>> half = GainGlow(torch.full((1, 3, 8, 8), math.log(0.5)), torch.zeros(1, 3, 8, 8))
     >>> skin = torch.tensor([0.8, 0.6, 0.5]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
     >>> lit = vivid(half, skin, 1.0).log_gain[0, :, 4, 4].exp() * skin[0, :, 4, 4]
@@ -200,41 +200,54 @@ def paled(light: GainGlow, source: Tensor, share: float | Tensor = PALE) -> Gain
     >>> round(float(gain.max() - gain.min()), 3), round(float(luma(gain.view(1, 3, 1, 1))), 2)
     (0.0, 1.0)
     """
-    size = light.glow.shape[-2:]
-    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
-    gain = light.log_gain.exp()
-    target = (gain * mean + light.glow).clamp_min(0)
-    level = luma(target + OFFSET) / luma(mean + OFFSET)
-    colour = bounded_ratio(target, mean) / level
-    lit = (mean + OFFSET) * level * colour**share
-    lit = lit * luma(target + OFFSET) / luma(lit)
-    kept = light.log_gain - bounded_ratio(target, mean).log()  # contrast beside the ratio
-    grey = luma(kept)
-    log_gain = (lit / (mean + OFFSET)).log() + grey + share * (kept - grey)
-    return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
+    return _recoloured(light, source, lambda colour: share * colour)
 
 
-def lamp_share(shading: Tensor, weakest: float = FAINTEST, key: float = KEY) -> Tensor:
-    """How much of a lamp's colour shows, for `paled`: where it shines, not in its shadow.
+def mixed(light: GainGlow, source: Tensor, lamp: Tensor) -> GainGlow:
+    """The light of a lamp together with the white one that was there before, its luminance as it
+    is.
 
-    With the light that was there before (white, 1) and the lamp's K c, of a channel c, there is
-    (1 + K c) / (1 + K) of the brightest one's; K follows the shading, to the power 1.5.
+    Of a channel c of the lamp, linear and the brightest at 1, there is (1 + K c) / (1 + K): its
+    hue is the lamp's, it is as pale as K is low.
+
+    Args:
+        light: (F, 3, h, w).
+        source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
+        lamp: K, its light relative to what was there before, (F or 1, 1, h, w) or of size 1, from
+            0; see `lamp_part`.
+
+    >>> import torch
+    >>> lamp = torch.tensor([1.0, 0.36, 0.04])
+    >>> light = GainGlow((lamp.log() / ENCODED).view(1, 3, 1, 1).expand(1, 3, 8, 8),
+    ...     torch.zeros(1, 3, 8, 8))
+    >>> grey = torch.full((1, 3, 8, 8), 0.5)
+    >>> gain = mixed(light, grey, torch.full((1, 1, 1, 1), 4.0)).log_gain[0, :, 4, 4].exp()
+    >>> ((gain / gain.max()) ** ENCODED).mul(100).round().tolist()
+    [100.0, 49.0, 22.0]
+    """
+
+    def together(colour: Tensor) -> Tensor:
+        pure = ((colour - colour.amax(1, keepdim=True)) * ENCODED).exp()
+        return ((1 + lamp * pure) / (1 + lamp)).log() / ENCODED
+
+    return _recoloured(light, source, together)
+
+
+def lamp_part(shading: Tensor) -> Tensor:
+    """What a lamp beside the picture gives relative to the light that was there before: K of
+    `mixed`. Its colour shows where it shines, not in its shadow.
 
     Args:
         shading: natural log in linear light, (..., 1 or 3, h, w): of form, fall-off and place.
-        weakest: least channel of the lamp, linear, the brightest at 1; in (0, 1).
-        key: K where the shading is 1.
 
     Returns:
-        (..., 1, h, w) in [0, 1]: an exponent of the lamp's ratios.
+        (..., 1, h, w), above 0.
 
-    >>> share = lamp_share(torch.tensor([2.0, 0.5, 0.1]).log().view(1, 1, 3))
-    >>> [round(float(x), 2) for x in share[0, 0]]
-    [0.67, 0.24, 0.03]
+    >>> part = lamp_part(torch.tensor([2.0, 1.0, 0.1]).log().view(1, 1, 3))
+    >>> [round(float(x), 2) for x in part[0, 0]]
+    [20.89, 6.0, 0.1]
     """
-    weakest = min(max(weakest, 1e-3), 0.9)
-    lamp = key * (1.5 * shading.mean(-3, keepdim=True)).exp()
-    return ((1 + lamp * weakest) / (1 + lamp)).log() / math.log(weakest)
+    return KEY * (FADING * shading.mean(-3, keepdim=True)).exp()
 
 
 def without_haze(light: GainGlow, source: Tensor) -> GainGlow:
@@ -252,6 +265,36 @@ def without_haze(light: GainGlow, source: Tensor) -> GainGlow:
     t = (mean / DARK).clamp(0, 1)
     share = HAZE + (1 - HAZE) * t * t * (3 - 2 * t)
     return GainGlow(light.log_gain, light.glow.clamp_max(0) + share * light.glow.clamp_min(0))
+
+
+def _recoloured(light: GainGlow, source: Tensor, change: Callable[[Tensor], Tensor]) -> GainGlow:
+    """The light with another colour, its luminance as it is.
+
+    Args:
+        light: (F, 3, h, w). source: the frames it lights, any size.
+        change: natural logs of the ratios of encoded values, (F, 3, h, w), to other such logs; a
+            factor that all channels share does nothing.
+    """
+    size = light.glow.shape[-2:]
+    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
+    gain = light.log_gain.exp()
+    target = (gain * mean + light.glow).clamp_min(0)
+    level = luma(target + OFFSET) / luma(mean + OFFSET)
+    ratio = bounded_ratio(target, mean)
+    colour = (ratio / level).log()
+    other = change(colour)
+    lit = (mean + OFFSET) * level * other.exp()
+    lit = lit * luma(target + OFFSET) / luma(lit)
+    kept = light.log_gain - ratio.log()  # contrast beside the ratio
+    grey = luma(kept)
+    share = (_spread(other) / _spread(colour).clamp_min(1e-3)).clamp(0, 1)
+    log_gain = (lit / (mean + OFFSET)).log() + grey + share * (kept - grey)
+    return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
+
+
+def _spread(colour: Tensor) -> Tensor:
+    """Of logs (F, 3, h, w): from the weakest channel to the strongest, (F, 1, h, w)."""
+    return colour.amax(1, keepdim=True) - colour.amin(1, keepdim=True)
 
 
 def _norm(x: Tensor) -> Tensor:

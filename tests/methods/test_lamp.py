@@ -5,9 +5,18 @@ import math
 import pytest
 import torch
 
-from relight.methods.exposure import exposed, exposure
+from relight.lights.colors import LAMPS
+from relight.methods.exposure import exposed, exposure, steadied
 from relight.methods.gain_and_glow import GainGlow, apply_light, luma
-from relight.methods.lamp import highlighted, lamp_colour, lamp_share, paled, without_haze
+from relight.methods.lamp import (
+    highlighted,
+    lamp_colour,
+    lamp_part,
+    lamps,
+    mixed,
+    paled,
+    without_haze,
+)
 
 
 def _gain(*channels, size=64):
@@ -127,26 +136,36 @@ def test_blue_paint_turns_dull_and_not_green_under_a_golden_lamp():
     assert wall[0] > 1.5 * wall[2]
 
 
-def test_an_exposure_does_not_let_what_moves_shimmer_more():
-    """The light falls on the right, where the water moves."""
-    gain = torch.linspace(-0.7, 0.7, 64).expand(3, 64, 64)
-    light, source = GainGlow(gain, torch.zeros(3, 64, 64)), torch.full((3, 64, 64), 0.3)
-    change = torch.zeros(3, 64, 64)
-    change[..., 48:] = 0.05
-    plain, steady = exposure([light], [source]), exposure([light], [source], [change])
-    assert steady == pytest.approx(0.8 * plain, rel=0.01)  # the most that it gives
-    assert exposure([light], [source], [change.flip(-1)]) == plain
-    even = exposure([light], [source], [torch.full_like(change, 0.05)])
-    assert even == pytest.approx(0.93 / 0.95 * plain, rel=1e-3)  # by what each is held to
+@pytest.mark.parametrize(
+    "lit, source, wanted",
+    [(0.02, 0.01, 0.68), (0.98, 1.0, 0.85), (0.008, 0.01, 1.0), (0.0009, 0.0004, 1.0)],
+)
+def test_what_moves_shimmers_no_more_under_the_light(lit, source, wanted):
+    """By what is needed, a third at most; not for what hardly changes at all."""
+    assert steadied(0.8, [(lit, source)] * 3) == pytest.approx(0.8 * wanted)
+    assert steadied(0.8, []) == 0.8
 
 
-def test_a_lamps_colour_shows_as_its_share_of_all_the_light():
-    """Exactly: (1 + K c) / (1 + K) of a channel c, where the light was white before."""
-    red, key = 0.04, 2.5
-    for stops in (-2.0, 0.0, 1.0):
-        share = float(lamp_share(torch.full((1, 1, 1), stops * math.log(2)), red, key))
-        lamp = key * 2 ** (1.5 * stops)
-        assert red**share == pytest.approx((1 + lamp * red) / (1 + lamp), rel=1e-4)
+@pytest.mark.parametrize("part", [0.3, 2.0, 8.0])
+@pytest.mark.parametrize("name", ["orange", "teal", "magenta"])
+def test_a_lamp_and_white_light_add_up(name, part):
+    """Exactly: (1 + K c) / (1 + K) of a channel c, so that the hue is the lamp's at any K."""
+    light = GainGlow(
+        lamps(LAMPS[name], LAMPS[name], torch.zeros(1, 64, 64)), torch.zeros(1, 3, 64, 64)
+    )
+    grey = torch.full((1, 3, 64, 64), 0.4)
+    both = mixed(light, grey, torch.full((1, 1, 1, 1), part))
+    seen = ((both.log_gain.exp() * 0.4 + both.glow + 0.01) ** 2.2)[0, :, 32, 32]
+    lamp = torch.tensor(LAMPS[name]) / max(LAMPS[name])
+    torch.testing.assert_close(
+        seen / seen.max(), (1 + part * lamp) / (1 + part), rtol=0.02, atol=0.005
+    )
+    assert luma(both.log_gain.exp() * 0.4 + both.glow).mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_a_lamps_colour_is_not_in_its_shadow():
+    part = lamp_part(torch.tensor([1.0, 0.0, -3.0]).mul(math.log(2)).view(1, 1, 3))[0, 0]
+    assert part[0] > 3 * part[1] > 100 * part[2]
 
 
 def test_black_stays_black_under_a_drawn_haze_and_a_lit_wall_keeps_its_glow():
