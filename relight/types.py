@@ -65,19 +65,27 @@ class Band(NamedTuple):
     rows: slice
 
 
-def bands(height: int, times: int, margin: int, length: int = 128) -> Iterator[Band]:
+BAND_PIXELS = 64 * 1024
+"""Of the small picture in a band, where that leaves three times as many rows as a margin."""
+
+
+def bands(
+    height: int, width: int, times: int, margin: int, length: int | None = None
+) -> Iterator[Band]:
     """The bands in which a picture is made `times` as large, from top to bottom.
 
     What a large row depends on is near it, so memory is that of a band, and the result the same.
 
     Args:
-        height: of the small picture. margin: rows of it that a large row depends on, on each side.
-        length: rows of it that a band makes large.
+        height, width: of the small picture.
+        margin: rows of it that a large row depends on, on each side.
+        length: rows of it that a band makes large; None: fewer for wide pictures.
 
-    >>> [tuple(band) for band in bands(5, 2, 1, length=3)]
+    >>> [tuple(band) for band in bands(5, 8, 2, 1, length=3)]
     [(slice(0, 4, None), slice(0, 6, None), slice(0, 6, None)), \
 (slice(2, 5, None), slice(2, 6, None), slice(6, 10, None))]
     """
+    length = length or max(3 * margin, BAND_PIXELS // width, 1)
     for top in range(0, height, length):
         bottom = min(top + length, height)
         first = max(top - margin, 0)

@@ -15,6 +15,8 @@ from relight.errors import MediaError
 if TYPE_CHECKING:
     from torch import Tensor
 
+STILL_ROWS = 256  # of a still picture, in one file
+
 
 def pack(frames: Iterable[Tensor], chunk: Chunk, deep: bool = False) -> dict[str, np.ndarray]:
     """Frames (3, h, w) in [0, 1] -> PNG files by frame, as `Work.save` takes them.
@@ -32,19 +34,31 @@ def pack(frames: Iterable[Tensor], chunk: Chunk, deep: bool = False) -> dict[str
 
 
 def pack_still(image: np.ndarray) -> dict[str, np.ndarray]:
-    """A picture of codes, (h, w, 3) uint8 or uint16, without a copy of it on the way.
+    """A picture of codes, (h, w, 3) uint8 or uint16, as files of STILL_ROWS rows: decoders double
+    what they decode.
 
     Its channels stay in their order, which OpenCV takes for blue, green and red.
     """
-    return {"still": cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]}
+    kept = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    tops = range(0, len(image), STILL_ROWS)
+    files = [cv2.imencode(".png", image[top : top + STILL_ROWS], kept)[1] for top in tops]
+    return {"rows": np.array([len(image)])} | {f"{i:05d}": file for i, file in enumerate(files)}
 
 
 def still(stored: Mapping[str, np.ndarray], index: int = 0) -> np.ndarray:
     """The picture of `pack_still`."""
-    image = cv2.imdecode(stored["still"], cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise MediaError("a stored picture is damaged: run again with --no-resume")
-    return image
+    if "rows" not in stored:
+        raise MediaError("a stored picture is of an earlier version: run again with --no-resume")
+    made = None
+    for top in range(0, int(stored["rows"][0]), STILL_ROWS):
+        part = cv2.imdecode(stored[f"{top // STILL_ROWS:05d}"], cv2.IMREAD_UNCHANGED)
+        if part is None:
+            raise MediaError("a stored picture is damaged: run again with --no-resume")
+        if made is None:
+            made = np.empty((int(stored["rows"][0]), *part.shape[1:]), part.dtype)
+        made[top : top + len(part)] = part
+    assert made is not None, "a picture has rows"
+    return made
 
 
 def unpack(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:

@@ -99,14 +99,16 @@ class Upscaling:
 
     def _still(self, on_step: Callable[[], None]) -> np.ndarray:
         """The one picture of the job enlarged by the guide alone, in bands: (height, width, 3)."""
-        (frame,) = self.source.read(0, 1)
+        (frame,) = self.originals(0)  # `source` would hold it
         image, size = to_uint8(frame.image), Size(*self.sizes[-1])
+        del frame
         times = whole_times(image.shape, size)
         reach = None if times is None else reach_of(self.guide, times)
         kind = np.uint16 if self.deep else np.uint8
         made = np.empty((*size, 3), kind)
+        height, width = image.shape[:2]
         whole = Band(*(slice(None) for _ in Band._fields))
-        for band in [whole] if reach is None else bands(len(image), times or 1, reach):
+        for band in [whole] if reach is None else bands(height, width, times or 1, reach):
             near = as_pixels(image[band.near][None])
             part = Size(*size) if reach is None else Size(near.shape[-2] * (times or 1), size.width)
             large = self.recipe.finish(self.recipe.guide(near, part, self.guide), near)[0]

@@ -28,7 +28,7 @@ _CENTIMETRE_INCHES = 1 / 2.54
 
 def encoded(
     image: np.ndarray, alpha: np.ndarray | None, target: Format, grey: bool, tags: Tags
-) -> bytes:
+) -> bytes | bytearray:
     """(H, W, 3) at one of the format's depths, and its alpha, as a file of that format.
 
     grey: in one channel where all are equal. Raises OSError where the encoder fails.

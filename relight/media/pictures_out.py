@@ -44,7 +44,7 @@ class PictureWriter(Writer):
         if self._target.muxer == "JPEG" and set(self._tags.texts) - {"Comment"}:
             self._note("the PNG's texts are written as one JPEG comment, without their names")
 
-    def _file(self, image: np.ndarray, alpha: np.ndarray | None) -> bytes:
+    def _file(self, image: np.ndarray, alpha: np.ndarray | None) -> bytes | bytearray:
         grey = bool(self.source and self.source.grey)
         return encoded(image, alpha, self._target, grey, self._tags)
 
@@ -114,8 +114,6 @@ class AnimationWriter(PictureWriter):
         return AnimatedWebp(file, self.size, plays, clear, self._tags)
 
     def _end(self, end: Fraction) -> None:
-        if self._held is None:
-            return  # `finish` has refused it: no frame was given
         if self._held is None:
             return  # `finish` has refused it: no frame was given
         image, alpha, time = self._held

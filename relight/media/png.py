@@ -11,35 +11,70 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 
 from relight.media.tags import Tags
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _INCH_METRES = 0.0254
+_GREY, _RGB, _RGBA = 0, 2, 6  # colour types
+_SUB = 1  # a filter
+_LEVEL = 1  # of zlib: with Z_RLE others pack no better
+_ROWS_BYTES = 2**20  # packed at a time
 
 
-def png(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> bytes:
+def png(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> bytearray:
     """(H, W, 3) uint8 or uint16 and its alpha -> a PNG file.
 
     grey: one channel, where all three are equal.
     """
-    data = _encoded(image, alpha, grey)
-    return b"".join([data[:33], *_tag_chunks(tags), data[33:]])  # after the header
+    grey = grey and alpha is None and is_grey(image)
+    made = bytearray(_head(image, _GREY if grey else _RGB if alpha is None else _RGBA))
+    for chunk in _tag_chunks(tags):
+        made += chunk
+    for part in _packed(image, alpha, grey):  # one by one: files are large
+        made += _chunk(b"IDAT", part)
+    made += _chunk(b"IEND", b"")
+    return made
 
 
-def _encoded(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> memoryview:
-    if alpha is not None:
-        image = np.dstack([image[..., ::-1], alpha])
-    elif grey and is_grey(image):
-        image = image[..., 0]
-    else:
-        image = image[..., ::-1]
-    done, data = cv2.imencode(".png", np.ascontiguousarray(image))
-    if not done:
-        raise OSError("the PNG encoder failed")
-    return data.data.cast("B")  # files are large: no copy
+def _head(image: np.ndarray, colour: int) -> bytes:
+    """The signature and the first chunk."""
+    height, width = image.shape[:2]
+    told = struct.pack(">IIBBBBB", width, height, 8 * image.itemsize, colour, 0, 0, 0)
+    return _SIGNATURE + _chunk(b"IHDR", told)
+
+
+def _packed(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> Iterator[bytes]:
+    """The bodies of the image's chunks, some rows at a time: pictures are large."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
+    step = max(_ROWS_BYTES // image[:1].nbytes, 1)
+    for top in range(0, len(image), step):
+        rows = image[top : top + step]
+        if grey:
+            rows = rows[..., :1]
+        elif alpha is not None:
+            rows = np.dstack([rows, alpha[top : top + step]])
+        part = packer.compress(_differences(rows).data)
+        if part:
+            yield part
+    yield packer.flush()
+
+
+def _differences(rows: np.ndarray) -> np.ndarray:
+    """(n, w, channels) uint8 or uint16 -> the bytes of their rows, each less the pixel before it.
+
+    The filter Sub (chapter 9), whose number begins each row.
+    """
+    count, _, channels = rows.shape
+    pixel = channels * rows.itemsize
+    codes = np.ascontiguousarray(rows, rows.dtype.newbyteorder(">")).view(np.uint8)
+    codes = codes.reshape(count, -1)
+    made = np.empty((count, 1 + codes.shape[1]), np.uint8)
+    made[:, 0] = _SUB
+    made[:, 1 : 1 + pixel] = codes[:, :pixel]
+    np.subtract(codes[:, pixel:], codes[:, :-pixel], out=made[:, 1 + pixel :])
+    return made
 
 
 def is_grey(image: np.ndarray) -> bool:
@@ -79,9 +114,9 @@ class Apng:
         """Append a frame that is shown for `duration` seconds (to 1/1000, or exactly)."""
         if self._has_alpha and alpha is None:
             alpha = np.full(image.shape[:2], np.iinfo(image.dtype).max, image.dtype)
-        data = _encoded(image, alpha if self._has_alpha else None, False)
+        alpha = alpha if self._has_alpha else None
         if not self._frames:
-            self._file.write(data[:33])
+            self._file.write(_head(image, _RGBA if self._has_alpha else _RGB))
             self._control_at = self._file.tell()
             self._file.write(self._control())
             self._file.write(b"".join(_tag_chunks(self._tags)))
@@ -93,7 +128,7 @@ class Apng:
             ">IIIIIHHBB", self._next(), width, height, 0, 0, *time.as_integer_ratio(), 0, 0
         )
         self._file.write(_chunk(b"fcTL", place))
-        for part in _image_data(data):
+        for part in _packed(image, alpha, False):
             if self._frames:
                 self._file.write(_chunk(b"fdAT", struct.pack(">I", self._next()) + part))
             else:
@@ -112,13 +147,3 @@ class Apng:
     def _next(self) -> int:
         self._number += 1
         return self._number - 1
-
-
-def _image_data(data: memoryview) -> Iterator[memoryview]:
-    """The bodies of the IDAT chunks of a PNG file."""
-    at = len(_SIGNATURE)
-    while at + 8 <= len(data):
-        size, name = struct.unpack_from(">I4s", data, at)
-        if name == b"IDAT":
-            yield data[at + 8 : at + 8 + size]
-        at += size + 12

@@ -36,7 +36,7 @@ def finished(result: np.ndarray, source: np.ndarray) -> np.ndarray:
         return like(keep_bars(_mended(result, source, grey), source), source)
     own = result.dtype == source.dtype and result.dtype.kind == "u"
     made = result if own else np.empty(result.shape, source.dtype)
-    for band in bands(source.shape[0], times, FLAT_RADIUS + CUBIC_RADIUS):
+    for band in bands(source.shape[0], source.shape[1], times, FLAT_RADIUS + CUBIC_RADIUS):
         near = slice(band.near.start * times, band.near.stop * times)
         part = _mended(result[near], source[band.near], grey)
         made[band.rows] = like(part[band.made], source)
@@ -85,8 +85,13 @@ def _greyed(result: np.ndarray) -> np.ndarray:
 
 def is_grey(image: np.ndarray) -> bool:
     """Do the channels agree everywhere, but for the rounding of a video's chroma?"""
-    small = to_uint8(image).astype(np.int16)
-    return bool((small.max(axis=2) - small.min(axis=2)).max() <= GREY_CODES)
+    return all(_spread(image[top : top + 128]) <= GREY_CODES for top in range(0, len(image), 128))
+
+
+def _spread(rows: np.ndarray) -> int:
+    """The most that channels lie apart, in codes of 255."""
+    codes = to_uint8(rows)
+    return int((codes.max(axis=2) - codes.min(axis=2)).max())
 
 
 def keep_flat(result: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -101,7 +106,9 @@ def keep_flat(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     if not mask.any():
         return result
     weight = cv2.resize(mask.astype(np.float32), result.shape[1::-1])[..., None]
-    mixed, values = _scaled(to_float(source), result).copy(), to_float(result)
+    mixed, values = _scaled(to_float(source), result), to_float(result)
+    if mixed.shape == source.shape:
+        mixed = mixed.copy()  # not the source's own memory
     mixed -= values  # in place: these are large
     mixed *= weight
     mixed += values

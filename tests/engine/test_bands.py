@@ -28,7 +28,7 @@ def test_bands_of_a_guide_are_the_whole(name, times):
     whole, found = _made(small, times, guide), torch.zeros(1, 3, 150 * times, 40 * times)
     reach = reach_of(guide, times)
     assert reach is not None
-    for band in bands(150, times, reach, length=40):
+    for band in bands(150, 40, times, reach, length=40):
         found[..., band.rows, :] = _made(small[..., band.near, :], times, guide)[..., band.made, :]
     assert (found - whole).abs().max() < 1e-5
 
