@@ -71,5 +71,5 @@ def settled(x: Tensor, frames: Tensor, *, reach: int = REACH, step: int = STEP) 
         apart = box_max(apart, AROUND)
         values = torch.where(apart <= SAME, x[others.start : last : step], own)
         middle = (len(values) - 1) // 2
-        out.append(torch.from_numpy(np.partition(values.numpy(), middle, axis=0)[middle]))
-    return torch.stack(out)
+        out.append(np.partition(values.numpy(), middle, axis=0)[middle].copy())
+    return torch.from_numpy(np.stack(out))
