@@ -109,7 +109,7 @@ def _no_exposure(*_: Any, **__: Any) -> float:
     return 1.0
 
 
-_KEYS = "relight.engine.keys."
+_KEYS, _LIGHTING = "relight.engine.keys.", "relight.engine.lighting."
 _SHARED: tuple[Variant, ...] = (
     Variant("gamma 0", {"gamma": 0.0}, about="no attention shared by the frames"),
     Variant("half the steps", {"relight_steps": 7}, about="7 steps a relight instead of 15"),
@@ -130,12 +130,15 @@ _ABLATIONS: dict[str, tuple[Variant, ...]] = {
         Variant("no form", {"shape": 0.0}, about="no shading by the subject's surface"),
         Variant(
             "no lamp colour",
-            swaps=((_KEYS + "lamp_colour", _unchanged),),
+            swaps=(
+                *((_KEYS + name, _unchanged) for name in ("lamp_colour", "highlighted", "paled")),
+                *((_LIGHTING + name, _unchanged) for name in ("mixed", "vivid")),
+            ),
             about="the light's colour as the model draws it",
         ),
         Variant(
             "no exposure",
-            swaps=(("relight.engine.lighting.exposure", _no_exposure),),
+            swaps=((_LIGHTING + "exposure", _no_exposure), (_LIGHTING + "steadied", _no_exposure)),
             about="brightness as it comes, not held to the source's",
         ),
         *_SHARED,
