@@ -22,7 +22,7 @@ import numpy as np
 from examples.contact_sheet import contact_sheet
 from relight import media, metrics
 from relight.methods.carried_light import carried_lights, reference_light, small_frame
-from relight.methods.gain_and_glow import apply_light_uint8
+from relight.methods.full_size_light import apply_light_uint8
 from relight.methods.registration import register
 
 PAIRS = Path(__file__).parent / "published_pairs.csv"

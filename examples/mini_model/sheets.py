@@ -18,7 +18,7 @@ import torch
 
 from relight.engine.light_stream import DRAWN
 from relight.jobs import Compute
-from relight.methods.gain_and_glow import apply_light
+from relight.methods.full_size_light import apply_light
 from relight.methods.light_transfer import fit_light
 from relight.models.loader import Model, load_model
 

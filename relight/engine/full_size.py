@@ -14,11 +14,8 @@ from torch import Tensor
 from relight.media import Frame
 from relight.media.depth import like, to_float
 from relight.media.source_invariants import FRINGE, keep_bars
-from relight.methods.gain_and_glow import (
-    GainGlow,
-    apply_light,
-    apply_light_uint8,
-)
+from relight.methods.full_size_light import apply_light, apply_light_uint8
+from relight.methods.gain_and_glow import GainGlow
 from relight.methods.light_transfer import fit_light
 from relight.methods.optical_flow import between
 

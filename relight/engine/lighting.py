@@ -29,14 +29,8 @@ from relight.engine.lit_clip import Clip, Load, Show
 from relight.engine.region import Region
 from relight.media import Frame, to_uint8
 from relight.methods.exposure import BRIGHTNESS, TRIED, changes_of, exposed, exposure, steadied
-from relight.methods.gain_and_glow import (
-    GainGlow,
-    apply_light,
-    apply_light_uint8,
-    resized_weights,
-    scaled_light,
-    shaded_light,
-)
+from relight.methods.full_size_light import apply_light, apply_light_uint8
+from relight.methods.gain_and_glow import GainGlow, resized_weights, scaled_light, shaded_light
 from relight.methods.lamp import SOLE, lamp_part, mixed, vivid
 from relight.methods.surface_shading import bent, missing_fall_off, nearness
 

@@ -17,7 +17,7 @@ from relight.lights.colors import TINTS
 from relight.lights.words import understand
 from relight.masks import Click, find_subject, subject_surface
 from relight.methods.exposure import BRIGHTNESS
-from relight.methods.gain_and_glow import KNEE
+from relight.methods.full_size_light import KNEE
 from relight.methods.surface_shading import directions_of, shading_gain
 from relight.methods.surfaces import Surface
 

@@ -36,12 +36,8 @@ from relight.media.depth import like
 from relight.media.source_invariants import FRINGE, keep_bars
 from relight.methods.anchored_window import anchored
 from relight.methods.delight import delit
-from relight.methods.gain_and_glow import (
-    GainGlow,
-    apply_light,
-    resized_weights,
-    scaled_light,
-)
+from relight.methods.full_size_light import apply_light
+from relight.methods.gain_and_glow import GainGlow, resized_weights, scaled_light
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
 from relight.models.loader import Model

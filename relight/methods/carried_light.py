@@ -29,7 +29,8 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.methods.gain_and_glow import GainGlow, box_max, box_mean, luma, resized
+from relight.methods.gain_and_glow import GainGlow, box_max, box_mean, resized
+from relight.methods.light_around import surroundings
 from relight.methods.light_transfer import fit_light
 from relight.methods.optical_flow import apart, as_tensor, lengths, one_way, same_scene, warp
 from relight.types import Size
@@ -38,13 +39,7 @@ SIDE = 256  # shorter side of the small frames that this works on, in pixels
 OTHER = 0.12  # difference of two frames' thumbnails from which a flow that fails means a cut
 FADING = 0.98  # trust kept in each step from neighbour to neighbour
 FAINT = 0.02  # weight of light that no flow could be trusted for, where two references meet
-REACHES = (
-    0.5,
-    0.15,
-    0.05,
-)  # how far surroundings are looked for, of the shorter side, widest first
 SAME = (2 / 255, 6 / 255)  # difference of blurred values up to which a pixel is the same, or not
-SHADES = 5  # ranges of brightness whose surroundings are told apart
 Store = MutableMapping[str, Mapping[str, Tensor]]
 
 
@@ -263,38 +258,6 @@ def step(
             known + (1 - weight) * surroundings(known / weight.clamp_min(1e-3), weight, guide)[0]
         )
     return Carried(GainGlow.from_planes(known), trust.clamp(0, 1))
-
-
-def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
-    """What is known of the light around each pixel, from pixels of like brightness first.
-
-    Args:
-        planes: (1, c, h, w) or (c, h, w), anything where `weight` is 0.
-        weight: (1, h, w) or (1, 1, h, w), how well the light is known.
-        guide: the frame at that size, (1, 3, h, w).
-
-    Returns:
-        (1, c, h, w): weighted means over ever smaller windows, each relying on the wider one
-        where it knows too little.
-    """
-    planes, weight = (
-        planes.reshape(1, -1, *guide.shape[-2:]),
-        weight.reshape(1, 1, *guide.shape[-2:]),
-    )
-    total = weight.sum()
-    mean = (planes * weight).sum((2, 3), keepdim=True) / total.clamp_min(1e-6)
-    mean = mean if float(total) > 1 else planes.mean((2, 3), keepdim=True)
-    out, place = mean.expand_as(planes), luma(guide) * (SHADES - 1)
-    for reach in REACHES:
-        r = max(1, round(reach * min(guide.shape[-2:])))
-        wide, out = out, torch.zeros_like(planes)
-        for shade in range(SHADES):
-            away = (place - shade).abs()
-            like = weight * (1 - away / 1.5).clamp_min(0.01)
-            there = box_mean(like, r)
-            value = (box_mean(like * planes, r) + 0.01 * wide) / (there + 0.01)
-            out = out + (1 - away).clamp_min(0) * value
-    return out
 
 
 def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relight.methods.carried_light import surroundings
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized, resized_weights
+from relight.methods.light_around import surroundings
 
 EDGE = 0.06
 """Width of the edge in which a fit has seen the other side, of the shorter side."""

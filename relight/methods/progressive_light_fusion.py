@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from relight.methods.gain_and_glow import GainGlow, apply_light
+from relight.methods.full_size_light import apply_light
+from relight.methods.gain_and_glow import GainGlow
 from relight.methods.light_transfer import fit_light
 
 

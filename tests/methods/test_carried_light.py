@@ -17,7 +17,8 @@ from relight.methods.carried_light import (
     reference_light,
     small_frame,
 )
-from relight.methods.gain_and_glow import GainGlow, apply_light_uint8
+from relight.methods.full_size_light import apply_light_uint8
+from relight.methods.gain_and_glow import GainGlow
 
 H, W = 72, 128
 WARM, COOL = (1.15, 0.8, 0.5), (0.5, 0.7, 1.1)

@@ -6,13 +6,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load, save
 
-from relight.methods.gain_and_glow import (
-    GainGlow,
-    apply_light,
-    apply_light_uint8,
-    box_mean,
-    scaled_light,
-)
+from relight.methods.full_size_light import apply_light, apply_light_uint8
+from relight.methods.gain_and_glow import GainGlow, box_mean, scaled_light
 
 from .test_light_transfer import CODE, ramp, texture
 

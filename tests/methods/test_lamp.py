@@ -7,7 +7,8 @@ import torch
 
 from relight.lights.colors import LAMPS
 from relight.methods.exposure import exposed, exposure, steadied
-from relight.methods.gain_and_glow import GainGlow, apply_light, luma
+from relight.methods.full_size_light import apply_light
+from relight.methods.gain_and_glow import GainGlow, luma
 from relight.methods.lamp import (
     highlighted,
     lamp_colour,

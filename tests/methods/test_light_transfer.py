@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relight.methods.gain_and_glow import GainGlow, apply_light, apply_light_uint8
+from relight.methods.full_size_light import apply_light, apply_light_uint8
+from relight.methods.gain_and_glow import GainGlow
 from relight.methods.light_transfer import fit_light, smooth_light
 
 CODE = 1 / 255
