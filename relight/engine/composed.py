@@ -17,7 +17,7 @@ from relight.engine.subject_mask import require_subject
 from relight.engine.workflow import Workflow
 from relight.media import Frame
 from relight.media.depth import like, to_float
-from relight.methods.cut_out import foreground
+from relight.methods.cut_out import foreground, soft_ground
 
 
 @dataclass(kw_only=True)
@@ -55,7 +55,10 @@ class Composed:
         lights = self.lit.frames(load, first)
         behind = self._behind(load, first)
         if behind is not None:
+            # The embedded model draws blotches: out of focus they are a backdrop.
+            soft = self.drawn is not None and self.drawn.model.entry.transfer
             for lit, (frame, matte), ground in zip(lights, pairs, behind, strict=True):
+                ground = soft_ground(ground, matte) if soft else ground
                 yield replace(frame, alpha=None).with_image(put_before(ground, lit.image, matte))
             return
         for lit, (frame, matte) in zip(lights, pairs, strict=True):

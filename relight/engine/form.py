@@ -112,6 +112,23 @@ class Form:
         count = len(self.clip.survey.seen)
         return has_place(self.light, self.clip.seconds(range(count)))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What gives the scene its depth, in a line, where a light has places in it."""
+        job = self.clip.job
+        if not self.placed:
+            return ()
+        if job.shape == 0:
+            found = "none, as shape is 0"
+        elif job.depth_clip is not None:
+            found = f"that of {job.depth_clip}"
+        elif self.network is not None:
+            found = f"that of the network {self.network}"
+        else:
+            subject = "found" if self.mask is None else "in the mask"
+            found = f"the subject {subject}, inflated; --depth-clip gives that of the whole scene"
+        return (f"depth for the light: {found}",)
+
     def _surface(self, chunk: Chunk) -> tuple[int, Surface]:
         """The number of the first frame of a surface that covers a chunk, and that surface."""
         survey, job = self.clip.survey, self.clip.job

@@ -130,6 +130,7 @@ class Run:
         self._plan(meter, found, flows)
         if isinstance(self.job, RelightJob):
             self.notes += refuse_region(self.job, self.info)
+            self.notes += [note for flow in flows for note in getattr(flow, "notes", ())]
         writing = Writing(
             job=self.job,
             info=self.info,

@@ -12,6 +12,8 @@ import numpy as np
 
 WIDE, NEAR = 0.2, 0.03
 """Windows of the two rounds, of the shorter side."""
+OUT_OF_FOCUS = 0.08
+"""Blur that hides the blotches which a small model draws, of the shorter side."""
 
 
 def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -41,6 +43,29 @@ def foreground(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         rest = image - inside * own_mean - (1 - inside) * ground_mean
         own, ground = (own_mean + inside * rest).clip(0, 1), ground_mean
     return np.where(inside == 1, image, own).astype(np.float32)
+
+
+def soft_ground(image: np.ndarray, alpha: np.ndarray, blur: float = OUT_OF_FOCUS) -> np.ndarray:
+    """What is behind a subject, out of focus and without anything of the subject.
+
+    Args:
+        image: (h, w, 3) float32. alpha: the subject's, (h, w) in [0, 1]. blur: of the shorter side.
+
+    Returns:
+        (h, w, 3) float32; inside of the subject what is nearest around it.
+
+    >>> alpha = np.zeros((64, 64))
+    >>> alpha[20:44, 20:44] = 1
+    >>> image = np.full((64, 64, 3), 0.4, np.float32)
+    >>> image[alpha == 1] = 1
+    >>> bool(np.abs(soft_ground(image, alpha) - 0.4).max() < 1e-3)
+    True
+    """
+    outside = (1 - alpha.astype(np.float32))[..., None] + 1e-6
+    sigma = blur * min(alpha.shape)
+    total = cv2.GaussianBlur(image * outside, (0, 0), sigma)
+    weight = cv2.GaussianBlur(outside, (0, 0), sigma)
+    return (total / weight[..., None]).astype(np.float32)
 
 
 def _blurred(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:

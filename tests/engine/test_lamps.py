@@ -1,6 +1,7 @@
 """Lamps in a run, with the embedded model: their place, their colour, and how they move."""
 
 import colorsys
+import json
 
 import numpy as np
 import pytest
@@ -33,12 +34,16 @@ def wall(tmp_path_factory):
     return folder
 
 
-def _lit(wall, out, mini, **given):
-    """(frames, h, w, 3): by what the light multiplies the wall, broad."""
+def _job(wall, out, **given):
     out.mkdir()
     plain = {"prompt": "soft light", "relight_steps": 2, "seed": 1, "model": "mini", "fps": FPS}
     made = {"as_clip": True, "light_fps": FPS, **plain, **given}
-    run_relight(RelightJob.make(input=wall, output=out / "%02d.png", **made), load=mini)
+    return RelightJob.make(input=wall, output=out / "%02d.png", **made)
+
+
+def _lit(wall, out, mini, **given):
+    """(frames, h, w, 3): by what the light multiplies the wall, broad."""
+    run_relight(_job(wall, out, **given), load=mini)
     source = np.asarray(Image.open(wall / "00.png")).astype(float)
     frames = [np.asarray(Image.open(file)).astype(float) for file in sorted(out.glob("*.png"))]
     return np.stack([_blurred((frame + 2) / (source + 2)) for frame in frames])
@@ -91,3 +96,34 @@ def test_the_lamps_colour_shows_whatever_the_words(tmp_path, wall, mini, light):
     apart = abs((hue - lamp + 0.5) % 1 - 0.5) * 360
     assert apart < 25, (seen, wanted)
     assert seen.min() / seen.max() < 0.75, seen
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({"light": "point"}, "the subject found, inflated"),
+        ({"light": "candle", "mask": "MASK"}, "the subject in the mask, inflated"),
+        ({"light": "sweep", "shape": 0}, "none, as shape is 0"),
+        ({"light": "point:z=-.2", "depth_clip": "MASK"}, "that of "),
+        ({"light": "left"}, None),
+    ],
+)
+def test_what_gives_a_lamp_its_depth_is_said(tmp_path, wall, mini, given, said):
+    ramp = np.linspace(0, 255, WIDTH).astype(np.uint8)[None].repeat(HEIGHT, 0)
+    Image.fromarray(ramp).save(tmp_path / "mask.png")
+    settings = {k: str(tmp_path / "mask.png") if v == "MASK" else v for k, v in given.items()}
+    settings |= {"frames": 1, "relight_steps": 1, "side": 64}
+    result = run_relight(_job(wall, tmp_path / "out", **settings), load=mini)
+    notes = [note for note in result.notes if note.startswith("depth for the light: ")]
+    assert [said in note for note in notes] == ([True] if said else [])
+    assert notes == [
+        n for n in json.loads(result.sidecar.read_text())["made"]["notes"] if n in notes
+    ]
+
+
+def test_between_the_frames_that_are_lit_a_lamp_is_on_its_way(tmp_path, wall, mini):
+    keys = ["0=point:x=.2,y=.5,radius=.2", "0.9=point:x=.8,y=.5,radius=.2"]
+    gains = _lit(wall, tmp_path / "out", mini, light_at=keys, shape=0, light_fps=4)
+    across = [_place(gain)[0] for gain in gains]
+    for number, found in enumerate(across):
+        assert abs(found - (0.2 + 0.6 * number / 9)) < 0.05, across
