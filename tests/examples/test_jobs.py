@@ -9,6 +9,8 @@ from relight import media
 from relight.engine.run import run_relight
 from relight.jobs import RelightJob
 from relight.jobs.files import read_job
+from relight.jobs.regions import MaskAuto, MaskFile, MaskSeed
+from relight.lights import MovingLight, Several, kinds, parse_light
 from relight.models.loader import load_model
 from tests.conftest import CPU
 
@@ -33,6 +35,25 @@ def small(tmp_path_factory):
                 time = media.Frame(frame.image, SHOWN.index(i)).time
                 out.add(np.ascontiguousarray(frame.image[::2, ::2]), time)
     return path
+
+
+def test_every_light_and_every_region_has_a_job():
+    jobs = [RelightJob.make(**read_job(file)) for file in JOBS]
+    used = set()
+    for job in jobs:
+        lights = [MovingLight.read(job.light_at)] if job.light_at else [parse_light(job.light)]
+        used |= {type(one) for light in lights for one in (light, *light.parts())}
+    assert set(kinds()) | {Several} <= used
+    masks = {
+        job.mask.partition(":")[0] if ":" in job.mask else job.mask for job in jobs if job.mask
+    }
+    assert {"auto", "click", "box", "examples/pictures/middle.png"} <= masks
+    behind = {Path(job.background).suffix for job in jobs if job.background}
+    assert {".png", ".mp4", ""} <= behind and any(job.drawn_background for job in jobs)
+    assert any((ROOT / (job.background or "none")).is_dir() for job in jobs)
+    assert {"subject", "background", "all"} == {job.lit for job in jobs}
+    assert any(job.delight for job in jobs) and any(job.recipe == "best" for job in jobs)
+    assert {bool(job.mask) for job in jobs if job.reference} == {True}
 
 
 @pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
