@@ -20,6 +20,9 @@ from relight.methods.optical_flow import warp
 
 REACHED = 0.3
 """How far from a click its subject is looked for, as a share of the shorter side."""
+CORE = 0.3
+"""Part of a box, about its middle, that is the subject for sure: else colours that the ground has
+too may leave nothing of it."""
 LOOSE = 0.03
 """How far an outline may stray from where the flow leads it, as a share of the shorter side."""
 
@@ -79,7 +82,9 @@ def seeded_score(image: np.ndarray, seed: Seed) -> Tensor:
         if not (0 <= seed.left < seed.right <= 1 and 0 <= seed.top < seed.bottom <= 1):
             raise InputError(f"a box has 0 <= left < right <= 1 and so on, not {seed}")
         inside = (x > seed.left) & (x < seed.right) & (y > seed.top) & (y < seed.bottom)
-        return 0.6 * inside.float()
+        across = (2 * x - seed.left - seed.right) / (seed.right - seed.left)
+        down = (2 * y - seed.top - seed.bottom) / (seed.bottom - seed.top)
+        return torch.where(torch.hypot(across, down) < CORE, 0.9, 0.6 * inside.float())
     if not (0 <= seed.x <= 1 and 0 <= seed.y <= 1):
         raise InputError(f"a click is a point of the frame, x and y in [0, 1], not {seed}")
     away = torch.hypot((x - seed.x) * w, (y - seed.y) * h) / min(h, w)

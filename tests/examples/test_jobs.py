@@ -44,10 +44,8 @@ def test_every_light_and_every_region_has_a_job():
         lights = [MovingLight.read(job.light_at)] if job.light_at else [parse_light(job.light)]
         used |= {type(one) for light in lights for one in (light, *light.parts())}
     assert set(kinds()) | {Several} <= used
-    masks = {
-        job.mask.partition(":")[0] if ":" in job.mask else job.mask for job in jobs if job.mask
-    }
-    assert {"auto", "click", "box", "examples/pictures/middle.png"} <= masks
+    masks = {type(job.region) for job in jobs} | {getattr(job.region, "word", "") for job in jobs}
+    assert {MaskAuto, MaskFile, MaskSeed, "click", "box"} <= masks
     behind = {Path(job.background).suffix for job in jobs if job.background}
     assert {".png", ".mp4", ""} <= behind and any(job.drawn_background for job in jobs)
     assert any((ROOT / (job.background or "none")).is_dir() for job in jobs)

@@ -1,11 +1,17 @@
 """A subject that is pointed out: the one meant, followed, from whichever frame."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
+from relight import media
 from relight.errors import InputError
 from relight.masks import Box, Click, Known, find_subject
 from tests.masks.scenes import moving_disc, texture
+
+CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +74,17 @@ def test_a_cut_ends_what_is_followed(scene):
 def test_bad_seeds_are_refused(scene, seed, words):
     with pytest.raises(InputError, match=words):
         find_subject(scene[0], seed)
+
+
+@pytest.mark.parametrize("box", [(0.2, 0.02, 0.5, 0.95), (0.24, 0.1, 0.5, 0.95), (0.15, 0, 0.6, 1)])
+def test_a_box_around_something_is_never_empty(box):
+    """The rabbit's greys are those of the stones and of the cave behind it."""
+    chosen = [f.image for i, f in enumerate(media.read(CLIP, frames=34)) if i in (27, 30, 33)]
+    small = np.stack([image[::2, ::2] for image in chosen])
+    frames = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 255
+    found = find_subject(frames, Box(*box, at=1))
+    assert (found.confidence > 0.9).all()
+    y, x = torch.meshgrid(torch.linspace(0, 1, 180), torch.linspace(0, 1, 320), indexing="ij")
+    belly = ((x - 0.36) ** 2 + (y - 0.5) ** 2 < 0.06**2).float()
+    covered = (found.matte[1, 0] * belly).sum() / belly.sum()
+    assert covered > 0.9 and found.matte[1].mean() < 0.35
