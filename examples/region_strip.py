@@ -53,7 +53,10 @@ def main(out: Path) -> None:
     cells = [cell(next(media.read(clip, start=START)).image, "source")]
     with tempfile.TemporaryDirectory() as folder:
         for name, words in CELLS.items():
-            settings = read_job(JOBS / f"{name}.yaml") | {
+            settings = read_job(JOBS / f"{name}.yaml")
+            if "mask" in settings:  # these frames show the subject from the first on
+                settings["mask"] = settings["mask"].partition("@")[0]
+            settings |= {
                 "output": Path(folder) / f"{name}.mkv",
                 "codec": "ffv1",
                 "start": START,

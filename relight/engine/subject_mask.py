@@ -77,11 +77,6 @@ class SubjectMask:
             return cls(clip=clip, asked=asked, chunks=pieces(count, PIECE, stage="mask"))
         return cls(clip=clip, asked=asked, chunks=_followed(_number_at(clip, asked), count))
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the source."""
-        return self.clip.size
-
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
     ) -> dict[str, np.ndarray]:
@@ -99,10 +94,6 @@ class SubjectMask:
         chunk = next(chunk for chunk in self.chunks if chunk.first <= number < chunk.last)
         codes = decoded(load(chunk.name)[f"{number:07d}"])
         return torch.from_numpy(codes)[None].float() / 255
-
-    def frames(self, load: Load, first: int = 0) -> Iterator[Frame]:
-        """Nothing: it is no result."""
-        return iter(())
 
     def full(
         self, frames: Iterable[Frame], load: Load, first: int = 0
@@ -199,15 +190,17 @@ def _sam2(folder: Path) -> Sam2VideoModel:
 
 
 def require_subject(mask: SubjectMask, load: Load) -> None:
-    """Look at all mattes once; that some frames have no subject is logged.
+    """Look at all mattes once; that frames have no subject is logged.
 
     Raises:
         InputError: none has, and it was to be found.
     """
-    if isinstance(mask.asked, MaskFile):
-        return
     count, load = len(mask.clip.survey.seen), functools.lru_cache(maxsize=1)(load)
     there = sum(bool(mask.small(number, load).max() > 0.5) for number in range(count))
+    if isinstance(mask.asked, MaskFile):
+        if not there:
+            log.warning("the mask %s is black everywhere: it shows no subject", mask.asked)
+        return
     if there == count:
         return
     if not there:

@@ -34,16 +34,18 @@ def _picture(path, matte):
 
 @pytest.mark.parametrize("recipe", ["fast", "best"])
 def test_a_mask_of_nothing_gives_the_source_back_and_one_of_all_changes_nothing(
-    tmp_path, scene, tiny, recipe
+    tmp_path, scene, tiny, recipe, caplog
 ):
     source = _images(scene / "clip")
     none = _picture(tmp_path / "none.png", np.zeros((96, 96)))
     whole = _picture(tmp_path / "all.png", np.full((96, 96), 255))
     out, _ = _run(scene, tmp_path / "a", tiny, mask=none, recipe=recipe, transfer="on")
     assert np.array_equal(out, source)
+    assert "is black everywhere" in caplog.text
+    caplog.clear()
     plain, _ = _run(scene, tmp_path / "b", tiny, recipe=recipe, transfer="on")
     masked, _ = _run(scene, tmp_path / "c", tiny, mask=whole, recipe=recipe, transfer="on")
-    assert np.array_equal(masked, plain)
+    assert np.array_equal(masked, plain) and "is black everywhere" not in caplog.text
     assert np.abs(plain.astype(int) - source).mean() > 2
 
 
