@@ -68,8 +68,8 @@ SECTIONS = (
         "result to what it was made from; sharpness: gradient energy over the original's; flicker "
         "over the original's own. Everything goes through files, and seconds are the wall clock "
         "beside other work. Peers: `examples/guide_network/peers.py`; they start anew for each "
-        "picture, and don't ship. The first frames of eight held-out clips, 256 x 256, and six "
-        "frames of three of them.",
+        "picture, and don't ship. The middle of the first frames of eight held-out clips, 256 x "
+        "256 at their own resolution, and six frames of three of them.",
         report.ENLARGED,
         short=r"\d+ pictures",
     ),

@@ -22,7 +22,7 @@ from torch import Tensor
 from examples.contact_sheet import contact_sheet
 from examples.guide_network.evaluate import half, twice
 from examples.guide_network.peers import PEERS, load_peer
-from examples.upscale_table import by_guide
+from examples.upscale_ways import by_guide
 from relight import media
 from relight.models.guides import load_enlargement
 from relight.types import Size

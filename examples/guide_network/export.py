@@ -2,7 +2,8 @@
 
     python -m examples.guide_network.export --run work/clean --out clean.safetensors
 
-Two runs that started from the same weights can be blended, which trades fidelity for sharpness.
+Two runs that started from the same weights can be blended, which trades fidelity for sharpness; so
+does `--detail`, which multiplies what the network adds to a bicubic enlargement.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import hashlib
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 
-def averaged(state: Path) -> dict[str, Tensor]:
-    """The averaged weights in a state.pt."""
+def averaged(run: Path) -> dict[str, Tensor]:
+    """The averaged weights in a run's state.pt, or in a file of train_card.py."""
+    if run.is_file():
+        return load_file(run)
+    state = run / "state.pt"
     return torch.load(state, map_location="cpu", weights_only=True)["ema"]["guide"]
 
 
@@ -28,14 +32,16 @@ def blended(first: dict[str, Tensor], second: dict[str, Tensor], share: float) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="folder that holds state.pt")
+    parser.add_argument("--run", type=Path, required=True, help="its folder, or a file")
     parser.add_argument("--blend", type=Path, help="folder of a second run")
     parser.add_argument("--share", type=float, default=0.5, help="of the second run")
+    parser.add_argument("--detail", type=float, default=1.0, help="1: as it was trained")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    weights = averaged(args.run / "state.pt")
+    weights = averaged(args.run)
     if args.blend:
-        weights = blended(weights, averaged(args.blend / "state.pt"), args.share)
+        weights = blended(weights, averaged(args.blend), args.share)
+    weights["conv_out.weight"] = args.detail * weights["conv_out.weight"]
     save_file({name: value.half().contiguous() for name, value in weights.items()}, args.out)
     args.out.chmod(0o644)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB")
