@@ -51,6 +51,9 @@ class Lighting:
     region: Region | None = None
     chunks: tuple[Chunk, ...] = ()
 
+    def __post_init__(self) -> None:
+        self._set: tuple[float, float] | None = None
+
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the source."""
@@ -112,6 +115,11 @@ class Lighting:
 
     def _lamp(self, load: Load) -> tuple[float, float]:
         """(stops of fall-off that the model's light lacks, factor of the exposure) of the clip."""
+        if self._set is None:  # once: windows of a video model ask for it again and again
+            self._set = self._found_lamp(load)
+        return self._set
+
+    def _found_lamp(self, load: Load) -> tuple[float, float]:
         if self.form is None:
             return 0.0, 1.0
         numbers = self.carry.keys.numbers
