@@ -164,15 +164,18 @@ class Lighting:
         """For `steadied`: how frames all over the clip change to the next, lit and as they were.
 
         Seen at the source's size, or nearly: grain, which small frames have lost, counts, too.
+        Of a light that moves both frames are seen under one: what it does itself is no shimmer.
         """
         clip, found = self.clip, []
+        moving = self.form is not None and self.form.light.moving
         last = len(clip.survey.seen) - 2
         places = np.linspace(0, last, PAIRS if last >= 0 else 0)
         for number in sorted({round(place) for place in places.tolist()}):
             lit, source = [], self._two_source_frames(number)
             for one, image in enumerate(source, number):
-                small = clip.tensors([one])[0]
-                light = exposed(self._unexposed(one, small, fall_off, load), factor)
+                of = number if moving else one
+                small = clip.tensors([of])[0]
+                light = exposed(self._unexposed(of, small, fall_off, load), factor)
                 lit.append(self._inside(one, image, apply_light_uint8(image, light), load))
             found.append(changes_of(source, lit))
         return found

@@ -18,7 +18,7 @@ from relight.methods.optical_flow import as_tensor, flow, lengths, warp
 BRIGHTNESS = 0.95
 """Mean luminance of the lit picture relative to the source's, at most: at 1 moving things flicker
 more than in the source, as their lit side grows brighter."""
-STEADY, DIMMED, TRIED = 0.95, 0.68, 0.85
+STEADY, DIMMED, TRIED = 0.95, 0.8, 0.85
 """Change from frame to frame relative to the source's, at most; the most of the exposure that may
 be given for it; and the part of it at which that change is looked at, as highlights roll off."""
 UNMOVED = 0.2 / 255

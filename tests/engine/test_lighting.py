@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from relight import media, metrics
+from relight.engine import lighting
 from relight.engine.run import run_relight
 from relight.engine.work import work_folder
 from relight.errors import Cancelled, InputError
@@ -63,6 +64,20 @@ def test_intensity_0_gives_the_source_back_and_more_gives_more(tmp_path, small, 
         changes.append(np.abs(out.astype(int) - source).mean())
     assert changes[0] == 0
     assert changes == sorted(changes) and changes[2] > 5
+
+
+def test_what_a_moving_light_does_itself_is_no_shimmer_to_expose_for(
+    tmp_path, small, mini, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(
+        lighting, "steadied", lambda factor, changes: seen.append(changes) or factor
+    )
+    # At the first small frame the lamp is on the left, at the next on the right, and so on.
+    keys = [f"{number / 8}={'left' if number % 2 == 0 else 'right'}" for number in range(7)]
+    run_relight(_job(small, tmp_path / "out.mp4", light_at=keys), load=mini)
+    lit, source = (sum(pair[i] for pair in seen[0]) for i in (0, 1))
+    assert 0 < lit < 2 * source
 
 
 def test_a_reference_lights_the_clip_without_a_model(tmp_path, small):

@@ -139,7 +139,7 @@ def test_blue_paint_turns_dull_and_not_green_under_a_golden_lamp():
 
 @pytest.mark.parametrize(
     "lit, source, wanted",
-    [(0.02, 0.01, 0.68), (0.95, 1.0, 0.85), (0.008, 0.01, 1.0), (0.0009, 0.0004, 1.0)],
+    [(0.02, 0.01, 0.8), (0.95, 1.0, 0.85), (0.008, 0.01, 1.0), (0.0009, 0.0004, 1.0)],
 )
 def test_what_moves_shimmers_no_more_under_the_light(lit, source, wanted):
     """By what is needed, a third at most; not for what hardly changes at all."""
