@@ -142,7 +142,7 @@ def test_blue_paint_turns_dull_and_not_green_under_a_golden_lamp():
     [(0.02, 0.01, 0.8), (0.95, 1.0, 0.85), (0.008, 0.01, 1.0), (0.0009, 0.0004, 1.0)],
 )
 def test_what_moves_shimmers_no_more_under_the_light(lit, source, wanted):
-    """By what is needed, a third at most; not for what hardly changes at all."""
+    """By what is needed, a fifth at most; not for what hardly changes at all."""
     assert steadied(0.8, [(lit, source)] * 3) == pytest.approx(0.8 * wanted)
     assert steadied(0.8, []) == 0.8
 
