@@ -21,7 +21,7 @@ def squared(result: Tensor, sharp: Tensor) -> Tensor:
     return (result[inner] - sharp[inner]).square().mean((1, 2, 3))
 
 
-def gradient_energy(result: Tensor) -> Tensor:
+def slope_energy(result: Tensor) -> Tensor:
     """Mean squared step between neighbours, both ways, in grey, of each of (n, c, h, w), (n,)."""
     grey = result[..., EDGE:-EDGE, EDGE:-EDGE].mean(1)
     return sum(grey.diff(dim=axis).square().mean((1, 2)) for axis in (-1, -2))  # type: ignore[return-value]
@@ -31,7 +31,7 @@ def traded(result: Tensor, sharp: Tensor, energy: Tensor | float) -> Tensor:
     """Squared error less `energy` times the gradients', each crop by its root mean square error."""
     error = squared(result, sharp)
     size = (error.detach() + ERROR_EPS**2).sqrt()
-    return ((error - energy * gradient_energy(result)) / (2 * size)).mean()
+    return ((error - energy * slope_energy(result)) / (2 * size)).mean()
 
 
 def disagreement(first: Tensor, second: Tensor, scale: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from examples.guide_network import pack, train_card
 from examples.guide_network.card import CardCrops, JpegTables, jpeg
 from examples.guide_network.data import KERNELS, halved
 from examples.guide_network.lesson import ROUNDS, Projection
-from examples.guide_network.losses import gradient_energy, squared, traded
+from examples.guide_network.losses import slope_energy, squared, traded
 from examples.guide_network.shifted import EDGE, REACH, aligned
 from relight.methods.back_projection import back_project
 
@@ -114,7 +114,7 @@ def test_less_error_and_more_detail_both_count():
     plain = soft.clone().requires_grad_()
     traded(plain, sharp, 0.0).backward()
     step = 1e-3 * (result.grad - plain.grad).sign()  # what the energy alone asks for
-    assert (gradient_energy(soft - step) > gradient_energy(soft)).all()
+    assert (slope_energy(soft - step) > slope_energy(soft)).all()
 
 
 def _run(monkeypatch, main, *words):
