@@ -337,7 +337,30 @@ def test_a_lamp_is_dragged_and_seen_at_once(page):
     )
     keys = page.evaluate("Relight.parts.relight.state.keys")
     assert [round(key["seconds"], 1) for key in keys] == [0, 1.5, 3.0]
+    assert page.evaluate("document.activeElement.dataset.lamp") == "1"  # drawn anew, still held
     page.wait_for_function("document.querySelectorAll('.mark').length === 3")
+
+
+def test_a_lamp_moved_just_before_another_moment_is_a_keyframe_of_the_one_that_was_left(page):
+    page.click("#relight_example")
+    page.wait_for_selector("#relight_stage .facts .name")
+    page.click("#add_light")
+    page.locator(".lamp[data-lamp='1']").wait_for()
+    page.click("#add_key")
+    page.wait_for_function("document.querySelectorAll('.mark').length === 2")
+    keys = page.evaluate(
+        """() => {
+          const press = { key: "ArrowLeft", shiftKey: true, bubbles: true };
+          const lamp = document.querySelector(".lamp[data-lamp='1']");
+          lamp.dispatchEvent(new KeyboardEvent("keydown", press));
+          const moment = document.querySelector("input.moment");
+          moment.value = "1";
+          moment.dispatchEvent(new Event("input", { bubbles: true }));
+          return Relight.parts.relight.state.keys;
+        }"""
+    )
+    first, second = (key["lights"][1]["settings"]["x"] for key in keys)
+    assert second == pytest.approx(first - 0.1)
 
 
 def test_scripts_in_prompts_and_names_are_text(page, served, tmp_path):

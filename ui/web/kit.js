@@ -68,11 +68,13 @@ Relight.once = (wait, call) => {
     if (last) call(...last);
   };
   pending.add(now);
-  return (...given) => {
+  const soon = (...given) => {
     clearTimeout(timer);
     due = given;
     timer = setTimeout(now, wait);
   };
+  soon.now = now;
+  return soon;
 };
 
 // A button of the bar means what is on the page now, also what would have been sent a moment later.

@@ -90,6 +90,7 @@ Relight.lights = (stage, given, trigger, server) => {
     return el("div.field", {}, el("span.cap", {}, "Direction"), node, value);
   };
   const settle = Relight.once(300, () => stage.lightChanged());
+  stage.settlers.push(settle.now);
   stage.redrawSoon = Relight.once(60, () => stage.redraw());
 
   const picked = (light, control) => {

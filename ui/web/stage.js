@@ -167,7 +167,11 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
   stage.ask = ask;
 
   // --- time -----------------------------------------------------------------------------------
+  // A light that was changed just now belongs to the moment that is left.
+  stage.settlers = [];
+  const leave = () => stage.settlers.forEach((now) => now());
   const onMoment = () => {
+    leave();
     state.moment = Number(moment.value) * last();
     lampsAt();
     keep();
@@ -193,6 +197,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     stage.changed(false);
   };
   stage.show = (seconds) => {
+    leave();
     state.moment = clamp(seconds, 0, last());
     lampsAt();
     stage.changed();
@@ -325,6 +330,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     return [ring, lamp, grip].filter(Boolean);
   };
   const settle = Relight.once(250, () => stage.lightChanged());
+  stage.settlers.push(settle.now);
 
   // A direction as a sun on the frame's edge.
   const sunNode = (light, index) => {
@@ -445,7 +451,11 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
         else if (stage.has(light, "angle")) nodes.push(...sunNode(light, index));
       });
     }
+    const focused = layer.contains(document.activeElement) ? { ...document.activeElement.dataset } : {};
     layer.replaceChildren(...nodes, ...(stage.extras ? stage.extras() : []));
+    for (const [kind, number] of Object.entries(focused)) {
+      layer.querySelector(`[data-${kind}="${number}"]`)?.focus({ preventScroll: true });
+    }
   };
   const shapeOf = () => JSON.stringify([state.lights.map((one) => [one.word, one.settings.color]),
     state.keys.length, state.moment, state.references.length, Boolean(stage.picking), state.clip?.id]);
