@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relight.engine.bench import report
+from relight.engine.bench import report, scaling
 from relight.engine.bench.report import Column
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,15 @@ SECTIONS = (
         report.ENLARGED,
         short=r"\d+ pictures",
     ),
+    Section(
+        "scale",
+        "Growth",
+        "The sample clip over and over, forwards and backwards, each run a process of its own. "
+        "Seconds are the wall clock's, from the job to its file, without the start of Python. The "
+        "hours of a cluster are simulated.\n\n![seconds and memory against frames, seconds "
+        "against megapixels](../examples/pictures/growth.png)",
+        scaling.COLUMNS,
+    ),
 )
 
 
@@ -127,6 +137,8 @@ def document() -> str:
             table = report.table(made["rows"], section.columns)
             how = f"`{made['command']}`: {report.said(made['machine'])}"
             parts += [f"## {section.title}", section.about, table, how]
+            if section.name == "scale":
+                parts.append(scaling.summary(made["rows"]))
     parts += on_a_gpu()
     return "\n\n".join(parts) + "\n"
 
@@ -153,6 +165,8 @@ def main() -> None:
         for file in folder.glob("*.json"):
             if file.stem in known:
                 report.save(FIGURES / file.name, file.read_text(encoding="utf-8"))
+        for plot in folder.glob("growth.*"):
+            shutil.copy(plot, ROOT / "examples" / "pictures")
     report.save(DOCUMENT, document())
     report.save(README, readme(README.read_text(encoding="utf-8")))
 

@@ -48,14 +48,25 @@ def measure(clip: Path, folder: Path, job: dict[str, Any], say: Say = lambda tex
         found = growth.measure(clip, folder, frames, size, **job)
         rows.append(found | {"clip": clip.stem, "size": f"{size[0]}x{size[1]}"})
         say(f"{frames} frames of {size[0]}x{size[1]}: {found['seconds']:.1f} s")
+    lengths, sizes, by_frames, by_pixels, _ = _fits(rows)
+    draw(_growth_plots(lengths, sizes, by_frames, by_pixels), folder / "growth")
+    draw([_cluster_plot(hour(by_frames, by_pixels))], folder / "cluster")
+    return Scaling(rows, summary(rows))
+
+
+def summary(rows: list[Row]) -> str:
+    """What follows from measured rows, as Markdown."""
+    _, _, by_frames, by_pixels, memory = _fits(rows)
+    return _text(by_frames, by_pixels, memory, hour(by_frames, by_pixels))
+
+
+def _fits(rows: list[Row]) -> tuple[list[Row], list[Row], growth.Fit, growth.Fit, growth.Fit]:
+    """Rows by length and by size; seconds by frames and by megapixels, memory by frames."""
     lengths, sizes = rows[: len(growth.LENGTHS)], [rows[0], *rows[len(growth.LENGTHS) :]]
     by_frames = growth.fit([r["frames"] for r in lengths], [r["seconds"] for r in lengths])
     by_pixels = growth.fit([megapixels(r) for r in sizes], [r["seconds"] for r in sizes])
     memory = growth.fit([r["frames"] for r in lengths], [r["peak_mb"] for r in lengths])
-    draw(_growth_plots(lengths, sizes, by_frames, by_pixels), folder / "growth")
-    hours = hour(by_frames, by_pixels)
-    draw([_cluster_plot(hours)], folder / "cluster")
-    return Scaling(rows, _text(by_frames, by_pixels, memory, hours))
+    return lengths, sizes, by_frames, by_pixels, memory
 
 
 def megapixels(row: Row) -> float:
