@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from relight.engine.bench.report import Column
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "benchmarks"
+PICTURES = ROOT / "examples" / "pictures"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(<!-- bench: ([a-z_]+) -->\n).*?(<!-- end of bench -->)", re.DOTALL)
@@ -78,9 +78,9 @@ SECTIONS = (
         "scale",
         "Growth",
         "The sample clip over and over, forwards and backwards, each run a process of its own. "
-        "Seconds are the wall clock's, from the job to its file, without the start of Python. The "
-        "hours of a cluster are simulated.\n\n![seconds and memory against frames, seconds "
-        "against megapixels](../examples/pictures/growth.png)",
+        "The wall clock's seconds are from the job to its file, beside other work; what follows is "
+        "of CPU seconds, and the hours are simulated.\n\n![CPU seconds and memory against frames, "
+        "CPU seconds against megapixels](../examples/pictures/growth.png)",
         scaling.COLUMNS,
     ),
 )
@@ -139,6 +139,7 @@ def document() -> str:
             parts += [f"## {section.title}", section.about, table, how]
             if section.name == "scale":
                 parts.append(scaling.summary(made["rows"]))
+                scaling.plotted(made["rows"], PICTURES / "growth")
     parts += on_a_gpu()
     return "\n\n".join(parts) + "\n"
 
@@ -165,8 +166,6 @@ def main() -> None:
         for file in folder.glob("*.json"):
             if file.stem in known:
                 report.save(FIGURES / file.name, file.read_text(encoding="utf-8"))
-        for plot in folder.glob("growth.*"):
-            shutil.copy(plot, ROOT / "examples" / "pictures")
     report.save(DOCUMENT, document())
     report.save(README, readme(README.read_text(encoding="utf-8")))
 
