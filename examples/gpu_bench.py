@@ -31,7 +31,8 @@ import diffusers
 import torch
 
 from examples.gpu_models import SIZES, build, text
-from examples.gpu_parts import denoisers, device_name, recipes, upscaling
+from examples.gpu_networks import denoisers, device_name
+from examples.gpu_parts import recipes, upscaling
 from relight.diffusion.compute import DTYPES, set_up
 from relight.errors import ModelError
 from relight.jobs import Compute

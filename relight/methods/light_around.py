@@ -12,7 +12,7 @@ REACHES = (
     0.15,
     0.05,
 )  # how far surroundings are looked for, of the shorter side, widest first
-SHADES = 5  # ranges of brightness whose surroundings are told apart
+SHADES = 5  # ranges of brightness whose surroundings count by themselves
 
 
 def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
