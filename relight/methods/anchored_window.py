@@ -1,10 +1,10 @@
 """Anchored windows: a video model's windows, each brought to the one light of the whole clip.
 
 A long clip is relit window by window, and each window finds its light by itself: cross-faded, the
-light of a still scene pulses with the windows. So what a window drew is divided by its own light
-and given the clip's, both averaged over its frames and over wide areas: what moves, and what is
-fine, stays the window's. (This project's; the idea of one anchor for all windows is that of
-Light-A-Video's shared attention, arXiv:2502.08590, over windows.)
+light of a still scene pulses with the windows; within a window it drifts from its first frame to
+its last. So each frame that a window drew is divided by its own light and given the clip's, both
+averaged over wide areas: what is fine stays the window's. (This project's; the idea of one anchor
+for all windows is that of Light-A-Video's shared attention, arXiv:2502.08590, over windows.)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def anchored(relit: Tensor, lit: Tensor, *, reach: float = REACH) -> Tensor:
         reach: see `REACH`.
 
     Returns:
-        (frames, 3, h, w), not clamped: their mean over frames and areas is that of `lit`.
+        (frames, 3, h, w), not clamped: the mean over an area of each frame is that of `lit`.
 
     Raises:
         InputError: frames of different shapes.
@@ -40,7 +40,5 @@ def anchored(relit: Tensor, lit: Tensor, *, reach: float = REACH) -> Tensor:
     if relit.shape != lit.shape or relit.ndim != 4:
         raise InputError(f"{tuple(relit.shape)} and {tuple(lit.shape)} are not the same frames")
     radius = max(1, round(reach * min(relit.shape[-2:])))
-    own, wanted = (
-        box_mean(box_mean(x.mean(0, keepdim=True), radius), radius) for x in (relit, lit)
-    )
+    own, wanted = (box_mean(box_mean(x, radius), radius) for x in (relit, lit))
     return (relit + OFFSET) * bounded_ratio(wanted, own) - OFFSET

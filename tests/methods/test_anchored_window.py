@@ -27,7 +27,14 @@ def test_a_still_scene_has_one_light_in_all_its_windows(scene):
     assert float((_under(scene, 1.0, 0.6) - _under(scene, 0.8, 0.9)).abs().max()) > 0.15
 
 
-def test_what_moves_and_what_is_fine_stays_the_windows(scene):
+def test_a_still_scene_has_one_light_from_the_first_frame_to_the_last(scene):
+    lit = _under(scene, 1.2, 0.5)
+    drifts = torch.linspace(0.8, 1.2, len(scene)).view(-1, 1, 1, 1)
+    out = anchored(drifts * _under(scene, 1.0, 0.6), lit)
+    assert float((out[0] - out[-1]).abs().max()) < 0.02
+
+
+def test_what_is_fine_stays_the_windows(scene):
     grain = 0.05 * torch.randn(scene.shape, generator=torch.Generator().manual_seed(1))
     drawn = (scene + grain).clamp(0, 1)
     out = anchored(drawn, scene)
