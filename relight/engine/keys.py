@@ -42,6 +42,7 @@ from relight.methods.lamp import (
 )
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
+from relight.methods.open_sky import open_sky
 from relight.methods.placed_light import colour_share, levelled
 from relight.methods.registration import register
 from relight.methods.surface_shading import nearness
@@ -104,7 +105,8 @@ class Keys:
         size = fitted.glow.shape[-2:]
         if self.model.entry.vocabulary is not None:
             fitted = without_haze(fitted, source)
-        light = lamp_colour(fitted, source, colour=self._lamps(numbers, size))
+        sky = open_sky(resized(source, size))
+        light = lamp_colour(fitted, source, colour=self._lamps(numbers, size), sky=sky)
         light = paled(light, source) if self._neutral(numbers) else highlighted(light, source)
         light = self._left_to_the_lamp(light, source, numbers)
         if not self.light.moving:  # what a model draws anew in each would drift between them

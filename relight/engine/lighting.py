@@ -25,13 +25,20 @@ from relight.engine.chunks import Chunk
 from relight.engine.form import Form
 from relight.engine.frames import Source
 from relight.engine.full_size import Lit, transferred
-from relight.engine.lit_clip import Clip, Load, Show
+from relight.engine.lit_clip import Clip, Load, Show, light_size
 from relight.engine.region import Region
 from relight.media import Frame, to_uint8
 from relight.methods.exposure import BRIGHTNESS, TRIED, changes_of, exposed, exposure, steadied
 from relight.methods.full_size_light import apply_light, apply_light_uint8
-from relight.methods.gain_and_glow import GainGlow, resized_weights, scaled_light, shaded_light
+from relight.methods.gain_and_glow import (
+    GainGlow,
+    resized,
+    resized_weights,
+    scaled_light,
+    shaded_light,
+)
 from relight.methods.lamp import SOLE, lamp_part, mixed, vivid
+from relight.methods.open_sky import evened, evened_light, open_sky
 from relight.methods.surface_shading import bent, missing_fall_off, nearness
 
 SAMPLE = 8
@@ -53,6 +60,7 @@ class Lighting:
 
     def __post_init__(self) -> None:
         self._set: tuple[float, float] | None = None
+        self._sky = functools.lru_cache(maxsize=4)(self._found_sky)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -89,6 +97,8 @@ class Lighting:
     def _of_lamp(self, number: int, small: Tensor, fall_off: float, load: Load) -> GainGlow:
         """The carried light, its colour where the lamp shines."""
         keys, light = self.carry.keys, self.carry.light_at(number, load)
+        if self.form is not None and not self.form.placed:
+            light = self._even_in_sky(number, small, light)
         if not keys.coloured:
             return light
         if self.form is None or keys.all_around:
@@ -111,7 +121,21 @@ class Lighting:
         job = self.clip.job
         near = bent(nearness(direction, gain.shape[-2], gain.shape[-1]))
         stops = fall_off * job.shape * clear
-        return min(job.intensity, 1.0) * (gain + stops * float(np.log(2)) * near)
+        gain = gain + stops * float(np.log(2)) * near
+        if not form.placed:
+            gain = evened(gain, self._sky(number), least=0.0)
+        return min(job.intensity, 1.0) * gain
+
+    def _even_in_sky(self, number: int, small: Tensor, light: GainGlow) -> GainGlow:
+        sky = self._sky(number)
+        if not bool(sky.any()):
+            return light
+        return evened_light(light, resized(small[None], sky.shape[-2:])[0], sky)
+
+    def _found_sky(self, number: int) -> Tensor:
+        """Where a small frame is open sky, (1, h, w), at the light's size."""
+        frame = self.clip.tensors([number])
+        return open_sky(resized(frame, light_size(frame.shape[-2:])))[0]
 
     def _lamp(self, load: Load) -> tuple[float, float]:
         """(stops of fall-off that the model's light lacks, factor of the exposure) of the clip."""

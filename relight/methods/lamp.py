@@ -31,6 +31,9 @@ HAZE, DARK = 0.2, 0.2
 YIELD, SHINE = 0.75, 0.35
 """Where a lamp's colour goes against a thing's: the share of its strength that is lost (blue paint
 under a golden lamp turns dull, not green), and the share of the light that shines off unchanged."""
+UNREACHED = (0.15, 0.4)
+"""How far a lamp's colour goes against that of the sky, from where the sky loses less of its own
+and where nothing: half of either is grey, which no sky is."""
 PUSH = 0.4
 """Contrast added to the channels that a coloured lamp lacks, as far as it lacks them."""
 FORM = 0.1
@@ -52,6 +55,7 @@ def lamp_colour(
     strength: float | Tensor = 1.0,
     reach: float = REACH,
     colour: Tensor | None = None,
+    sky: Tensor | None = None,
 ) -> GainGlow:
     """The light with its colour smooth, its luminance as it is.
 
@@ -63,6 +67,8 @@ def lamp_colour(
         reach: of the windows that share a colour, of the shorter side.
         colour: natural log of the ratios, (F, 3, h, w) or fewer, where it is known, see `lamps`;
             None: as it was drawn.
+        sky: how surely it is open sky, (F, 1, h, w): a colour that goes against it leaves it its
+            own, as no lamp reaches it. None: there is none.
 
     >>> import torch
     >>> grey = torch.full((1, 3, 32, 32), 0.4)
@@ -83,9 +89,14 @@ def lamp_colour(
         r = max(1, round(reach * side))
         colour = _twice(weight * (ratio / level).log(), r) / _twice(weight, r)
     against = opposed(mean, colour.exp())
-    lit = (mean + OFFSET) * level * (strength * (1 - YIELD * against) * colour).exp()
+    lost, shines = YIELD * against, SHINE * against
+    if sky is not None:
+        low, high = UNREACHED
+        lost = torch.lerp(lost, ((against - low) / (high - low)).clamp(0, 1), sky)
+        shines = shines * (1 - sky)
+    lit = (mean + OFFSET) * level * (strength * (1 - lost) * colour).exp()
     shine = luma(lit) * (strength * colour).exp()
-    lit = torch.lerp(lit, shine, SHINE * against)
+    lit = torch.lerp(lit, shine, shines)
     lit = lit * (luma(target) + OFFSET) / luma(lit).clamp_min(1e-4)
     kept = luma(gain * (mean + OFFSET)) / luma(ratio * (mean + OFFSET))  # contrast, by the ratio
     log_gain = (kept * lit / (mean + OFFSET)).clamp(DARKEST, BRIGHTEST).log()
