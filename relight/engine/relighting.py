@@ -105,8 +105,7 @@ class Relighting:
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         refuse_black(relit, source)
         if self.lights is not None:
-            shared = self.lights(self.work.load, chunk.first, chunk.last)
-            relit = anchored(relit, torch.stack([lit_small(*one) for one in shared])).clamp(0, 1)
+            relit = anchored(relit, self._under_shared(self.lights, chunk)).clamp(0, 1)
         if self.job.transfer == "off":
             return pack(relit, chunk)
         light = fit_light(source, relit, radius=DRAWN)
@@ -115,6 +114,19 @@ class Relighting:
         light = smooth_light(light, source)
         made = {"light": light.planes.numpy()}
         return made | pack(relit, chunk) if self.job.drawn_background else made
+
+    def _under_shared(self, lights: Lights, chunk: Chunk) -> Tensor:
+        """A window's small frames, (frames, 3, h, w) in [0, 1], under the clip's light.
+
+        A light that does not move is averaged over the whole window along the motion: what the
+        form's chunks do not agree on would be a step within it.
+        """
+        smalls, shared = zip(*lights(self.work.load, chunk.first, chunk.last), strict=True)
+        small = torch.stack(smalls)
+        light = GainGlow.from_planes(torch.stack([one.planes for one in shared]))
+        if not self.light.moving:
+            light = smooth_light(light, small, sigma=float(len(chunk)))
+        return apply_light(small, light)
 
     def _shown(self, images: np.ndarray) -> np.ndarray:
         """Frames as the model sees them: of its size, their own shading weakened."""
@@ -185,11 +197,6 @@ class Relighting:
             return glimpse(image, self.framing.scale(image), relit, transfer)
 
         show(preview)
-
-
-def lit_small(small: Tensor, light: GainGlow) -> Tensor:
-    """A small frame (3, h, w) in [0, 1] under its light."""
-    return apply_light(small[None], GainGlow.from_planes(light.planes[None]))[0]
 
 
 def run_window(
