@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,8 @@ from relight.methods.carried_light import Carried, Leg, blended, legs, step
 from relight.methods.gain_and_glow import (
     GainGlow,
 )
+from relight.methods.spread import one_thread, spread
+from relight.methods.ways import Ways, ways_of
 
 LEG = 24
 """Frames in a chunk of a way along which light is carried."""
@@ -67,20 +69,32 @@ class Carry:
             if last is None:
                 return {"ended": np.array([1])}
             state = last
-        lit = small[leg.reference]
-        previous = lit if before == leg.reference else small[before]
-        for number in part:
-            frame = small[number]
-            found = step(anchor, lit, state, previous, frame)
-            if found is None:
-                break
-            tensors = found.to_tensors()
-            stored |= {f"{number:07d}-{key}": value.numpy() for key, value in tensors.items()}
-            # From what is stored, so that a run that is resumed ends in the same light.
-            state, previous = Carried.from_tensors(tensors), frame
-            if on_step is not None:
-                on_step()
+        size = planes.glow.shape[-2:]
+        reference = small[leg.reference]
+
+        def found(pair: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, Ways]:
+            return pair[1], ways_of(pair[1], pair[0], reference, size)
+
+        with one_thread(), torch.no_grad():
+            frames = self._pairs(part, reference if before == leg.reference else small[before])
+            for number, (frame, ways) in zip(part, spread(found, frames), strict=True):
+                carried = step(anchor, state, frame, ways)
+                if carried is None:
+                    break
+                tensors = carried.to_tensors()
+                stored |= {f"{number:07d}-{key}": value.numpy() for key, value in tensors.items()}
+                # From what is stored, so that a run that is resumed ends in the same light.
+                state = Carried.from_tensors(tensors)
+                if on_step is not None:
+                    on_step()
         return stored or {"ended": np.array([1])}
+
+    def _pairs(self, part: range, before: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Each of the small frames after the one before it."""
+        for number in part:
+            frame = self.clip.small[number]
+            yield before, frame
+            before = frame
 
     def light_at(self, number: int, load: Load) -> GainGlow:
         """The light of a small frame; none in a scene that has no keyframe."""

@@ -25,6 +25,7 @@ from relight.methods.gain_and_glow import (
 )
 from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
 from relight.methods.settled import settled_surface
+from relight.methods.spread import one_thread
 from relight.methods.surface_shading import BEHIND, shading_gain
 from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated
 from relight.models.depth_anything import DepthAnything
@@ -33,8 +34,8 @@ RANGED = 8
 """Frames, spread over the clip, that decide the range of what a depth network finds."""
 SOFT = 0.08
 """Blur of a picture that is a light, of the shorter side."""
-FORM = 24
-"""Frames in a chunk of the surface's shading."""
+FORM = 48
+"""Frames in a chunk of the surface's shading; for each, twice `CONTEXT` more are looked at."""
 
 
 @dataclass(kw_only=True)
@@ -61,15 +62,16 @@ class Form:
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
     ) -> dict[str, np.ndarray]:
         """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w)."""
-        first, surface = self._surface(chunk)
         gains = []
-        for number in range(chunk.first, chunk.last):
-            at = slice(number - first, number - first + 1)
-            one = Surface(surface.normals[at], surface.weight[at], surface.confidence[at])
-            gains.append(self._gain(number, one))
-            if on_step is not None:
-                on_step()
-        return {"form": torch.cat(gains).half().numpy()}
+        with one_thread():
+            first, surface = self._surface(chunk)
+            for number in range(chunk.first, chunk.last):
+                at = slice(number - first, number - first + 1)
+                one = Surface(surface.normals[at], surface.weight[at], surface.confidence[at])
+                gains.append(self._gain(number, one).half())
+                if on_step is not None:
+                    on_step()
+        return {"form": torch.cat(gains).numpy()}
 
     def _gain(self, number: int, surface: Surface) -> Tensor:
         """Natural log of what the light's form, place and colour add, (1, 3, h, w)."""
@@ -152,8 +154,8 @@ class Form:
         if self.network is not None:
             return self._depth_network()(frames)
         if self.mask is None:
-            found = subject_surface(frames, self.clip.subject_colours)
-            return steady_surface(settled_surface(found, frames), frames)
+            colours = self.clip.subject_colours
+            return steady_surface(settled_surface(subject_surface(frames, colours), frames), frames)
         load = functools.lru_cache(maxsize=4)(self.clip.work.load)
         numbers = range(first, first + len(frames))
         mattes = torch.stack([self.mask.small(number, load) for number in numbers])

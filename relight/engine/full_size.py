@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -18,7 +19,10 @@ from relight.methods.full_size_light import apply_light, apply_light_uint8
 from relight.methods.gain_and_glow import GainGlow
 from relight.methods.light_transfer import fit_light
 from relight.methods.optical_flow import between
+from relight.methods.spread import one_thread, spread
 
+IN_HAND = 400 * 2**20
+"""Bytes of full-size frames, as they were and lit, that are in hand at once."""
 DRAWN = 0.06
 """Window of the light's fit for frames that a model drew, of the shorter side: over its noise."""
 
@@ -61,21 +65,40 @@ def transferred(
 ) -> Iterator[Frame]:
     """Every source frame, at full size, under the light found for its neighbours in time.
 
+    Several frames are lit at once, as many as fit into `IN_HAND`.
+
     Args:
         lit: lights at rising times. scale: source frame -> a frame of the size of `Lit.small`.
     """
-    a, b = next(lit), next(lit, None)
-    for frame in frames:
-        while b is not None and frame.time >= b.time:
-            a, b = b, next(lit, None)
-        if b is None or frame.time <= a.time:
-            light = a.light
-        else:
+
+    def one(given: tuple[Frame, Lit, Lit | None]) -> Frame:
+        frame, a, b = given
+        light, small = a.light, a.small
+        if b is not None and frame.time > a.time:
             small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
             weight = float((frame.time - a.time) / (b.time - a.time))
             light = between(a.light, b.light, a.small, small, b.small, weight)
         image = lit_image(frame.image, GainGlow.from_planes(light))
-        yield frame.with_image(keep_bars(image, frame.image, FRINGE))
+        return frame.with_image(keep_bars(image, frame.image, FRINGE))
+
+    with one_thread():
+        given = _with_neighbours(frames, lit)
+        first = next(given, None)
+        if first is None:
+            return
+        most = max(IN_HAND // (2 * first[0].image.nbytes), 1)
+        yield from spread(one, chain([first], given), most)
+
+
+def _with_neighbours(
+    frames: Iterable[Frame], lit: Iterator[Lit]
+) -> Iterator[tuple[Frame, Lit, Lit | None]]:
+    """Each frame, the last light up to it (or the first of all), and the next; None at the end."""
+    a, b = next(lit), next(lit, None)
+    for frame in frames:
+        while b is not None and frame.time >= b.time:
+            a, b = b, next(lit, None)
+        yield frame, a, b
 
 
 def lit_image(image: np.ndarray, light: GainGlow) -> np.ndarray:

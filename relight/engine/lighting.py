@@ -39,6 +39,7 @@ from relight.methods.gain_and_glow import (
 )
 from relight.methods.lamp import SOLE, lamp_part, mixed, vivid
 from relight.methods.open_sky import evened, evened_light, open_sky
+from relight.methods.spread import spread
 from relight.methods.surface_shading import bent, missing_fall_off, nearness
 
 SAMPLE = 8
@@ -155,10 +156,8 @@ class Lighting:
         source = torch.stack(smalls)
         seen = apply_light(source, GainGlow.from_planes(drawn))
         fall_off = missing_fall_off(source, seen, direction)
-        lit = [
-            self._unexposed(number, small, fall_off, load)
-            for number, small in zip(some, smalls, strict=True)
-        ]
+        pairs = zip(some, smalls, strict=True)
+        lit = list(spread(lambda one: self._unexposed(*one, fall_off, load), pairs))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
         brightness, weights, parts, inside = 1.0, None, smalls, lit
         if self.region is not None:
@@ -190,19 +189,20 @@ class Lighting:
         Seen at the source's size, or nearly: grain, which small frames have lost, counts, too.
         Of a light that moves both frames are seen under one: what it does itself is no shimmer.
         """
-        clip, found = self.clip, []
         moving = self.form is not None and self.form.light.moving
-        last = len(clip.survey.seen) - 2
+        last = len(self.clip.survey.seen) - 2
         places = np.linspace(0, last, PAIRS if last >= 0 else 0)
-        for number in sorted({round(place) for place in places.tolist()}):
+
+        def change(number: int) -> tuple[float, float]:
             lit, source = [], self._two_source_frames(number)
             for one, image in enumerate(source, number):
                 of = number if moving else one
-                small = clip.tensors([of])[0]
+                small = self.clip.tensors([of])[0]
                 light = exposed(self._unexposed(of, small, fall_off, load), factor)
                 lit.append(self._inside(one, image, apply_light_uint8(image, light), load))
-            found.append(changes_of(source, lit))
-        return found
+            return changes_of(source, lit)
+
+        return list(spread(change, sorted({round(place) for place in places.tolist()})))
 
     def _two_source_frames(self, number: int) -> list[np.ndarray]:
         """The source at a small frame and the next, uint8, the shorter side `LOOKED_AT` at most."""

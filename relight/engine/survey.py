@@ -6,6 +6,7 @@ been decoded once. From then on each frame has an index, and chunks can be cut. 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ class SmallFrames(Sequence[np.ndarray]):
     def __init__(self, work: Work, count: int = 0) -> None:
         self._work, self._count = work, count
         self._blocks: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._count
@@ -150,13 +152,16 @@ class SmallFrames(Sequence[np.ndarray]):
         """(h, w, 3) uint8, or several of them."""
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(len(self)))]
-        index = number // BLOCK
-        if index not in self._blocks:
-            self._blocks[index] = self._work.load(f"small-{index:05d}")
-            while len(self._blocks) > 3:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(index)
-        return decoded(self._blocks[index][f"{number % BLOCK:02d}"])
+        return decoded(self._block(number // BLOCK)[f"{number % BLOCK:02d}"])
+
+    def _block(self, index: int) -> dict[str, np.ndarray]:
+        with self._lock:  # the model and the writer look at frames at the same time
+            if index not in self._blocks:
+                self._blocks[index] = self._work.load(f"small-{index:05d}")
+                while len(self._blocks) > 3:
+                    self._blocks.popitem(last=False)
+            self._blocks.move_to_end(index)
+            return self._blocks[index]
 
     def stack(self, first: int, last: int) -> np.ndarray:
         """(last - first, h, w, 3) uint8."""

@@ -31,6 +31,7 @@ from relight.masks.steady import (
     part_of,
     resized,
 )
+from relight.methods.spread import one_thread, spread
 from relight.types import NO_ARRAY
 
 WORK = 112
@@ -97,16 +98,17 @@ def find_subject(
         raise InputError(
             f"frames are (frames, 3, h, w) of 16 pixels and more, not {tuple(frames.shape)}"
         )
-    frames = frames.float().cpu()
-    size = work_size(*frames.shape[-2:])
-    small = resized(frames, size)
-    motion = motion_of(small, size)
-    mean, sure = (
-        _found(small, _codes(_without_grain(small, motion)), motion, colours)
-        if seed is None
-        else _followed(small, _codes(small), motion, seed)
-    )
-    return Subject(guided(mean, small, eps=EDGE, full=frames), over_time(sure, motion))
+    with one_thread():
+        frames = frames.float().cpu()
+        size = work_size(*frames.shape[-2:])
+        small = resized(frames, size)
+        motion = motion_of(small, size)
+        mean, sure = (
+            _found(small, _codes(_without_grain(small, motion)), motion, colours)
+            if seed is None
+            else _followed(small, _codes(small), motion, seed)
+        )
+        return Subject(guided(mean, small, eps=EDGE, full=frames), over_time(sure, motion))
 
 
 def _codes(small: Tensor) -> np.ndarray:
@@ -143,7 +145,8 @@ def colours_of(runs: Sequence[Tensor]) -> Colours | None:
         size, at = work_size(*run.shape[-2:]), len(run) // 2
         small = resized(run.float().cpu(), size)
         codes = _codes(small)
-        scores.append(subject_scores(codes, motion_of(small, size))[at, 0].numpy())
+        own = subject_scores(codes, motion_of(small, size), slice(at, at + 1))
+        scores.append(own[0, 0].numpy())
         images.append(codes[at])
     labels = _labels(np.hstack(scores))
     if not _two_sides(labels):
@@ -200,14 +203,16 @@ def _with_object(
 
 def _cut_all(images: np.ndarray, score: Tensor, colours: Colours | None) -> Tensor:
     """The cut of each frame by its own colours, and what those of the clip add to it."""
-    cuts = []
-    for image, one in zip(images, score[:, 0].numpy(), strict=True):
+
+    def both(frame: int) -> Tensor:
+        image, one = images[frame], score[frame, 0].numpy()
         own = cut(image, one)
-        if colours is not None:
-            more = torch.maximum(own, cut(image, one, colours))
-            own = more if more.sum() <= GROWN * own.sum() else own
-        cuts.append(own)
-    return torch.stack(cuts)[:, None]
+        if colours is None:
+            return own
+        more = torch.maximum(own, cut(image, one, colours))
+        return more if more.sum() <= GROWN * own.sum() else own
+
+    return torch.stack(list(spread(both, range(len(images)))))[:, None]
 
 
 def work_size(h: int, w: int) -> tuple[int, int]:

@@ -15,11 +15,12 @@ from relight.masks.evidence import against_dominant, apart_from_border, centre_p
 from relight.masks.steady import REACH, Motion, gathered
 
 
-def subject_scores(images: np.ndarray, motion: Motion) -> Tensor:
+def subject_scores(images: np.ndarray, motion: Motion, frames: slice = slice(None)) -> Tensor:
     """Where the subject may be.
 
     Args:
         images: (frames, h, w, 3) uint8. motion: of those frames.
+        frames: those asked for; the others are their neighbours.
 
     Returns:
         (frames, 1, h, w) in [0, 1].
@@ -32,11 +33,11 @@ def subject_scores(images: np.ndarray, motion: Motion) -> Tensor:
     (True, True)
     """
     centre = torch.from_numpy(centre_prior(*images.shape[1:3]))
-    apart = torch.from_numpy(apart_from_border(images))
+    apart = torch.from_numpy(apart_from_border(images[frames]))
     # What is parted from the border almost everywhere has edges everywhere, and no subject.
     apart *= torch.stack([1 - step(a.mean(), 0.6, 0.8) for a in apart]).view(-1, 1, 1)
     textured = torch.from_numpy(np.stack([texture(image) for image in images]))[:, None]
-    moving = gathered(_moving(motion, centre) * textured, motion)[:, 0]
+    moving = gathered(_moving(motion, centre) * textured, motion)[frames, 0]
     # Where motion parts the frame cleanly in two and edges don't, edges hardly count; where these
     # do, the place in the frame hardly does.
     parted = torch.stack([step(m.mean(), 0.02, 0.06) * step(_clean(m), 0.7, 0.9) for m in moving])

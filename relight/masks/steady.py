@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relight.methods.optical_flow import link, same_scene, warp
+from relight.methods.spread import spread
 from relight.types import Size
 
 REACH = 2
@@ -43,8 +44,11 @@ class Motion:
 def motion_of(frames: Sequence[Tensor] | Tensor, size: tuple[int, int]) -> Motion:
     """Flow and trust between neighbouring frames (3, H, W) in [0, 1], at `size` (h, w)."""
     ahead, back, cuts = [], [], set()
-    for t in range(len(frames) - 1):
-        there, here = link(frames[t], frames[t + 1], size)
+
+    def linked(t: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        return link(frames[t], frames[t + 1], size)
+
+    for t, (there, here) in enumerate(spread(linked, range(len(frames) - 1))):
         if min(same_scene(there[1]), same_scene(here[1])) == 0:
             cuts.add(t + 1)
         ahead.append(there)
@@ -83,11 +87,14 @@ def along_flow(
     weight = torch.ones(len(x)) if weight is None else weight.clamp_min(1e-3)
     total = weight.to(x).view(-1, 1, 1, 1).expand_as(x[:, :1]).clone()
     out = x * total
-    for t in range(len(x)):
+
+    def add(t: int) -> None:
         for s, moved, trust in _neighbours(x, motion, t, reach):
             share = (1 - abs(s - t) / (reach + 1)) * weight[s] * trust
             out[t] += share * moved
             total[t] += share
+
+    list(spread(add, range(len(x))))
     return out / total
 
 

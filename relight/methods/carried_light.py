@@ -29,17 +29,16 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.methods.gain_and_glow import GainGlow, box_max, box_mean, resized
+from relight.methods.gain_and_glow import GainGlow, box_mean, resized
 from relight.methods.light_around import surroundings
 from relight.methods.light_transfer import fit_light
-from relight.methods.optical_flow import apart, as_tensor, lengths, one_way, same_scene, warp
+from relight.methods.optical_flow import as_tensor, warp
+from relight.methods.ways import Ways, ways_of
 from relight.types import Size
 
 SIDE = 256  # shorter side of the small frames that this works on, in pixels
-OTHER = 0.12  # difference of two frames' thumbnails from which a flow that fails means a cut
 FADING = 0.98  # trust kept in each step from neighbour to neighbour
 FAINT = 0.02  # weight of light that no flow could be trusted for, where two references meet
-SAME = (2 / 255, 6 / 255)  # difference of blurred values up to which a pixel is the same, or not
 Store = MutableMapping[str, Mapping[str, Tensor]]
 
 
@@ -192,7 +191,9 @@ def carry_leg(
         if leg.key(index) in store:
             state = Carried.from_tensors(store[leg.key(index)])
         else:
-            found = step(anchor, frames[leg.reference], state, frames[before], frames[index])
+            size = Size(*light.glow.shape[-2:])
+            ways = ways_of(frames[index], frames[before], frames[leg.reference], size)
+            found = step(anchor, state, frames[index], ways)
             if found is None:
                 return
             state = Carried.from_tensors(found.to_tensors())
@@ -227,68 +228,26 @@ def blended(a: Carried, b: Carried, weight: float) -> GainGlow:
     )
 
 
-def step(
-    anchor: Carried,
-    anchor_frame: np.ndarray,
-    state: Carried,
-    before: np.ndarray,
-    frame: np.ndarray,
-) -> Carried | None:
-    """The light of `frame`, from the reference and from the frame before; None behind a cut."""
-    planes, last = anchor.light.planes, state.light.planes
-    size = Size(*planes.shape[-2:])
-    near_flow, near = one_way(frame, before, size)
-    if same_scene(near) == 0 and apart(frame, before) > OTHER:
+def step(anchor: Carried, state: Carried, frame: np.ndarray, ways: Ways) -> Carried | None:
+    """The light of `frame`, from the reference and from the frame before; None behind a cut.
+
+    Args:
+        anchor: the reference's light. state: that of the frame before.
+        ways: from `frame` to those two.
+    """
+    if ways.cut:
         return None
-    far_flow, far = near_flow, near
-    if before is not anchor_frame:
-        far_flow, far = one_way(frame, anchor_frame, size)
-    stays = unmoved(frame, anchor_frame, size) * same_scene(far)
-    straight = far * _inside(far_flow) * same_scene(far) * (1 - _stayed(stays, far_flow))
-    beside = unmoved(frame, before, size)
-    through = near * _inside(near_flow) * (1 - _stayed(beside, near_flow))
-    straight, through = (1 - stays) * straight, (1 - stays) * (1 - straight) * through
+    planes, last = anchor.light.planes, state.light.planes
+    near_flow, far_flow, stays = ways.near_flow, ways.far_flow, ways.stays
+    straight = (1 - stays) * ways.far
+    through = (1 - stays) * (1 - straight) * ways.near
     known = stays * planes + straight * warp(planes, far_flow) + through * warp(last, near_flow)
     straight = stays + straight
     weight = straight + through
     trust = straight + through * FADING * warp(state.trust, near_flow)
     if float(weight.min()) < 0.98:
-        guide = resized(as_tensor(frame)[None], size)
+        guide = resized(as_tensor(frame)[None], Size(*planes.shape[-2:]))
         known = (
             known + (1 - weight) * surroundings(known / weight.clamp_min(1e-3), weight, guide)[0]
         )
     return Carried(GainGlow.from_planes(known), trust.clamp(0, 1))
-
-
-def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """Where two frames look the same in place: (1, h, w) in [0, 1], of the given size.
-
-    A flow says anything where there is nothing to see, as in a black background; what looks the
-    same, with all that is around it, is best taken not to have moved.
-
-    >>> frame = np.full((32, 48, 3), 90, np.uint8)
-    >>> other = frame.copy()
-    >>> other[:, :20] = 200
-    >>> [float(unmoved(frame, other, (16, 24))[0, 8, x]) for x in (2, 20)]
-    [0.0, 1.0]
-    """
-    apart = (as_tensor(a) - as_tensor(b)).abs().amax(0, keepdim=True)[None]
-    apart = box_max(box_mean(apart, 2), 3)
-    low, high = SAME
-    t = ((resized(apart, size)[0] - low) / (high - low)).clamp(0, 1)
-    return 1 - t * t * (3 - 2 * t)
-
-
-def _stayed(stays: Tensor, flow: Tensor) -> Tensor:
-    """How surely a look-up (2, h, w) ends on what never left its place, (1, h, w): what is here
-    can't have come from there."""
-    far = (lengths(flow) - 1).clamp(0, 1)
-    return far * warp(stays, flow)
-
-
-def _inside(flow: Tensor) -> Tensor:
-    """1 where a look-up (2, h, w) stays inside the frame, 0 a pixel or more outside: (1, h, w)."""
-    h, w = flow.shape[-2:]
-    x, y = torch.arange(w) + flow[0], torch.arange(h)[:, None] + flow[1]
-    out = torch.maximum((-x).clamp_min(x - (w - 1)), (-y).clamp_min(y - (h - 1)))
-    return (1 - out.clamp_min(0)).clamp_min(0)[None]

@@ -6,6 +6,8 @@ filter (arXiv:1505.00996), each channel guided by itself.
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 import torch
@@ -149,6 +151,7 @@ def _rows(lines: Tensor, rows: slice, height: int) -> Tensor:
     return tents @ lines[:, :, first:last]  # as a product: faster than gathering rows
 
 
+@functools.lru_cache(maxsize=4)
 def _pattern(height: int, width: int) -> Tensor:
     """What is added before rounding down, (3, height, width) in codes: .5 +- .49, by position.
 

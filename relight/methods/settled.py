@@ -14,6 +14,7 @@ from torch import Tensor
 
 from relight.errors import InputError
 from relight.methods.gain_and_glow import box_max, box_mean, resized
+from relight.methods.spread import spread
 from relight.methods.surfaces import Surface, unit
 
 REACH, STEP = 24, 3
@@ -37,7 +38,9 @@ def settled_surface(surface: Surface, frames: Tensor) -> Surface:
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     sure = surface.confidence.view(-1, 1, 1, 1).expand_as(surface.weight)
-    maps = settled(torch.cat([surface.normals, surface.weight, sure], dim=1), frames)
+    maps = torch.cat([surface.normals, surface.weight, sure], dim=1)
+    del surface, sure  # a hundred frames are in hand
+    maps = settled(maps, frames)
     normals = unit(maps[:, :3])
     return Surface(normals, maps[:, 3:4], maps[:, 4].mean((1, 2)))
 
@@ -63,13 +66,16 @@ def settled(x: Tensor, frames: Tensor, *, reach: int = REACH, step: int = STEP) 
     if len(x) != len(frames):
         raise InputError(f"{len(x)} maps and {len(frames)} frames don't belong together")
     seen = box_mean(resized(frames, x.shape[-2:]), BLUR)
-    out = []
-    for t, own in enumerate(x):
+    out = np.empty(x.shape, np.float32)
+
+    def one(t: int) -> None:
         first, last = max(t - reach, t % step), min(t + reach + 1, len(x))
         others = range(first + (t - first) % step, last, step)
         apart = (seen[others.start : last : step] - seen[t]).abs().amax(1, keepdim=True)
         apart = box_max(apart, AROUND)
-        values = torch.where(apart <= SAME, x[others.start : last : step], own)
+        values = torch.where(apart <= SAME, x[others.start : last : step], x[t])
         middle = (len(values) - 1) // 2
-        out.append(np.partition(values.numpy(), middle, axis=0)[middle].copy())
-    return torch.from_numpy(np.stack(out))
+        out[t] = np.partition(values.numpy(), middle, axis=0)[middle]
+
+    list(spread(one, range(len(x))))
+    return torch.from_numpy(out)

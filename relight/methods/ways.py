@@ -1,0 +1,100 @@
+"""The ways that light takes to a frame: from the reference, and from the frame before it.
+
+They depend on the frames alone, not on any light: many can be found at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.methods.gain_and_glow import box_max, box_mean, resized
+from relight.methods.optical_flow import apart, as_tensor, lengths, one_way, same_scene, warp
+
+OTHER = 0.12  # difference of two frames' thumbnails from which a flow that fails means a cut
+SAME = (2 / 255, 6 / 255)  # difference of blurred values up to which a pixel is the same, or not
+
+
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """From a frame to the one before it (near) and to the reference (far).
+
+    near_flow, far_flow: (2, h, w) in pixels. near, far: how far light that comes along them can be
+    trusted, (1, h, w) in [0, 1]. stays: where the frame looks as the reference does, (1, h, w) in
+    [0, 1]. cut: the frame before is of another scene.
+    """
+
+    near_flow: Tensor
+    near: Tensor
+    far_flow: Tensor
+    far: Tensor
+    stays: Tensor
+    cut: bool
+
+
+def ways_of(
+    frame: np.ndarray, before: np.ndarray, reference: np.ndarray, size: tuple[int, int]
+) -> Ways:
+    """The ways from a frame, at a size.
+
+    Args:
+        frame, before, reference: (h', w', 3) uint8; `before` may be `reference` itself.
+        size: (h, w) of the light.
+
+    >>> frame = np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)
+    >>> ways = ways_of(frame, frame, frame, (16, 24))
+    >>> ways.cut, float(ways.stays.min())
+    (False, 1.0)
+    """
+    near_flow, near = one_way(frame, before, size)
+    far_flow, far = near_flow, near
+    if before is not reference:
+        far_flow, far = one_way(frame, reference, size)
+    scene = same_scene(far)
+    stays = unmoved(frame, reference, size) * scene
+    beside = unmoved(frame, before, size)
+    return Ways(
+        near_flow=near_flow,
+        near=near * _inside(near_flow) * (1 - _stayed(beside, near_flow)),
+        far_flow=far_flow,
+        far=far * _inside(far_flow) * scene * (1 - _stayed(stays, far_flow)),
+        stays=stays,
+        cut=same_scene(near) == 0 and apart(frame, before) > OTHER,
+    )
+
+
+def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """Where two frames look the same in place: (1, h, w) in [0, 1], of the given size.
+
+    A flow says anything where there is nothing to see, as in a black background; what looks the
+    same, with all that is around it, is best taken not to have moved.
+
+    >>> frame = np.full((32, 48, 3), 90, np.uint8)
+    >>> other = frame.copy()
+    >>> other[:, :20] = 200
+    >>> [float(unmoved(frame, other, (16, 24))[0, 8, x]) for x in (2, 20)]
+    [0.0, 1.0]
+    """
+    apart = (as_tensor(a) - as_tensor(b)).abs().amax(0, keepdim=True)[None]
+    apart = box_max(box_mean(apart, 2), 3)
+    low, high = SAME
+    t = ((resized(apart, size)[0] - low) / (high - low)).clamp(0, 1)
+    return 1 - t * t * (3 - 2 * t)
+
+
+def _stayed(stays: Tensor, flow: Tensor) -> Tensor:
+    """How surely a look-up (2, h, w) ends on what never left its place, (1, h, w): what is here
+    can't have come from there."""
+    far = (lengths(flow) - 1).clamp(0, 1)
+    return far * warp(stays, flow)
+
+
+def _inside(flow: Tensor) -> Tensor:
+    """1 where a look-up (2, h, w) stays inside the frame, 0 a pixel or more outside: (1, h, w)."""
+    h, w = flow.shape[-2:]
+    x, y = torch.arange(w) + flow[0], torch.arange(h)[:, None] + flow[1]
+    out = torch.maximum((-x).clamp_min(x - (w - 1)), (-y).clamp_min(y - (h - 1)))
+    return (1 - out.clamp_min(0)).clamp_min(0)[None]
