@@ -13,7 +13,7 @@ from torch import Tensor
 from examples.guide_network.evaluate import projected, twice
 from examples.guide_network.peers import PEERS, load_peer
 from examples.rectified_hr import rectified
-from relight.methods.detail_agreement import agreed
+from relight.methods.detail_agreement import ROUNDS, agreed
 from relight.methods.diffuse_high import BEST, PAPER, UpscaleRecipe
 from relight.models.catalogue import UPSCALERS
 from relight.models.guides import load_enlargement
@@ -63,10 +63,10 @@ def by_guide(small: Tensor) -> Tensor:
 
 
 def in_agreement(small: Tensor) -> Tensor:
-    """The same for a clip, whose frames share their detail."""
+    """The same for a clip, whose frames share what they show."""
     recipe, guide = BEST.with_identity(1.0), load_enlargement("mini")
-    pairs = ((x, recipe.guide(x[None], _double(small), guide)[0]) for x in small)
-    return torch.stack(list(agreed(pairs))).clamp(0, 1)
+    pairs = ((x, guide(x[None], _double(small))[0]) for x in small)
+    return recipe.finish(torch.stack(list(agreed(pairs))), small, ROUNDS)
 
 
 def by_dial(model: Upscaler, identity: float, guide: str = "mini") -> Way:

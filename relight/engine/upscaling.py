@@ -25,6 +25,7 @@ from relight.jobs import ResolvedUpscaleJob
 from relight.media import Frame, to_uint8
 from relight.methods.back_projection import larger
 from relight.methods.detail_agreement import REACH, agreed
+from relight.methods.detail_agreement import ROUNDS as AGREED_ROUNDS
 from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
 from relight.methods.network_enlargement import PROJECTED, ROUNDS, NetworkEnlargement
 from relight.models.catalogue import UpscaleEntry
@@ -121,22 +122,20 @@ class Upscaling:
     def _guided(self, chunk: Chunk, on_step: Callable[[], None]) -> Iterator[Tensor]:
         """The chunk's frames enlarged by the guide alone, one by one: (3, height, width).
 
-        The frames of a clip share their detail with neighbours, which may be of other chunks.
+        The frames of a clip share what they show with neighbours, which may be of other chunks.
         """
         first = max(chunk.first - REACH, 0)
         last = min(chunk.last + REACH, len(self.times))
-        frames = self.source.read(first, last)
-
-        def pairs() -> Iterator[tuple[Tensor, Tensor]]:
-            for frame in frames:
-                small = as_pixels(to_uint8(frame.image)[None])
-                yield small[0], self.recipe.guide(small, self.sizes[-1], self.guide)[0]
-
-        for index, image in enumerate(agreed(pairs()), first):
+        frames = [to_uint8(frame.image)[None] for frame in self.source.read(first, last)]
+        smalls = map(as_pixels, frames)
+        pairs = ((small[0], self.guide(small, self.sizes[-1])[0]) for small in smalls)
+        for index, image in enumerate(agreed(pairs), first):
             if chunk.first <= index < chunk.last:
-                _check(image)
+                small = as_pixels(frames[index - first])
+                result = self.recipe.finish(image[None], small, AGREED_ROUNDS)[0]
+                _check(result)
                 on_step()
-                yield image
+                yield result
 
     def _enlarge(self, images: np.ndarray, start: int, on_step: Callable[[], None]) -> Tensor:
         """(frames, h, w, 3) uint8 -> (frames, 3, height, width) in [0, 1].

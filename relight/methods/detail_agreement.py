@@ -1,50 +1,64 @@
-"""Detail agreement: the frames of an enlarged clip share what was added to them, along the motion.
+"""Detail agreement: the frames of an enlarged clip share what is seen in them, along the motion.
 
-What a guide adds to a bicubic enlargement is a guess, made anew in every frame, and trembles. Here
-each frame's detail becomes the mean of its own and its neighbours', brought to it along the
-source's optical flow and weighted by how far that can be trusted (the recursive form of it is
-Upscale-A-Video's propagation, arXiv:2312.06640, eq. 4; a window of fixed length makes chunks of a
-clip independent of each other):
+What a guide adds to a bicubic enlargement is a guess, made anew in every frame, and trembles; so
+does what the enlargement itself shows of fine patterns, which fall on other pixels in each frame.
+Here both, the enlargement b and the guide's detail d, become the mean of the frame's own and its
+neighbours', brought to it along the source's optical flow and weighted by how far that can be
+trusted (the recursive form is Upscale-A-Video's propagation, arXiv:2312.06640, eq. 4; a window of
+fixed length makes chunks of a clip independent of each other):
 
-    d_t' = (d_t + sum_s w_ts warp(d_s, f_ts)) / (1 + sum_s w_ts),      0 < |s - t| <= REACH
-    w_ts = c_ts exp(-|warp(d_s, f_ts) - d_t|^2 / ALIKE^2)
+    y_t' = (y_t + sum_s w_ts warp(y_s, f_ts)) / (1 + sum_s w_ts),      0 < |s - t| <= REACH
+    w_ts = c_ts exp(-|warp(x_s, f_ts) - x_t|^2 / tolerance^2)
 
-Where two frames' details differ by more than a tremble, as where the flow is a little off, each
-keeps its own, and stays sharp. Nothing is back-projected any more: that would bring the tremble of
-each frame back.
+with y = b and x the whole frame, then y = x = d. Where two frames differ by more than a tremble, as
+where the flow is a little off, each keeps its own, and stays sharp. What a mean takes from the
+detail is given back: x_t' = b_t' + (1 + SOFTENED (1 - 1 / sum w)) d_t'. The flow between neighbours
+leads on to those behind them.
+
+The result wants one round of back-projection to the frame's own small one (`ROUNDS`): neighbours
+that show the same place on other pixels are then detail that is really there, as in multi-frame
+super-resolution (Irani & Peleg 1991, eq. 2), and less is undone by a second round of it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from relight.methods.back_projection import larger
-from relight.methods.optical_flow import WORK, link
+from relight.methods.optical_flow import WORK, link, warp
 from relight.types import Size
 
 REACH = 2
-"""Frames on each side that share their detail."""
+"""Frames on each side that share what they show."""
+ROUNDS = 1
+"""Of back-projection afterwards; two bring most of the tremble back."""
 FLOW_SIDE = 640
 """Long side, in pixels, at which the flow is found at most: detail must meet to a pixel or so."""
-ALIKE = 0.08
-"""Difference, of a range of 1, at which detail counts as another's: of .02, .04 and .08 the one
-that keeps flicker within 1.1 times that of bicubic clips; no less true than the others."""
+ALIKE = 0.05
+"""Difference, of a range of 1, at which a place counts as another one. Of .03, .05 and .08 the one
+that keeps grain and lowers flicker; .08 is no truer."""
+DETAIL_ALIKE = 0.08
+"""The same of detail: of .05, .08 and .12, with which flicker is at most 1.06 times a bicubic
+clip's, the sharpest."""
+SOFTENED = 0.08
+"""Part of its strength that detail loses where all frames share it: with it a clip is as sharp as a
+picture by itself, and truer (`python -m examples.upscale_table`)."""
 
 
 def agreed(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
-    """Each large frame with the detail it shares with its neighbours.
+    """Each large frame with what it shares with its neighbours.
 
     Frames are taken and given one by one; 2 `REACH` + 1 are held.
 
     Args:
         frames: (small, large) of each frame in order: (3, h, w) in [0, 1] and (3, H, W), about
-            [0, 1].
+            [0, 1], not back-projected.
 
     Yields:
         (3, H, W) of each, not clamped.
@@ -58,8 +72,8 @@ def agreed(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
     given = 0  # index, in `held`, of the next frame to give
     for small, large in frames:
         held.append(_Held(small, large))
-        for other in list(held)[-REACH - 1 : -1]:
-            held[-1].connect(other)
+        if len(held) > 1:
+            held[-1].connect(held[-2])
         if len(held) - given > REACH:
             yield held[given].shared()
             given += 1
@@ -70,51 +84,84 @@ def agreed(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
         yield one.shared()
 
 
+Link = tuple[Tensor, Tensor]
+"""Where each pixel of a frame is in another one (2, h, w), and how far that holds (1, h, w)."""
+
+
 @dataclass(eq=False)
 class _Held:
     small: Tensor
     large: InitVar[Tensor]
-    links: list[tuple[_Held, Tensor, Tensor]] = field(default_factory=list)
+    before: _Held | None = None
+    after: _Held | None = None
+    to_before: Link | None = None
+    to_after: Link | None = None
 
     def __post_init__(self, large: Tensor) -> None:
         small = self.small[None].to(large)
         self.base = larger(small, Size(*large.shape[-2:]))[0]
         self.detail = large - self.base
 
-    def connect(self, other: _Held) -> None:
-        """Flow and trust of both ways, as fine as they are found."""
+    def connect(self, before: _Held) -> None:
+        """Flow and trust to the frame before and from it, as fine as they are found."""
         height, width = self.small.shape[-2:]
         shrink = min(FLOW_SIDE / max(height, width), 1.0)
         size = (max(round(height * shrink), 1), max(round(width * shrink), 1))
-        (there, trust), (back, back_trust) = link(self.small, other.small, size, max(*size, WORK))
-        self.links.append((other, there, trust))
-        other.links.append((self, back, back_trust))
+        links = link(self.small, before.small, size, max(*size, WORK))
+        self.to_before, before.to_after = links
+        self.before, before.after = before, self
+
+    def neighbours(self, *, later: bool) -> Iterator[tuple[_Held, Link]]:
+        """Up to `REACH` frames on one side, and the way to each, step by step."""
+        frame, way = self, None
+        for _ in range(REACH):
+            step = frame.to_after if later else frame.to_before
+            following = frame.after if later else frame.before
+            if step is None or following is None:
+                return
+            way = step if way is None else _joined(way, step)
+            frame = following
+            yield frame, way
 
     def shared(self) -> Tensor:
-        """The frame with the mean of its detail and its neighbours'."""
-        total, weights = self.detail.clone(), torch.ones_like(self.detail[:1])
-        height, width = self.detail.shape[-2:]
-        for other, flow, trust in self.links:
-            scale = torch.tensor([width / flow.shape[-1], height / flow.shape[-2]])
-            flow = _fitted((flow * scale.view(2, 1, 1)).to(total), height, width)
-            trust = _fitted(trust.to(total), height, width)
-            moved = _moved(other.detail, flow)
-            weight = trust * _alike(moved, self.detail)
-            total.addcmul_(weight, moved)
-            weights += weight
-        return total.div_(weights).add_(self.base)
+        """The frame with the mean of what it and its neighbours show."""
+        whole = self.base + self.detail
+        base, detail = self.base.clone(), self.detail.clone()
+        bases, details = torch.ones_like(base[:1]), torch.ones_like(base[:1])
+        height, width = base.shape[-2:]
+        for later in (False, True):
+            for other, (flow, trust) in self.neighbours(later=later):
+                scale = torch.tensor([width / flow.shape[-1], height / flow.shape[-2]])
+                flow = _fitted((flow * scale.view(2, 1, 1)).to(base), height, width)
+                trust = _fitted(trust.to(base), height, width)
+                moved = _moved(other.detail, flow)
+                weight = trust * _alike(moved, self.detail, DETAIL_ALIKE)
+                detail.addcmul_(weight, moved)
+                details += weight
+                under = _moved(other.base, flow)
+                weight = trust * _alike(moved.add_(under), whole, ALIKE)
+                base.addcmul_(weight, under)
+                bases += weight
+        strength = (1 + SOFTENED) - SOFTENED / details
+        return base.div_(bases).addcmul_(detail.div_(details), strength)
 
     def leave(self) -> None:
-        """Let go of the neighbours, which hold this frame in turn."""
-        for other, _, _ in self.links:
-            other.links = [one for one in other.links if one[0] is not self]
-        self.links.clear()
+        """Let go of the frame after, which holds this one in turn."""
+        if self.after is not None:
+            self.after.before = self.after.to_before = None
+        self.after = self.to_after = None
 
 
-def _alike(a: Tensor, b: Tensor) -> Tensor:
-    """How far two details (c, h, w) may be one: (1, h, w) in [0, 1]."""
+def _joined(way: Link, step: Link) -> Link:
+    """One way, then another from where it ends."""
+    flow, trust = way
+    return flow + warp(step[0], flow), trust * warp(step[1], flow)
+
+
+def _alike(a: Tensor, b: Tensor, tolerance: float) -> Tensor:
+    """How far two pictures (c, h, w) may show one thing: (1, h, w) in [0, 1]."""
     apart = (a - b).square_().mean(0, keepdim=True)
-    return torch.exp(F.avg_pool2d(apart[None], 3, 1, 1)[0] / -(ALIKE**2))
+    return torch.exp(F.avg_pool2d(apart[None], 3, 1, 1)[0] / -(tolerance**2))
 
 
 def _fitted(x: Tensor, height: int, width: int) -> Tensor:

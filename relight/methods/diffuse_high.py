@@ -176,11 +176,15 @@ class UpscaleRecipe:
             guide, decode, encode, self.dwt_steps, self.wavelet, self.wavelet_level
         )
 
-    def finish(self, image: Tensor, before: Tensor) -> Tensor:
-        """A stage's decoded picture (n, 3, h, w), unclamped -> its result in [0, 1]."""
+    def finish(self, image: Tensor, before: Tensor, rounds: int = 2) -> Tensor:
+        """A stage's decoded picture (n, 3, h, w), unclamped -> its result in [0, 1].
+
+        Args:
+            before: (n, 3, h', w'), what it was made from. rounds: of back-projection, if any.
+        """
         if not self.back_projection:
             return image.clamp(0, 1)
-        return back_project(image, before, rounds=2, weight=self.back_projection).clamp_(0, 1)
+        return back_project(image, before, rounds, self.back_projection).clamp_(0, 1)
 
     def schedule(self, scale: float, alphas: Tensor) -> tuple[int, float]:
         """(num_inference_steps, strength) with which a stock pipeline runs `noising_steps`.
