@@ -65,8 +65,8 @@ class Band(NamedTuple):
     rows: slice
 
 
-BAND_PIXELS = 64 * 1024
-"""Of the small picture in a band, where that leaves three times as many rows as a margin."""
+BAND_PIXELS = 512 * 1024
+"""Of the small picture that a band looks at, where that leaves it three margins of its own."""
 
 
 def bands(
@@ -85,7 +85,8 @@ def bands(
     [(slice(0, 4, None), slice(0, 6, None), slice(0, 6, None)), \
 (slice(2, 5, None), slice(2, 6, None), slice(6, 10, None))]
     """
-    length = length or max(3 * margin, BAND_PIXELS // width, 1)
+    length = length or max(3 * margin, BAND_PIXELS // width - 2 * margin, 1)
+    length = -(-height // -(-height // length))  # of about equal length
     for top in range(0, height, length):
         bottom = min(top + length, height)
         first = max(top - margin, 0)

@@ -7,7 +7,7 @@ chunks can be computed in any order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -45,6 +45,8 @@ class Upscaling:
             in [0, 1], true to its source and of its type. deep: more than 8 bits are wanted.
         guide: makes the large picture that a stage starts from.
         upscaler: None where nothing is denoised: the result is the guide.
+        shared: what the guide made of the last frames of a chunk, by their index: the next chunk
+            wants them too, as neighbours and as its first.
     """
 
     job: ResolvedUpscaleJob
@@ -58,6 +60,7 @@ class Upscaling:
     deep: bool
     guide: Enlarge
     upscaler: Upscaler | None
+    shared: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def compute(
         self,
@@ -127,15 +130,25 @@ class Upscaling:
         first = max(chunk.first - REACH, 0)
         last = min(chunk.last + REACH, len(self.times))
         frames = [to_uint8(frame.image)[None] for frame in self.source.read(first, last)]
-        smalls = map(as_pixels, frames)
-        pairs = ((small[0], self.guide(small, self.sizes[-1])[0]) for small in smalls)
-        for index, image in enumerate(agreed(pairs), first):
-            if chunk.first <= index < chunk.last:
-                small = as_pixels(frames[index - first])
-                result = self.recipe.finish(image[None], small, AGREED_ROUNDS)[0]
-                _check(result)
-                on_step()
-                yield result
+        made = dict(self.shared)  # by the chunk before
+        self.shared.clear()
+
+        def pairs() -> Iterator[tuple[Tensor, Tensor]]:
+            for index, frame in enumerate(frames, first):
+                small = as_pixels(frame)
+                large = made.pop(index, None)
+                if large is None:
+                    large = self.guide(small, self.sizes[-1])[0]
+                if chunk.last - REACH <= index and chunk.last < len(self.times):
+                    self.shared[index] = large
+                yield small[0], large
+
+        inner = agreed(pairs(), chunk.first - first, chunk.last - first)
+        for image, frame in zip(inner, frames[chunk.first - first :], strict=False):
+            result = self.recipe.finish(image[None], as_pixels(frame), AGREED_ROUNDS)[0]
+            _check(result)
+            on_step()
+            yield result
 
     def _enlarge(self, images: np.ndarray, start: int, on_step: Callable[[], None]) -> Tensor:
         """(frames, h, w, 3) uint8 -> (frames, 3, height, width) in [0, 1].

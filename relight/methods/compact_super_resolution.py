@@ -16,7 +16,6 @@ Three things hold for any weights, because of how the layers are built:
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -89,10 +88,13 @@ class CompactSuperResolution(nn.Module):
         Returns:
             (n, 3, 2h, 2w), about [0, 1], not clamped, so that back-projection can correct it.
         """
-        stages = [self.conv_in(image)]  # (n, width, h, w)
-        for stage in self.stages:
-            stages.append(stage(stages[-1]))
-        detail = self.conv_out(self.join(torch.cat(stages, 1)))  # (n, 12, h, w)
+        x = self.conv_in(image)  # (n, width, h, w)
+        first, *others = self.join.weight.split(self.width, 1)
+        joined = F.conv2d(x, first)  # `join`, as a sum that holds one stage at a time
+        for stage, weight in zip(self.stages, others, strict=True):
+            x = stage(x)
+            joined = joined + F.conv2d(x, weight)
+        detail = self.conv_out(joined)  # (n, 12, h, w)
         detail = gate_colour(F.pixel_shuffle(detail, 2), image)  # (n, 3, 2h, 2w)
         base = F.interpolate(image, scale_factor=2, mode="bicubic", align_corners=False)
         return base + detail

@@ -22,6 +22,7 @@ super-resolution (Irani & Peleg 1991, eq. 2), and less is undone by a second rou
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import InitVar, dataclass
@@ -51,7 +52,9 @@ SOFTENED = 0.08
 picture by itself, and truer (`python -m examples.upscale_table`)."""
 
 
-def agreed(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
+def agreed(
+    frames: Iterable[tuple[Tensor, Tensor]], first: int = 0, last: int | None = None
+) -> Iterator[Tensor]:
     """Each large frame with what it shares with its neighbours.
 
     Frames are taken and given one by one; 2 `REACH` + 1 are held.
@@ -59,6 +62,7 @@ def agreed(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
     Args:
         frames: (small, large) of each frame in order: (3, h, w) in [0, 1] and (3, H, W), about
             [0, 1], not back-projected.
+        first, last: of the frames that are given back; others are there as neighbours alone.
 
     Yields:
         (3, H, W) of each, not clamped.
@@ -68,6 +72,14 @@ def agreed(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
     >>> [round(frame.mean().item(), 2) for frame in agreed((small, one) for one in grain)]
     [0.5, 0.5]
     """
+    wanted = range(first, sys.maxsize if last is None else last)
+    for index, one in enumerate(_with_neighbours(frames)):
+        if index in wanted:
+            yield one.shared()
+
+
+def _with_neighbours(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[_Held]:
+    """Each frame as soon as those that it shares with are there."""
     held: deque[_Held] = deque()
     given = 0  # index, in `held`, of the next frame to give
     for small, large in frames:
@@ -75,13 +87,12 @@ def agreed(frames: Iterable[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
         if len(held) > 1:
             held[-1].connect(held[-2])
         if len(held) - given > REACH:
-            yield held[given].shared()
+            yield held[given]
             given += 1
         if given > REACH:
             held.popleft().leave()
             given -= 1
-    for one in list(held)[given:]:
-        yield one.shared()
+    yield from list(held)[given:]
 
 
 Link = tuple[Tensor, Tensor]

@@ -45,7 +45,8 @@ class NetworkEnlargement:
         network: (n, 3, h, w) in [0, 1] -> (n, 3, factor h, factor w).
         factor: of one pass, at least 2.
         margin: pixels around a small pixel that decide its large ones.
-        tile: side, in small pixels, of what passes at a time; None: everything.
+        tile: longest side, in small pixels, of what passes at a time, without its margins; None:
+            everything.
         project: passes agree with what they were made from; not for networks that mend damage.
         device, dtype: that the network computes in; the result is as the picture is.
 
@@ -58,7 +59,7 @@ class NetworkEnlargement:
     network: Callable[[Tensor], Tensor]
     factor: int = 2
     margin: int = 20
-    tile: int | None = 256
+    tile: int | None = 384
     project: bool = True
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
@@ -129,10 +130,10 @@ def _soften_border(result: Tensor, image: Tensor, times: int) -> None:
 
 def _tiles(size: Size, tile: int | None, margin: int) -> Iterator[tuple[Tile, Tile]]:
     """(what passes the network, what is kept of it), side by side over a picture."""
-    step = max(size) if tile is None else tile
-    for top in range(0, size.height, step):
-        for left in range(0, size.width, step):
-            inner = Tile(top, left, min(top + step, size.height), min(left + step, size.width))
+    down, across = (_even(side, tile) for side in size)
+    for top in range(0, size.height, down):
+        for left in range(0, size.width, across):
+            inner = Tile(top, left, min(top + down, size.height), min(left + across, size.width))
             yield (
                 Tile(
                     max(inner.top - margin, 0),
@@ -142,3 +143,8 @@ def _tiles(size: Size, tile: int | None, margin: int) -> Iterator[tuple[Tile, Ti
                 ),
                 inner,
             )
+
+
+def _even(side: int, most: int | None) -> int:
+    """Length of equal parts of a side, of `most` at most: a narrow rest is mostly margin."""
+    return side if most is None else -(-side // -(-side // most))
