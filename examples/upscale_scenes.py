@@ -2,9 +2,9 @@
 
     python -m examples.upscale_scenes OUT.png
 
-A face, fur, foliage, text, line art, film grain, the night and compressed video, from pictures that
-the packages of `.[dev]` bring along and drawings made here; none was trained on. The face is Grace
-Hopper's (U.S. Navy, public domain), the night is the Earth's. Each is halved by area
+A face, fur, foliage, coins, text, line art, film grain, the night, JPEG and compressed video, from
+pictures that the packages of `.[dev]` bring along and drawings made here; none was trained on. The
+face is Grace Hopper's (U.S. Navy, public domain), the night is the Earth's. Each is halved by area
 and enlarged again, but the compressed clip, which is enlarged as it is.
 """
 
@@ -20,10 +20,11 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from examples.contact_sheet import contact_sheet
-from examples.guide_network.evaluate import half, twice
+from examples.guide_network.evaluate import compressed, half, twice
 from examples.guide_network.peers import PEERS, load_peer
-from examples.upscale_ways import by_guide
+from examples.upscale_ways import Way, by_guide
 from relight import media
+from relight.media.source_invariants import finished
 from relight.models.guides import load_enlargement
 from relight.types import Size
 
@@ -54,12 +55,13 @@ def scenes() -> dict[str, tuple[Tensor, Tensor]]:
         "face": _crop(plots / "grace_hopper.jpg", 0.55, 0.15),
         "night": _crop(videos / "world.mp4", 0.45, 0.5),
         "foliage": _crop(shot / "bigbuckbunny.mp4", 0.65, 0.6),
-        "lattice": _crop(shown / "tower.jpg", 0.5, 0.5),
+        "coins": _crop(science / "coins.png", 0.6, 0.2),
         "scanned text": _crop(science / "page.png", 0.3, 0.5, 190),
         "line art": _drawn(),
         "film grain": (camera + GRAIN * noise).clamp(0, 1),
     }
     pairs = {name: (half(truth), truth) for name, truth in found.items()}
+    pairs["face, JPEG of quality 50"] = compressed(half(found["face"]), 50), found["face"]
     pairs["compressed video"] = damaged, twice(caller).clamp(0, 1)
     return pairs
 
@@ -100,17 +102,31 @@ def restored(small: Tensor) -> Tensor:
     return load_enlargement("restore")(small, size)
 
 
+def ours(way: Way) -> Way:
+    """What the command gives of a way: with flat areas and grey as they are in the source."""
+
+    def whole(small: Tensor) -> Tensor:
+        done = finished(_codes(way(small).clamp(0, 1)), _codes(small))
+        return torch.from_numpy(done).permute(2, 0, 1)[None].float() / 255
+
+    return whole
+
+
+def _codes(image: Tensor) -> np.ndarray:
+    """(1, 3, h, w) in [0, 1] -> (h, w, 3) uint8."""
+    return (image[0].permute(1, 2, 0) * 255).round().byte().numpy()
+
+
 @torch.no_grad()
 def main() -> None:
     torch.set_num_threads(1)
     ways = {"bicubic": twice}
     peers = {name: load_peer(peer) for name, peer in PEERS.items()}
     ways |= {name: way for name, way in peers.items() if way is not None}
-    ways |= {"default": by_guide, "guide restore": restored}
+    ways |= {"default": ours(by_guide), "guide restore": ours(restored)}
     rows = {}
     for name, (small, truth) in scenes().items():
-        made = [way(small).clamp(0, 1) for way in ways.values()]
-        images = [(x[0].permute(1, 2, 0) * 255).round().byte().numpy() for x in (*made, truth)]
+        images = [_codes(x) for x in (*(way(small).clamp(0, 1) for way in ways.values()), truth)]
         rows[f"{name}: {' | '.join([*ways, 'original'])}"] = images
     contact_sheet(rows, width=SIDE).save(sys.argv[1])
 
