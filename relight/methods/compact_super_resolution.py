@@ -106,6 +106,7 @@ def gate_colour(detail: Tensor, image: Tensor) -> Tensor:
     The gate is c / (c + 1 code), where c is the largest difference between channels within 5x5
     pixels.
 
+    >>> import torch
     >>> grey = torch.full((1, 3, 4, 4), 0.5)
     >>> tuple(gate_colour(torch.zeros(1, 3, 8, 8), grey).shape)
     (1, 3, 8, 8)
