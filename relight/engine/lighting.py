@@ -12,7 +12,7 @@ before it, and, when it goes on with a long way, the chunk before itself.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -156,8 +156,10 @@ class Lighting:
         source = torch.stack(smalls)
         seen = apply_light(source, GainGlow.from_planes(drawn))
         fall_off = missing_fall_off(source, seen, direction)
-        pairs = zip(some, smalls, strict=True)
-        lit = list(spread(lambda one: self._unexposed(*one, fall_off, load), pairs))
+        lit = [
+            self._unexposed(number, small, fall_off, load)
+            for number, small in zip(some, smalls, strict=True)
+        ]
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
         brightness, weights, parts, inside = 1.0, None, smalls, lit
         if self.region is not None:
@@ -189,20 +191,22 @@ class Lighting:
         Seen at the source's size, or nearly: grain, which small frames have lost, counts, too.
         Of a light that moves both frames are seen under one: what it does itself is no shimmer.
         """
-        moving = self.form is not None and self.form.light.moving
         last = len(self.clip.survey.seen) - 2
         places = np.linspace(0, last, PAIRS if last >= 0 else 0)
+        numbers = sorted({round(place) for place in places.tolist()})
+        return list(spread(_change, (self._pair(n, fall_off, factor, load) for n in numbers)))
 
-        def change(number: int) -> tuple[float, float]:
-            lit, source = [], self._two_source_frames(number)
-            for one, image in enumerate(source, number):
-                of = number if moving else one
-                small = self.clip.tensors([of])[0]
-                light = exposed(self._unexposed(of, small, fall_off, load), factor)
-                lit.append(self._inside(one, image, apply_light_uint8(image, light), load))
-            return changes_of(source, lit)
-
-        return list(spread(change, sorted({round(place) for place in places.tolist()})))
+    def _pair(self, number: int, fall_off: float, factor: float, load: Load) -> list[Part]:
+        """A frame and the next, with what lights them and where: that may have to be waited for."""
+        moving = self.form is not None and self.form.light.moving
+        pair: list[Part] = []
+        for one, image in enumerate(self._two_source_frames(number), number):
+            of = number if moving else one
+            small = self.clip.tensors([of])[0]
+            light = exposed(self._unexposed(of, small, fall_off, load), factor)
+            weight = None if self.region is None else self.region.weights([one], load)
+            pair.append((image, light, weight))
+        return pair
 
     def _two_source_frames(self, number: int) -> list[np.ndarray]:
         """The source at a small frame and the next, uint8, the shorter side `LOOKED_AT` at most."""
@@ -218,13 +222,22 @@ class Lighting:
                 found.append(to_uint8(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
         return found
 
-    def _inside(self, number: int, image: np.ndarray, lit: np.ndarray, load: Load) -> np.ndarray:
-        """The lit frame where it is to be lit."""
-        if self.region is None:
-            return lit
-        weight = resized_weights(self.region.weights([number], load), image.shape[:2])[0, 0]
-        share = weight.numpy()[..., None]
-        return (image + share * (lit.astype(np.float32) - image)).round().astype(np.uint8)
+
+Part = tuple[np.ndarray, GainGlow, Tensor | None]
+"""A frame, its light, and where it is to be lit, (1, 1, h, w) in [0, 1]; None: everywhere."""
+
+
+def _change(pair: Sequence[Part]) -> tuple[float, float]:
+    """How the second frame differs from the first, lit and as it was; see `changes_of`."""
+    return changes_of([image for image, _, _ in pair], [_lit_part(*part) for part in pair])
+
+
+def _lit_part(image: np.ndarray, light: GainGlow, weight: Tensor | None) -> np.ndarray:
+    lit = apply_light_uint8(image, light)
+    if weight is None:
+        return lit
+    share = resized_weights(weight, image.shape[:2])[0, 0].numpy()[..., None]
+    return (image + share * (lit.astype(np.float32) - image)).round().astype(np.uint8)
 
 
 def _remembering(load: Load) -> Load:

@@ -70,9 +70,11 @@ def spread(
     """`map(function, items)`, in order, with a thread for each item.
 
     Args:
-        function: must not depend on the order it is called in. Where there is one thread, or from
-            within another `spread`, it is called in turn.
-        items: taken in the calling thread, no more of them ahead than `most`.
+        function: must not depend on the order it is called in, nor wait for other work, whose
+            threads it holds. Where there is one thread, or from within another `spread`, it is
+            called in turn.
+        items: taken in the calling thread, where they may be waited for, no more of them ahead
+            than `most`.
         most: items under way at once; default, and at most, one a thread.
 
     >>> list(spread(len, ["a", "bcd"]))

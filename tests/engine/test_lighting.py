@@ -14,6 +14,7 @@ from relight.engine.work import work_folder
 from relight.errors import Cancelled, InputError
 from relight.jobs import RelightJob
 from relight.media import Encoding
+from relight.methods import spread
 from relight.models.loader import load_model
 from tests.conftest import CPU
 from tests.engine.test_run import CLIP, _images, _sound
@@ -65,6 +66,16 @@ def test_intensity_0_gives_the_source_back_and_more_gives_more(tmp_path, small, 
         changes.append(np.abs(out.astype(int) - source).mean())
     assert changes[0] == 0
     assert changes == sorted(changes) and changes[2] > 5
+
+
+def test_frames_in_three_threads_come_out_as_in_one(tmp_path, small, mini, monkeypatch):
+    found = []
+    for name in ("one", "three"):
+        out = tmp_path / f"{name}.mkv"
+        run_relight(_job(small, out, light="left", encoding=FFV1), load=mini)
+        found.append(_images(out))
+        monkeypatch.setattr(spread, "threads", lambda: spread._here.frames or 3)
+    assert (found[0] == found[1]).all()
 
 
 def test_what_a_moving_light_does_itself_is_no_shimmer_to_expose_for(
