@@ -72,7 +72,7 @@ def test_frames_in_three_threads_come_out_as_in_one(tmp_path, small, mini, monke
     found = []
     for name in ("one", "three"):
         out = tmp_path / f"{name}.mkv"
-        run_relight(_job(small, out, light="left", encoding=FFV1), load=mini)
+        run_relight(_job(small, out, light="left", codec="ffv1"), load=mini)
         found.append(_images(out))
         monkeypatch.setattr(spread, "threads", lambda: spread._here.frames or 3)
     assert (found[0] == found[1]).all()
