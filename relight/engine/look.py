@@ -15,7 +15,8 @@ import torch
 from relight.lights import Light, NoLight
 from relight.lights.colors import TINTS
 from relight.lights.words import understand
-from relight.masks import Click, find_subject, subject_surface
+from relight.masks import Click, subject_surface
+from relight.masks.fine import fine_subject
 from relight.methods.exposure import BRIGHTNESS
 from relight.methods.full_size_light import KNEE
 from relight.methods.surface_shading import directions_of, shading_gain
@@ -71,9 +72,8 @@ class Look:
         """
         if point not in self._mattes:
             seed = None if point is None else Click(*point)
-            found = find_subject(self._small, seed).matte[0, 0].numpy()
-            size = self.image.shape[1::-1]
-            self._mattes[point] = cv2.resize(found, size, interpolation=cv2.INTER_LINEAR)
+            image = torch.from_numpy(self.image).permute(2, 0, 1)[None].float() / 255
+            self._mattes[point] = fine_subject(image, seed).matte[0, 0].numpy()
         return self._mattes[point]
 
     def lit(

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 
 from relight.engine.chunks import Chunk, pieces
-from relight.engine.lit_clip import Clip, Load, Show, light_size
+from relight.engine.lit_clip import Clip, Load, Show
 from relight.engine.survey import decoded, encoded
 from relight.errors import InputError
 from relight.jobs.regions import Mask, MaskAuto, MaskFile, MaskSeed
-from relight.masks import CONTEXT, Box, Click, Known, Seed, Subject, find_subject, guided, resized
+from relight.masks import CONTEXT, Box, Click, Known, Seed, Subject, guided, resized
 from relight.masks.files import fitted, is_still, read_mattes
+from relight.masks.fine import FINE_CONTEXT, SPREAD, fine_subject
 from relight.masks.network import MatteNetwork, network_subject
-from relight.masks.steady import REACH
 from relight.media import Frame, VideoInfo
 from relight.media.depth import to_uint8
 from relight.methods.optical_flow import between
@@ -122,20 +122,17 @@ class SubjectMask:
         if isinstance(self.asked, MaskSeed):
             first, last, seed = self._seeded(chunk, self.asked)
         else:
-            first, seed = max(chunk.first - CONTEXT, 0), None
-            last = min(chunk.last + CONTEXT, count)
-        frames = self.clip.tensors(range(first, last))
-        small = resized(frames, light_size(frames.shape[-2:]))
-        subject = self._subject(small, seed)
-        clear = (subject.confidence >= CLEAR).float().view(-1, 1, 1, 1)
-        mattes = guided(subject.matte * clear, small, eps=EDGE, radius=0.02, full=frames)
+            first, seed = max(chunk.first - FINE_CONTEXT, 0), None
+            last = min(chunk.last + FINE_CONTEXT, count)
+        subject = self._subject(self.clip.tensors(range(first, last)), seed)
+        mattes = subject.matte * (subject.confidence >= CLEAR).float().view(-1, 1, 1, 1)
         own = mattes[chunk.first - first : chunk.last - first]
         return [to_uint8(matte[0].numpy()) for matte in own]
 
     def _subject(self, frames: Tensor, seed: Seed | None) -> Subject:
         network = self.clip.job.matte_model
         if network is None:
-            return find_subject(frames, seed, self.clip.subject_colours)
+            return fine_subject(frames, seed, self.clip.subject_colours)
         if network.is_dir():
             from relight.masks.sam2 import followed
 
@@ -146,7 +143,7 @@ class SubjectMask:
         """(first, last, seed) of the frames that a chunk needs."""
         count = len(self.clip.survey.seen)
         at = _number_at(self.clip, asked)
-        first, last = max(chunk.first - REACH, 0), min(chunk.last + REACH, count)
+        first, last = max(chunk.first - SPREAD, 0), min(chunk.last + SPREAD, count)
         if chunk.after is None:
             near = max(at - CONTEXT, 0), min(at + CONTEXT + 1, count)
             first, last = min(first, near[0]), max(last, near[1])

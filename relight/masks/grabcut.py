@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
+from relight.masks.cutting import Colours, cut, grab, labels_from, two_sides
 from relight.masks.scores import clarity, over_time, step, subject_scores
 from relight.masks.seeds import Click, Seed, carried_score, link_to, order_from, seeded_score
 from relight.masks.steady import (
@@ -32,7 +33,6 @@ from relight.masks.steady import (
     resized,
 )
 from relight.methods.spread import one_thread, spread
-from relight.types import NO_ARRAY
 
 WORK = 112
 """Frames are cut at this many pixels squared, whatever their shape."""
@@ -44,8 +44,6 @@ UNCHANGED = 2 / 255
 """Change of a small mean up to which that is grain."""
 CONTEXT = 1 + GATHER + SHARE + 2 * REACH + GRAIN
 """Frames on either side that a frame's matte depends on."""
-ITERATIONS = 2
-"""Of GrabCut."""
 GROWN = 3.0
 """Most that the whole clip's colours may add to a frame's cut, of its area."""
 EDGE = 4e-4
@@ -65,11 +63,17 @@ class Subject:
 
 
 @dataclass(frozen=True, eq=False)
-class Colours:
-    """What a clip's subject and its background are coloured like, as GrabCut's two mixtures."""
+class Coarse:
+    """A subject at the size it is looked for.
 
-    background: np.ndarray
-    subject: np.ndarray
+    small: the frames, (frames, 3, h, w) in [0, 1]. score: where the subject may be, (frames, 1, h,
+    w) in [0, 1]. cut: what GrabCut makes of it, averaged along the motion. confidence: (frames,).
+    """
+
+    small: Tensor
+    score: Tensor
+    cut: Tensor
+    confidence: Tensor
 
 
 def find_subject(
@@ -94,21 +98,34 @@ def find_subject(
     >>> found.matte.shape, found.confidence.shape
     (torch.Size([2, 1, 32, 32]), torch.Size([2]))
     """
+    frames = frames.float().cpu()
+    found = look_for(frames, seed, colours)
+    with one_thread():
+        matte = guided(found.cut, found.small, eps=EDGE, full=frames)
+    return Subject(matte, found.confidence)
+
+
+def look_for(frames: Tensor, seed: Seed | None = None, colours: Colours | None = None) -> Coarse:
+    """What `find_subject` finds, at the size it is found at, with the evidence for it.
+
+    >>> found = look_for(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    >>> found.score.shape, found.cut.shape
+    (torch.Size([2, 1, 32, 32]), torch.Size([2, 1, 32, 32]))
+    """
     if frames.ndim != 4 or frames.shape[1] != 3 or not len(frames) or min(frames.shape[2:]) < 16:
         raise InputError(
             f"frames are (frames, 3, h, w) of 16 pixels and more, not {tuple(frames.shape)}"
         )
     with one_thread():
-        frames = frames.float().cpu()
         size = work_size(*frames.shape[-2:])
-        small = resized(frames, size)
+        small = resized(frames.float().cpu(), size)
         motion = motion_of(small, size)
-        mean, sure = (
+        score, cuts, sure = (
             _found(small, _codes(_without_grain(small, motion)), motion, colours)
             if seed is None
             else _followed(small, _codes(small), motion, seed)
         )
-        return Subject(guided(mean, small, eps=EDGE, full=frames), over_time(sure, motion))
+        return Coarse(small, score, cuts, over_time(sure, motion))
 
 
 def _codes(small: Tensor) -> np.ndarray:
@@ -148,18 +165,19 @@ def colours_of(runs: Sequence[Tensor]) -> Colours | None:
         own = subject_scores(codes, motion_of(small, size), slice(at, at + 1))
         scores.append(own[0, 0].numpy())
         images.append(codes[at])
-    labels = _labels(np.hstack(scores))
-    if not _two_sides(labels):
+    labels = labels_from(np.hstack(scores))
+    if not two_sides(labels):
         return None
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    _grab(np.hstack(images), labels, models, cv2.GC_INIT_WITH_MASK, rounds=3)
+    grab(np.hstack(images), labels, models, cv2.GC_INIT_WITH_MASK, rounds=3)
     return Colours(*models)
 
 
 def _found(
     small: Tensor, images: np.ndarray, motion: Motion, colours: Colours | None = None
-) -> tuple[Tensor, Tensor]:
-    score = subject_scores(images, motion)
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Evidence, cuts and how clear they are."""
+    evidence = score = subject_scores(images, motion)
     cuts, sure = _cut_all(images, score, colours), torch.ones(len(images))
     for again in (True, False):
         mean = along_flow(cuts, motion, weight=0.1 + sure)
@@ -167,24 +185,27 @@ def _found(
         if again:  # what is clear in one frame is evidence in its neighbours
             score = (score + along_flow(cuts, motion, reach=SHARE, weight=sure)) / 2
             cuts = _cut_all(images, score, colours)
-    return mean, sure
+    return evidence, mean, sure
 
 
 def _followed(
     small: Tensor, images: np.ndarray, motion: Motion, seed: Seed
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     if not 0 <= seed.at < len(images):
         raise InputError(f"the seed is in frame {seed.at}, but there are {len(images)} frames")
     cuts = torch.zeros(len(images), 1, *images.shape[1:3])
     score = seeded_score(images[seed.at], seed)
     if isinstance(seed, Click):
         score = _with_object(score, small, images, motion, seed)
+    scores = cuts.clone()
+    scores[seed.at, 0] = score
     cuts[seed.at, 0] = cut(images[seed.at], score.numpy())
     for t, s in order_from(seed.at, len(images)):
         link = link_to(motion, t, s)
         if link is not None and cuts[s].any():
-            cuts[t, 0] = cut(images[t], carried_score(cuts[s], *link).numpy())
-    return along_flow(cuts, motion), step(cuts.mean((1, 2, 3)), 0.001, 0.004)
+            scores[t, 0] = carried_score(cuts[s], *link)
+            cuts[t, 0] = cut(images[t], scores[t, 0].numpy())
+    return scores, along_flow(cuts, motion), step(cuts.mean((1, 2, 3)), 0.001, 0.004)
 
 
 def _with_object(
@@ -192,7 +213,7 @@ def _with_object(
 ) -> Tensor:
     """A click on something that would be found by itself means all of that thing."""
     near = slice(max(0, click.at - CONTEXT), click.at + CONTEXT + 1)
-    mean, sure = _found(small[near], images[near], part_of(motion, near, len(images)))
+    _, mean, sure = _found(small[near], images[near], part_of(motion, near, len(images)))
     matte, h, w = mean[click.at - near.start, 0], *score.shape
     _, parts = cv2.connectedComponents((matte > 0.5).byte().numpy())
     part = parts[min(int(click.y * h), h - 1), min(int(click.x * w), w - 1)]
@@ -219,57 +240,3 @@ def work_size(h: int, w: int) -> tuple[int, int]:
     """Size at which a frame of (h, w) is cut: at most `WORK` squared pixels, no side under 16."""
     scale = min(1.0, WORK / math.sqrt(h * w))
     return max(16, round(h * scale)), max(16, round(w * scale))
-
-
-def cut(image: np.ndarray, score: np.ndarray, colours: Colours | None = None) -> Tensor:
-    """GrabCut of one image (h, w, 3) uint8 from a score (h, w) in [0, 1] -> (h, w), 0 or 1.
-
-    With `colours` given they are taken as they are, else found in the image.
-    """
-    labels = _labels(score)
-    if not _two_sides(labels):
-        return torch.zeros(score.shape)
-    if colours is None:
-        _grab(image, labels, (np.zeros((1, 65)), np.zeros((1, 65))), cv2.GC_INIT_WITH_MASK)
-    else:
-        models = colours.background.copy(), colours.subject.copy()
-        _grab(image, labels, models, cv2.GC_EVAL_FREEZE_MODEL, rounds=1)
-    return torch.from_numpy(_tidied(labels % 2)).float()
-
-
-def _labels(score: np.ndarray) -> np.ndarray:
-    """GrabCut's initial labels, from how likely each pixel is the subject's."""
-    labels = np.full(score.shape, cv2.GC_PR_BGD, np.uint8)
-    labels[score > 0.45] = cv2.GC_PR_FGD
-    labels[score > 0.8] = cv2.GC_FGD
-    labels[score < 0.05] = cv2.GC_BGD
-    return labels
-
-
-def _two_sides(labels: np.ndarray) -> bool:
-    """Whether there is enough of both to tell two sets of colours."""
-    inside = labels % 2 == 1
-    return min(inside.mean(), (~inside).mean()) >= 0.005
-
-
-def _grab(
-    image: np.ndarray,
-    labels: np.ndarray,
-    models: tuple[np.ndarray, np.ndarray],
-    mode: int,
-    rounds: int = ITERATIONS,
-) -> None:
-    """GrabCut in place: labels, and the models but for a mode that keeps them."""
-    cv2.setRNGSeed(1)  # its colour models start from random clusters
-    bgr = np.ascontiguousarray(image[..., ::-1])
-    cv2.grabCut(bgr, labels, NO_ARRAY, *models, rounds, mode)
-
-
-def _tidied(mask: np.ndarray) -> np.ndarray:
-    """A mask (h, w) of 0 and 1 without specks, slits and holes, and without its small parts."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    mask = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    areas = [cv2.contourArea(line) for line in outlines]
-    kept = [line for line, a in zip(outlines, areas, strict=True) if a > 0.15 * max(areas)]
-    return cv2.drawContours(np.zeros_like(mask), kept, -1, 1, cv2.FILLED)

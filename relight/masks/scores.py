@@ -14,6 +14,16 @@ from torch import Tensor
 from relight.masks.evidence import against_dominant, apart_from_border, centre_prior, texture
 from relight.masks.steady import REACH, Motion, gathered
 
+UNDECIDED = (0.5, 0.8)
+"""Area that moves half, relative to what moves: below the first what moves is the subject whatever
+its edges say, above the second it may be a part of it. A car, a bear and pasted figures have .25 to
+.45, heads and arms .7 to 25."""
+BESIDE = (1.0, 2.0)
+"""Area that stands out and is still, relative to what moves: above it, that may be a head on a
+body."""
+STILL = 0.97
+"""How surely what doesn't move then is not the subject."""
+
 
 def subject_scores(images: np.ndarray, motion: Motion, frames: slice = slice(None)) -> Tensor:
     """Where the subject may be.
@@ -44,7 +54,10 @@ def subject_scores(images: np.ndarray, motion: Motion, frames: slice = slice(Non
     plain = torch.stack([step(a.mean(), 0.02, 0.1) * step(_clean(a), 0.6, 0.8) for a in apart])
     plain = plain.view(-1, 1, 1)
     still = torch.lerp(centre * (0.4 + 0.6 * apart), (0.65 + 0.35 * centre) * apart, plain)
-    still = (1 - 0.85 * parted.view(-1, 1, 1) * (1 - plain)) * still
+    each = zip(moving, apart * textured[:, 0], strict=True)
+    outlined = torch.stack([_outlined(*one) for one in each]).view(-1, 1, 1)
+    known = 1 - STILL * outlined * textured[:, 0]  # where a motion would have shown
+    still = (1 - 0.85 * parted.view(-1, 1, 1) * (1 - plain)) * known * still
     sure = 0.8 + 0.15 * plain
     return (1 - (1 - 0.9 * moving * (0.5 + 0.5 * centre)) * (1 - sure * still))[:, None]
 
@@ -64,6 +77,21 @@ def _moving(motion: Motion, like: Tensor) -> Tensor:
 def _clean(moving: Tensor) -> Tensor:
     """How near to 0 or 1 a map is: 1 all of it, 0 where all of it is undecided."""
     return (2 * moving - 1).abs().mean()
+
+
+def _outlined(moving: Tensor, apart: Tensor) -> Tensor:
+    """Whether what moves is the whole subject, by itself, in [0, 1].
+
+    It ends sharply all around then: a head that turns moves less and less towards its shoulders,
+    and grain moves a little everywhere. And little of what stands out is still.
+    """
+    between = ((moving > 0.2) & (moving < 0.8)).float().mean()
+    inside = (moving > 0.5).float().mean()
+    still = (apart * (1 - moving)).mean()
+    least = inside.clamp_min(1e-3)
+    sharp = 1 - step(between / least, *UNDECIDED)
+    alone = 1 - step(still / least, *BESIDE)
+    return sharp * alone * step(inside, 0.03, 0.06) * (1 - step(inside, 0.5, 0.7))
 
 
 def clarity(image: Tensor, raw: Tensor, matte: Tensor, score: Tensor) -> Tensor:

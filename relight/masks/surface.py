@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relight.masks.grabcut import Colours, find_subject
+from relight.masks.cutting import Colours
+from relight.masks.grabcut import find_subject
 from relight.masks.steady import along_flow, motion_of
 from relight.methods.surfaces import Surface, inflated, unit
 

@@ -1,0 +1,164 @@
+"""A subject's matte with its thin parts: what was found coarsely, looked at again larger.
+
+GrabCut of small frames says where the subject is; ears, fingers and hair are below its pixels, and
+it knows no place, so a fence of the colours of a tyre is as good as the tyre. Here each pixel of
+larger frames is judged by the colours around it (`relight.masks.appearance`), its neighbours' edges
+and the frames before and after, and what is sure after a round tells the next.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from relight.masks.appearance import gathered, lab, subjects_share
+from relight.masks.cutting import Colours
+from relight.masks.grabcut import CONTEXT, EDGE, Coarse, Subject, look_for
+from relight.masks.seeds import Seed
+from relight.masks.steady import along_flow, guided, motion_of, resized
+from relight.methods.spread import one_thread, spread
+
+SIDE = 224
+"""Frames are looked at with so many pixels squared, whatever their shape."""
+POOL = 3
+"""Frames on either side whose colours tell those of a frame."""
+SPREAD = POOL + 2
+"""Frames on either side whose coarse cuts a frame's matte depends on."""
+FINE_CONTEXT = CONTEXT + SPREAD
+"""Frames on either side that it depends on."""
+ROUNDS = (4, 2)
+"""Of reading colours: from what was found coarsely, and again from the result along the motion."""
+DOUBT = 0.12
+"""Of the coarse evidence: how far from its threshold it is sure."""
+THRESHOLD = (0.2, 0.6)
+"""Bounds of the evidence from which something is the subject; between them Otsu's decides."""
+COARSE, COLOUR, SMOOTH = 0.7, 1.0, 2.0
+"""Weights of the coarse evidence, the colours and the neighbours, on log odds."""
+PASSES = 3
+"""Of smoothing along the picture's edges in a round."""
+AROUND = 0.04
+"""How far the second rounds look around an outline, of the shorter side."""
+EDGE_RADIUS = 0.012
+"""Of the filter that brings a matte to the frames' size, of the shorter side."""
+LEAST_PART, LEAST_HOLE = 0.1, 0.004
+"""Smallest part kept, of the largest one; smallest hole kept, of the frame."""
+
+
+def fine_subject(
+    frames: Tensor, seed: Seed | None = None, colours: Colours | None = None
+) -> Subject:
+    """Find what a clip is about, or follow what is pointed out, with its thin parts.
+
+    Args:
+        frames: (frames, 3, h, w) in [0, 1], in order, a few a second; no side under 16 pixels.
+        seed, colours: as for `find_subject`, which this begins with.
+
+    Returns:
+        the subject at the frames' size. Frame t depends on frames t - FINE_CONTEXT to t +
+        FINE_CONTEXT, or on all frames from its seed to t + FINE_CONTEXT.
+
+    Raises:
+        InputError: frames of another shape, a seed outside of them.
+
+    >>> found = fine_subject(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    >>> found.matte.shape, float(found.confidence.max())
+    (torch.Size([2, 1, 32, 32]), 0.0)
+    """
+    coarse = look_for(frames, seed, colours)
+    frames = frames.float().cpu()
+    if not float(coarse.confidence.max()):
+        return Subject(torch.zeros_like(frames[:, :1]), coarse.confidence)
+    with one_thread():
+        images = resized(frames, fine_size(*frames.shape[-2:]))
+        matte = _refined(images, coarse)
+        return Subject(
+            guided(matte, images, eps=EDGE, radius=EDGE_RADIUS, full=frames), coarse.confidence
+        )
+
+
+def fine_size(h: int, w: int) -> tuple[int, int]:
+    """Size at which a frame of (h, w) is looked at: at most `SIDE` squared pixels.
+
+    >>> fine_size(1080, 1920), fine_size(90, 160)
+    ((168, 299), (90, 160))
+    """
+    scale = min(1.0, SIDE / math.sqrt(h * w))
+    return max(16, round(h * scale)), max(16, round(w * scale))
+
+
+def _prior(coarse: Coarse) -> Tensor:
+    """How likely each pixel is the subject's, before its surroundings are asked: (n, 1, h, w)."""
+    codes = (255 * coarse.score).round().byte().numpy()
+    otsu = [cv2.threshold(one.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)[0] / 255 for one in codes]
+    threshold = torch.tensor(otsu).float().clamp(*THRESHOLD).view(-1, 1, 1, 1)
+    return (torch.sigmoid((coarse.score - threshold) / DOUBT) + coarse.cut) / 2
+
+
+def _refined(images: Tensor, coarse: Coarse) -> Tensor:
+    """The matte of what was found coarsely, at the size of the images: (n, 1, h, w)."""
+    size = (images.shape[-2], images.shape[-1])
+    prior = resized(_prior(coarse), size).clamp(0.01, 0.99)
+    motion, colours = motion_of(images, size), lab(images)
+    around = _pooled(torch.stack([_grid(*one) for one in zip(colours, prior, strict=True)]))
+
+    def steadied(prior: Tensor, rounds: int) -> Tensor:
+        def judged(t: int) -> Tensor:
+            return _judged(images[t], colours[t], prior[t], around[t], rounds)
+
+        return along_flow(torch.stack(list(spread(judged, range(len(images))))), motion, reach=1)
+
+    matte = steadied(prior, ROUNDS[0])
+    near = [cv2.GaussianBlur(one[0].numpy(), (0, 0), AROUND * min(size)) for one in matte]
+    wide = torch.from_numpy(np.stack(near))[:, None]
+    matte = steadied(0.5 * wide + 0.35 * matte + 0.15 * prior, ROUNDS[1])
+    return torch.stack([torch.from_numpy(_whole(one[0].numpy()))[None] for one in matte])
+
+
+def _judged(image: Tensor, colours: Tensor, prior: Tensor, around: Tensor, rounds: int) -> Tensor:
+    """One frame's matte after some rounds, (1, h, w); `around` is the grid of those around it."""
+    matte = prior
+    for _ in range(rounds):
+        share = subjects_share(colours, _grid(colours, matte) + around)
+        odds = COARSE * _logit(prior) + COLOUR * _logit(share)
+        matte = torch.sigmoid(odds)
+        for _ in range(PASSES):
+            smooth = guided(matte[None], image[None], radius=0.02)[0]
+            matte = torch.sigmoid(odds + SMOOTH * (2 * smooth - 1))
+    return matte
+
+
+def _grid(colours: Tensor, matte: Tensor) -> Tensor:
+    """What is sure of one frame, of the subject and of the background."""
+    sure = 2 * matte[0] - 1
+    return gathered(colours, torch.stack([sure.clamp_min(0), (-sure).clamp_min(0)]))
+
+
+def _pooled(grids: Tensor) -> Tensor:
+    """The mean of each grid and its neighbours in time."""
+    count = len(grids)
+    spans = [grids[max(t - POOL, 0) : min(t + POOL + 1, count)] for t in range(count)]
+    return torch.stack([span.mean(0) for span in spans])
+
+
+def _logit(p: Tensor) -> Tensor:
+    return torch.logit(p, eps=0.005)
+
+
+def _whole(matte: np.ndarray) -> np.ndarray:
+    """A matte (h, w) without its specks and its small holes."""
+    inside = (matte > 0.5).astype(np.uint8)
+    count, parts, sizes, _ = cv2.connectedComponentsWithStats(inside)
+    if count == 1:
+        return matte
+    areas = sizes[1:, cv2.CC_STAT_AREA]
+    specks = 1 + np.flatnonzero(areas < LEAST_PART * areas.max())
+    matte = np.where(np.isin(parts, specks), 0, matte).astype(np.float32)
+    _, holes, sizes, _ = cv2.connectedComponentsWithStats(1 - inside, connectivity=4)
+    small = np.flatnonzero(sizes[:, cv2.CC_STAT_AREA] < LEAST_HOLE * matte.size)
+    border = np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])
+    inner = np.setdiff1d(small, border)
+    return np.where((inside == 0) & np.isin(holes, inner), 1, matte).astype(np.float32)

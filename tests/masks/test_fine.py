@@ -1,0 +1,65 @@
+"""Thin parts of a subject, which a coarse cut loses; what is near it in colour stays out."""
+
+import torch
+
+from relight.masks import Click, Known, find_subject
+from relight.masks.fine import FINE_CONTEXT, fine_subject
+from tests.masks.scenes import moving_disc, texture
+
+
+def with_ears(frames=5, size=192):
+    """A disc with two thin ears on a ground of other colours, moving: clip and mattes."""
+    ground = texture(size, size, (0.3, 0.45, 0.3), 1)
+    coat = texture(size, size, (0.75, 0.5, 0.4), 2)
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    clip, mattes = [], []
+    for t in range(frames):
+        cx, cy = size * 0.45 + 2 * t, size * 0.6
+        body = (x - cx) ** 2 + (y - cy) ** 2 < (size * 0.2) ** 2
+        for side in (-1, 1):
+            axis = (x - cx - side * (0.07 * size + (cy - y) * 0.3)).abs()
+            body |= (axis < size * 0.013) & (y < cy) & (y > cy - size * 0.42)
+        inside = body.float()[None]
+        clip.append(inside * coat + (1 - inside) * ground)
+        mattes.append(inside)
+    return torch.stack(clip), torch.stack(mattes)
+
+
+def iou(matte, truth):
+    inside, truth = matte > 0.5, truth > 0.5
+    return float((inside & truth).sum() / (inside | truth).sum())
+
+
+def test_thin_parts_are_found_that_a_coarse_cut_loses():
+    clip, truth = with_ears()
+    ears = truth.clone()
+    ears[:, :, 72:] = 0  # above the disc
+    fine, coarse = fine_subject(clip), find_subject(clip)
+    kept = float((fine.matte * ears).sum() / ears.sum())
+    assert kept > 0.85 > 0.3 > float((coarse.matte * ears).sum() / ears.sum())
+    assert iou(fine.matte, truth) > max(0.95, iou(coarse.matte, truth))
+
+
+def test_a_click_has_its_thin_parts_too():
+    clip, truth = with_ears(frames=3)
+    assert iou(fine_subject(clip, Click(0.47, 0.62, at=1)).matte, truth) > 0.9
+
+
+def test_a_matte_that_is_known_is_followed():
+    clip, truth = with_ears()
+    found = fine_subject(clip, Known(truth[0]))
+    assert iou(found.matte[4], truth[4]) > 0.9
+
+
+def test_a_frame_depends_on_its_context_alone():
+    clip, _ = moving_disc(frames=2 * FINE_CONTEXT + 4, size=48, radius=11, step=0.5)
+    whole, part = fine_subject(clip), fine_subject(clip[2 : 2 * FINE_CONTEXT + 3])
+    assert torch.allclose(whole.matte[FINE_CONTEXT + 2], part.matte[FINE_CONTEXT], atol=1e-5)
+
+
+def test_what_moves_as_a_whole_is_the_subject_whatever_stands_out_behind_it():
+    clip, truth = moving_disc(frames=8, step=3, pan=0)
+    clip, still = clip.clone(), clip[:, :, 20:60, 90:120]
+    still[:] = torch.tensor([0.9, 0.8, 0.1]).view(1, 3, 1, 1)  # a bright thing that stands still
+    clip = torch.where(truth.bool(), moving_disc(frames=8, step=3, pan=0)[0], clip)
+    assert iou(fine_subject(clip).matte, truth) > 0.85
