@@ -31,7 +31,7 @@ from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
-from relight.lights import BackdropLight, Light, MovingLight, parse_light
+from relight.lights import asked
 from relight.media import Frame, VideoInfo
 from relight.media.depth import to_uint8
 from relight.media.source_invariants import with_bars
@@ -161,7 +161,7 @@ def _lighting(
         references = read_references(clip, read_stills(job))
         carry = Carry.plan(clip, references)
         return (carry,), Lighting(clip=clip, carry=carry, form=None)
-    light = _light(job, info.fps)
+    light = asked(job.light, job.light_at).for_clip(float(info.fps))
     seconds = float(survey.times[-1] - survey.times[0])
     # A light that moves is found anew in every frame: carried along, it would be smeared.
     numbers = range(len(survey.seen)) if light.moving else keyframes(survey.thumbs, seconds)
@@ -255,7 +255,7 @@ def _relighting(
         lights = lighting.lights
     windows = Relighting(
         job=job,
-        light=_light(job, info.fps),
+        light=asked(job.light, job.light_at).for_clip(float(info.fps)),
         framing=framing_of(job, model, info),
         size=(info.width, info.height),
         survey=survey,
@@ -285,8 +285,3 @@ def light_chunks(
     pixels = framing.padded_width * framing.padded_height
     chunks = windows(seen, length, overlap, stage="light", passes=relights * passes)
     return tuple(replace(chunk, megapixels=len(chunk) * pixels / 1e6) for chunk in chunks)
-
-
-def _light(job: RelightJob, fps: Fraction) -> Light:
-    light = MovingLight.read(job.light_at) if job.light_at else parse_light(job.light)
-    return light.for_clip(float(fps)) if isinstance(light, BackdropLight) else light

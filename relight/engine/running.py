@@ -106,17 +106,22 @@ class Run:
         if earlier is not None and not self._afresh(earlier):
             self.manifest.tight = earlier.tight
         self.manifest.save(self.work)
-        self._read_prompt()
+        if isinstance(self.job, RelightJob):
+            self._read_light(self.job)
 
-    def _read_prompt(self) -> None:
-        """Say which words of the prompt were read as others, and which the model doesn't know."""
+    def _read_light(self, job: RelightJob) -> None:
+        """Say what of the light may surprise, which words of the prompt were read as others, and
+        which the model doesn't know."""
         from relight.engine.prompts import understood
+        from relight.lights import asked
 
-        if not isinstance(self.job, RelightJob) or self.models.relighting is None:
-            return
-        for note in understood(self.job.prompt, self.models.relighting.entry).notes:
+        notes = list(asked(job.light, job.light_at).notes())
+        if self.models.relighting is not None:
+            read = understood(job.prompt, self.models.relighting.entry)
+            notes += [f"prompt: {note}" for note in read.notes]
+        for note in notes:
             log.info(note)
-            self.notes.append(f"prompt: {note}")
+        self.notes += notes
 
     def finish(self) -> Result:
         """Survey, compute, apply and encode."""

@@ -20,7 +20,7 @@ from relight.lights.guide import guide
 from relight.lights.image import ImageLight
 from relight.lights.moving import Keyframe, MovingLight
 from relight.lights.point import PointLight
-from relight.lights.resolve import resolve
+from relight.lights.resolve import asked, resolve
 from relight.lights.several import Several
 from relight.lights.surroundings import BackdropLight
 from relight.lights.video import VideoLight
@@ -38,6 +38,7 @@ __all__ = [
     "PointLight",
     "Several",
     "VideoLight",
+    "asked",
     "guide",
     "kinds",
     "parse_light",

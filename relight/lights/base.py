@@ -107,6 +107,12 @@ class Light(ABC):
         there = {n: v.absolute() for n, v in held.items() if isinstance(v, Path | Light)}
         return type(self)(**{**held, **there}) if there else self
 
+    def for_clip(self, fps: float) -> Light:
+        """The same light beside a clip of that rate, which folders of pictures have too."""
+        held = {control.name: getattr(self, control.name) for control in self.controls()}
+        there = {n: v.for_clip(fps) for n, v in held.items() if isinstance(v, Light)}
+        return type(self)(**{**held, **there}) if there else self
+
     def check(self) -> None:
         """Raise InputError where a file that it reads isn't fit for it."""
         for part in self.parts():
@@ -219,17 +225,20 @@ def _parse_one(text: str) -> Light:
     if is_word(word):
         return _within(text, lambda: _KINDS[word].parse(text))
     path = grammar.unquoted(text)
-    if any(Path(path).suffix.lower() in kind.suffixes for kind in kinds()) or os.path.isfile(path):
+    if any(Path(path).suffix.lower() in kind.suffixes for kind in kinds()) or os.path.exists(path):
         return _within(text, lambda: _file(path))
     raise InputError(f"unknown light {text!r}: use {usages()}")
 
 
 def _is_file(text: str) -> bool:
-    return not is_word(text.partition(":")[0]) and os.path.isfile(text)
+    return not is_word(text.partition(":")[0]) and os.path.exists(text)
 
 
 def _file(path: str) -> Light:
-    """The light that a file is, by its suffix; a picture where that doesn't tell."""
+    """The light that a file is, by its suffix; a picture where that doesn't tell. A folder of
+    pictures is a video."""
+    if os.path.isdir(path):
+        return _KINDS["video"].parse(f"video:{grammar.quoted(path)}")
     found = [kind for kind in kinds() if Path(path).suffix.lower() in kind.suffixes]
     kind = found[0] if found else _KINDS["image"]
     return kind.parse(f"{kind.words[0]}:{grammar.quoted(path)}")

@@ -51,6 +51,10 @@ class Keyframe:
         """The same with absolute paths."""
         return replace(self, light=self.light.absolute())
 
+    def for_clip(self, fps: float) -> Self:
+        """The same beside a clip of that rate."""
+        return replace(self, light=self.light.for_clip(fps))
+
     def __str__(self) -> str:
         smooth = "smooth:" if self.smooth else ""
         return f"{repr(self.seconds).removesuffix('.0')}={smooth}{self.light}"
@@ -106,6 +110,9 @@ class MovingLight(Light):
 
     def absolute(self) -> Light:
         return MovingLight(tuple(keyframe.absolute() for keyframe in self.keyframes))
+
+    def for_clip(self, fps: float) -> Light:
+        return MovingLight(tuple(keyframe.for_clip(fps) for keyframe in self.keyframes))
 
     def at(self, seconds: float) -> Light:
         before = [keyframe for keyframe in self.keyframes if keyframe.seconds <= seconds]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 
 from relight.errors import InputError
 from relight.lights.base import Light, parse_light
 from relight.lights.moving import MovingLight
 
-log = logging.getLogger(__name__)
-
 SLACK_SECONDS = 0.1
 """How far a keyframe may be past the end: clips end a frame before the time people read."""
+
+
+def asked(light: str | Light | Sequence[str | Light], light_at: Sequence[str] = ()) -> Light:
+    """A job's light as it is written: that of its keyframes, if there are any.
+
+    >>> str(asked("left", ["0=top"]))
+    'keyframes:(0=top)'
+    """
+    return MovingLight.read(light_at) if light_at else parse_light(light)
 
 
 def resolve(
@@ -20,7 +26,7 @@ def resolve(
     light_at: Sequence[str] = (),
     clip_seconds: float | None = None,
 ) -> Light:
-    """A job's light: parsed, its files checked; what may surprise is logged.
+    """A job's light: parsed, its files checked.
 
     Args:
         light: where there are no keyframes.
@@ -40,7 +46,7 @@ def resolve(
     >>> light.moving, light.at(1.0).x, light.level_map(90, 160, 1.0).shape
     (True, 0.25, (90, 160, 3))
     """
-    found = MovingLight.read(light_at) if light_at else parse_light(light)
+    found = asked(light, light_at)
     found.check()
     for moving in _moving(found):
         last = moving.keyframes[-1]
@@ -49,8 +55,6 @@ def resolve(
                 f"keyframe {str(last)!r} is past the end of the clip, which lasts "
                 f"{clip_seconds:.2f} s: give an earlier time"
             )
-    for note in found.notes():
-        log.warning("%s", note)
     return found
 
 

@@ -64,7 +64,6 @@ class BackdropLight(Light):
         return self._info.kind != "picture"
 
     def for_clip(self, fps: float) -> BackdropLight:
-        """The same light beside a clip of that rate, which a folder of pictures has too."""
         return dataclasses.replace(self, fps=fps)
 
     def check(self) -> None:

@@ -1,10 +1,12 @@
-"""A video as the light: a light map that changes with time."""
+"""A video as the light, or a folder of pictures: a light map that changes with time."""
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -28,15 +30,18 @@ NEAR = 2.0
 class VideoLight(Light):
     """A video file, stretched to the frame; its first frame is shown at 0 s, its last one holds.
 
+    A folder of pictures is one of the clip's own rate.
+
     >>> str(VideoLight("sky.mp4")), VideoLight("sky.mp4").moving
     ('sky.mp4', True)
     """
 
     words: ClassVar = ("video",)
-    usage: ClassVar = "the path of a video"
+    usage: ClassVar = "the path of a video or of a folder of pictures"
     suffixes: ClassVar = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 
     path: Path = fields.file("a video that is bright where the light is")
+    fps: float = 0.0  # of the clip that is lit, where the path is a folder of pictures
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -50,9 +55,12 @@ class VideoLight(Light):
     def moving(self) -> bool:
         return True
 
+    def for_clip(self, fps: float) -> VideoLight:
+        return dataclasses.replace(self, fps=fps)
+
     def check(self) -> None:
         """Raise InputError or MediaError where it can't be read as a video."""
-        if not self.path.is_file():
+        if not self.path.exists():
             raise InputError(f"there is no light video {self.path}: check the path")
         self._reader.image(0.0)
 
@@ -61,10 +69,12 @@ class VideoLight(Light):
 
     @cached_property
     def _reader(self) -> Reader:
-        return Reader(self.path)
+        from relight.media.sequences import beside
+
+        return Reader(self.path, beside(self.path, Fraction(self.fps)))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}  # an open file can't go to another process
+        return {"path": self.path, "fps": self.fps}  # an open file can't go to another process
 
 
 class Reader(threading.local):
@@ -99,7 +109,9 @@ class Reader(threading.local):
             self.frames = media.read(self.path, start=start, how=how)
             try:
                 self.shown = next(self.frames)
-            except InputError:  # the start is past the last frame
+            except InputError:
+                if not start:  # else that is past the last frame
+                    raise
                 continue
             if self.shown.time <= seconds or not start:
                 break

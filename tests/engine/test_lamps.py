@@ -121,6 +121,14 @@ def test_what_gives_a_lamp_its_depth_is_said(tmp_path, wall, mini, given, said):
     ]
 
 
+def test_a_lamp_outside_the_frame_is_said_in_the_sidecar(tmp_path, wall, mini):
+    light = {"light": "point:x=1.2", "frames": 1, "relight_steps": 1, "side": 64}
+    result = run_relight(_job(wall, tmp_path / "out", **light), load=mini)
+    sidecar = json.loads(result.sidecar.read_text())
+    for notes in (result.notes, sidecar["made"]["notes"]):
+        assert sum("the lamp is outside the frame" in note for note in notes) == 1
+
+
 def test_between_the_frames_that_are_lit_a_lamp_is_on_its_way(tmp_path, wall, mini):
     keys = ["0=point:x=.2,y=.5,radius=.2", "0.9=point:x=.8,y=.5,radius=.2"]
     gains = _lit(wall, tmp_path / "out", mini, light_at=keys, shape=0, light_fps=4)

@@ -139,10 +139,9 @@ def test_no_keyframes_are_none():
         parse_light("keyframes:()")
 
 
-def test_lamps_outside_the_frame_are_logged_once_resolved(caplog):
-    resolve("left", ["0=point:x=.5", "1=point:x=1.2"])
-    (record,) = caplog.records
-    assert "point:x=1.2: the lamp is outside the frame" in record.getMessage()
+def test_lamps_outside_the_frame_are_allowed_and_said():
+    (note,) = resolve("left", ["0=point:x=.5", "1=point:x=1.2"]).notes()
+    assert "point:x=1.2: the lamp is outside the frame" in note
 
 
 def test_seconds_may_be_written_with_their_unit():

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from relight import media
 from relight.errors import MediaError, RelightError
@@ -52,6 +53,26 @@ def test_a_long_jump_lands_on_the_right_frame(tmp_path):
     light = VideoLight(path)
     for seconds, level in ((8.5, 60), (20, 140), (0.5, 20), (31, 180), (9.5, 100), (5, 60)):
         assert _level(light, seconds) == pytest.approx(level, abs=2), seconds
+
+
+def test_a_folder_of_pictures_is_a_video_of_the_clips_rate(tmp_path):
+    folder = tmp_path / "sky"
+    folder.mkdir()
+    for i, level in enumerate((20, 120, 220)):
+        Image.fromarray(np.full((8, 8, 3), level, np.uint8)).save(folder / f"{i}.png")
+    light = resolve(f"{folder} + left:intensity=0").for_clip(4)
+    assert light.moving and light.files() == (folder,)
+    for seconds, level in ((0, 20), (0.25, 120), (0.5, 220), (9, 220)):
+        assert _level(light, seconds) == pytest.approx(level, abs=1), seconds
+    moving = resolve("left", [f"0={folder}"]).for_clip(4)
+    assert _level(moving, 0.3) == pytest.approx(120, abs=1)
+    assert parse_light(str(parse_light(str(folder)))) == VideoLight(folder)
+
+
+def test_a_folder_without_pictures_is_one_line(tmp_path):
+    with pytest.raises(RelightError, match="no pictures") as caught:
+        resolve(str(tmp_path))
+    assert "\n" not in str(caught.value)
 
 
 def test_it_goes_to_another_process_and_into_other_lights(clip):
