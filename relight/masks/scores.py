@@ -54,9 +54,10 @@ def subject_scores(images: np.ndarray, motion: Motion, frames: slice = slice(Non
     plain = torch.stack([step(a.mean(), 0.02, 0.1) * step(_clean(a), 0.6, 0.8) for a in apart])
     plain = plain.view(-1, 1, 1)
     still = torch.lerp(centre * (0.4 + 0.6 * apart), (0.65 + 0.35 * centre) * apart, plain)
-    each = zip(moving, apart * textured[:, 0], strict=True)
+    shows = textured[frames, 0]
+    each = zip(moving, apart * shows, strict=True)
     outlined = torch.stack([_outlined(*one) for one in each]).view(-1, 1, 1)
-    known = 1 - STILL * outlined * textured[:, 0]  # where a motion would have shown
+    known = 1 - STILL * outlined * shows  # where a motion would have shown
     still = (1 - 0.85 * parted.view(-1, 1, 1) * (1 - plain)) * known * still
     sure = 0.8 + 0.15 * plain
     return (1 - (1 - 0.9 * moving * (0.5 + 0.5 * centre)) * (1 - sure * still))[:, None]
