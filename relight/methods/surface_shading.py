@@ -2,8 +2,9 @@
 
 A generated light tints; a lamp also makes the near side of a thing bright and its far side dark.
 The Lambert shading N.L of a soft surface (`relight.methods.surfaces`) is divided by that of a plane
-facing the viewer, so that a flat area keeps what it has; a fall-off across the picture adds what
-the model's light lacks of one.
+facing the viewer, so that a flat area keeps what it has; the subject casts a soft shadow
+(`relight.methods.cast_shadow`); a fall-off across the picture adds what the model's light lacks of
+one.
 
 Directions and normals are (x, y, z): x to the right, y down, z towards the viewer; a direction
 points to the light. Gains are natural logarithms in linear light. Each frame by itself: nothing
@@ -19,12 +20,16 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
+from relight.methods.cast_shadow import cast_shadow
 from relight.methods.surfaces import Surface, blur, luma
 
 ELEVATION = 28.0
 """Degrees by which a light named by its side stands before the picture."""
 SHADE = 0.20
 """What a surface turned away still shows, as a share of one turned to the light."""
+TAKEN, BEYOND = 0.8, 0.35
+"""Share of a lamp's light that a full cast shadow takes on the subject, and on what is behind it,
+whose distance nobody knows: a dark rim there would look like the edge of a matte."""
 SHAPE = 0.8
 """Share of the effect that looks right on most clips."""
 ENCODED = 2.2
@@ -147,9 +152,14 @@ def shading_gain(
         raise InputError("a fall-off needs one direction: a lamp in the picture has its own")
     light = direction.to(surface.normals).reshape(3, *direction.shape[1:] or (1, 1))
     facing = (surface.normals * light).sum(1, keepdim=True)
-    form = (lambert(facing) / lambert(light[2:])).log()
+    turned, plane = lambert(facing), lambert(light[2:])
     clear = surface.confidence.view(-1, 1, 1, 1)
-    total = surface.weight * clear * form
+    total = surface.weight * clear * (turned / plane).log()
+    if direction.ndim == 1 and bool(clear.any()):
+        shown = torch.lerp(plane.expand_as(turned), turned, surface.weight)
+        taken = torch.lerp(torch.tensor(BEYOND), torch.tensor(TAKEN), surface.weight)
+        left = SHADE + (shown - SHADE) * (1 - taken * cast_shadow(surface.weight, direction))
+        total = total + clear * (left / shown).log()
     if behind:
         large = (surface.weight.mean((1, 2, 3), keepdim=True) / LARGE).clamp_max(1)
         pool = 1 - blur(surface.weight, POOL * min(h, w))  # wide: no edge of a matte is seen
