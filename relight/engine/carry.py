@@ -17,6 +17,7 @@ from relight.methods.gain_and_glow import (
 )
 from relight.methods.spread import one_thread, spread
 from relight.methods.ways import Ways, ways_of
+from relight.types import Size
 
 LEG = 24
 """Frames in a chunk of a way along which light is carried."""
@@ -69,7 +70,7 @@ class Carry:
             if last is None:
                 return {"ended": np.array([1])}
             state = last
-        size = planes.glow.shape[-2:]
+        size = Size(*planes.glow.shape[-2:])
         reference = small[leg.reference]
 
         def found(pair: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, Ways]:
