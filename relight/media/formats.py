@@ -73,6 +73,7 @@ CODECS: dict[str, Codec] = {
         odd=_444,
         crf=(0, 51, 18),
         presets=_X26X,
+        default_preset="fast",  # as good as "medium" at its size, in four fifths of the time
         about="H.264: plays everywhere",
     ),
     "h265": Codec(
