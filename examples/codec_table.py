@@ -21,7 +21,7 @@ import cv2
 
 from relight import media, metrics
 from relight.media import encoders
-from relight.media.formats import CODECS
+from relight.media.codecs import CODECS
 
 CLIP = Path(__file__).parent / "clips" / "big_buck_bunny.mp4"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "media.md"

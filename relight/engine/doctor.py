@@ -147,7 +147,7 @@ def _devices() -> dict[str, Any]:
 def _codecs() -> dict[str, Any]:
     import av
 
-    from relight.media.formats import CODECS
+    from relight.media.codecs import CODECS
 
     found = {}
     for name, codec in CODECS.items():

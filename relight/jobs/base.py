@@ -20,7 +20,8 @@ from pydantic import (
 
 from relight.errors import InputError
 from relight.jobs.reading import shown
-from relight.media.formats import CodecName, listed
+from relight.media.codecs import CodecName
+from relight.media.formats import listed
 from relight.media.options import Encoding, Reading
 
 INPUT = (

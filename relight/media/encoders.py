@@ -12,7 +12,8 @@ from av.codec.codec import UnknownCodecError
 
 from relight.errors import InputError
 from relight.media.clip import VideoInfo
-from relight.media.formats import CODECS, Codec, format_of, written_format
+from relight.media.codecs import CODECS, Codec
+from relight.media.formats import format_of, written_format
 from relight.media.options import Encoding
 
 # x264's code for AVX-512 does not make the same file of the same frames every time: of 8 encodings
@@ -26,7 +27,7 @@ class Choice:
     """What a video is encoded with."""
 
     codec: Codec
-    name: str  # in formats.CODECS
+    name: str  # in CODECS
     pix_fmt: str
     depth: int  # bits a channel
     alpha: bool

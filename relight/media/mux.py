@@ -9,8 +9,9 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from relight.media import encoders
+from relight.media.codecs import CODECS
 from relight.media.companions import Company
-from relight.media.formats import CODECS, written_format
+from relight.media.formats import written_format
 from relight.media.look import EXACT, chroma_of
 from relight.media.scheduling import ordinary_threads
 from relight.media.writer import Output, Writer

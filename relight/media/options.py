@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from relight.errors import InputError
-from relight.media.formats import CODECS, Format, format_of, written_format
+from relight.media.codecs import CODECS
+from relight.media.formats import Format, format_of, written_format
 
 Conversion = Literal["exact", "ffmpeg"]
 DEFAULT_FPS = Fraction(25)  # where a file does not say, and for stills
@@ -42,7 +43,7 @@ class Encoding:
     """How an output is encoded; None leaves a choice to the format.
 
     Attributes:
-        codec: a name in `formats.CODECS`.
+        codec: a name in `codecs.CODECS`.
         crf: quality on the codec's own scale, lower is better.
         pix_fmt: FFmpeg's name of a pixel format.
         preset: the encoder's own name of a speed.

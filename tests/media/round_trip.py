@@ -24,7 +24,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from relight.errors import RelightError
 from relight.media import Encoding, Reading, probe, read, to_uint8, write
-from relight.media.formats import CODECS, FORMATS
+from relight.media.codecs import CODECS
+from relight.media.formats import FORMATS
 from relight.media.places import first_file
 
 from .heif import auxiliary, heic
@@ -534,7 +535,7 @@ def table(rows: tuple[Row, ...], targets: tuple[str, ...], words: Words) -> list
 
 
 def formats() -> list[str]:
-    """The table of formats and codecs, from `relight.media.formats`."""
+    """The table of formats and codecs, from `relight.media.formats` and `relight.media.codecs`."""
     lines = ["| format | extensions | written | codecs, the usual first | bits | transparency |"]
     lines.append("|---" * 6 + "|")
     for one in FORMATS:

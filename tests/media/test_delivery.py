@@ -14,7 +14,8 @@ from PIL import Image
 
 from relight.errors import InputError, MediaError
 from relight.media import Encoding, Reading, check_output, encoders, formats, probe, read, write
-from relight.media.formats import CODECS, FORMATS, format_of
+from relight.media.codecs import CODECS
+from relight.media.formats import FORMATS, format_of
 
 from .heif import heic
 from .making import TWO, clapper, clip, copy, nothing_but, number_of, numbered, one_line, probed
