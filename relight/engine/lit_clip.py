@@ -18,6 +18,7 @@ from relight.lights import Light, NoLight
 from relight.masks import GATHER, Colours, colours_of
 from relight.methods.gain_and_glow import resized
 from relight.methods.light_transfer import LIGHT_SIDE
+from relight.methods.spread import spread
 from relight.methods.surface_shading import direction_of
 
 Load = Callable[[str], dict[str, np.ndarray]]
@@ -48,7 +49,7 @@ class Clip:
 
     def tensors(self, numbers: Sequence[int]) -> Tensor:
         """Small frames, (frames, 3, h, w) in [0, 1]."""
-        stack = np.stack([self.small[number] for number in numbers])
+        stack = np.stack(list(spread(self.small.__getitem__, numbers)))
         return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
 
     @functools.cached_property

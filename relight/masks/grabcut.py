@@ -157,14 +157,15 @@ def colours_of(runs: Sequence[Tensor]) -> Colours | None:
     >>> colours_of([still * 0]) is None
     True
     """
-    images, scores = [], []
-    for run in runs:
+
+    def middle(run: Tensor) -> tuple[np.ndarray, np.ndarray]:
         size, at = work_size(*run.shape[-2:]), len(run) // 2
         small = resized(run.float().cpu(), size)
         codes = _codes(small)
         own = subject_scores(codes, motion_of(small, size), slice(at, at + 1))
-        scores.append(own[0, 0].numpy())
-        images.append(codes[at])
+        return codes[at], own[0, 0].numpy()
+
+    images, scores = zip(*spread(middle, runs), strict=True)
     labels = labels_from(np.hstack(scores))
     if not two_sides(labels):
         return None

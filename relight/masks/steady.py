@@ -6,6 +6,7 @@ clip can be worked on in chunks, in any order, with that many frames of context 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -157,8 +158,8 @@ def guided(
     full = guide if full is None else full
     if len(x) > TOGETHER:  # some sixty planes a frame are in hand at once
         parts = zip(x.split(TOGETHER), guide.split(TOGETHER), full.split(TOGETHER), strict=True)
-        each = [guided(a, b, radius=radius, eps=eps, full=c) for a, b, c in parts]
-        return torch.cat(each)
+        filtered = functools.partial(_guided_part, radius=radius, eps=eps)
+        return torch.cat(list(spread(filtered, parts)))
     r = max(1, round(radius * min(x.shape[-2:])))
     mean_i, mean_x = box(guide, r), box(x, r)
     rows = [box(guide * guide[:, c : c + 1], r) - mean_i * mean_i[:, c : c + 1] for c in range(3)]
@@ -170,6 +171,11 @@ def guided(
     a, b = (resized(box(part, r), Size(*full.shape[-2:])) for part in (a, b))
     out = (a * full).sum(1, keepdim=True) + b
     return out.clamp(x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True))
+
+
+def _guided_part(part: tuple[Tensor, Tensor, Tensor], radius: float, eps: float) -> Tensor:
+    x, guide, full = part
+    return guided(x, guide, radius=radius, eps=eps, full=full)
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
