@@ -8,6 +8,7 @@ imported only where a map is drawn, so that `relight --help` needn't load it.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -227,7 +228,18 @@ def _parse_one(text: str) -> Light:
     path = grammar.unquoted(text)
     if any(Path(path).suffix.lower() in kind.suffixes for kind in kinds()) or os.path.exists(path):
         return _within(text, lambda: _file(path))
-    raise InputError(f"unknown light {text!r}: use {usages()}")
+    raise InputError(
+        f"unknown light {text!r}: use {_nearest(word)}; `relight lights` lists every kind"
+    )
+
+
+def _nearest(word: str) -> str:
+    """How a light is written whose word is like that, else some that are."""
+    close = difflib.get_close_matches(word, _KINDS, n=1)
+    if close:
+        usage = _KINDS[close[0]].usage
+        return usage if usage.startswith(close[0]) else close[0]
+    return "left, top-left, angle:30, point:x=.2,y=.3, sweep, a picture or a video"
 
 
 def _is_file(text: str) -> bool:

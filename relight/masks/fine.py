@@ -26,7 +26,7 @@ SIDE = 224
 """Frames are looked at with so many pixels squared, whatever their shape."""
 POOL = 3
 """Frames on either side whose colours tell those of a frame."""
-SPREAD = POOL + 2
+SPREAD = 2 * (POOL + 1)
 """Frames on either side whose coarse cuts a frame's matte depends on."""
 FINE_CONTEXT = CONTEXT + SPREAD
 """Frames on either side that it depends on."""
@@ -42,6 +42,8 @@ PASSES = 3
 """Of smoothing along the picture's edges in a round."""
 AROUND = 0.04
 """How far the second rounds look around an outline, of the shorter side."""
+BESIDE = 0.05
+"""How far beside the subject nothing is sure, of the shorter side."""
 EDGE_RADIUS = 0.012
 """Of the filter that brings a matte to the frames' size, of the shorter side."""
 LEAST_PART, LEAST_HOLE = 0.1, 0.004
@@ -103,17 +105,17 @@ def _refined(images: Tensor, coarse: Coarse) -> Tensor:
     size = (images.shape[-2], images.shape[-1])
     prior = resized(_prior(coarse), size).clamp(0.01, 0.99)
     motion, colours = motion_of(images, size), lab(images)
-    around = _pooled(torch.stack([_grid(*one) for one in zip(colours, prior, strict=True)]))
 
     def steadied(prior: Tensor, rounds: int) -> Tensor:
+        around = _pooled(torch.stack([_grid(*one) for one in zip(colours, prior, strict=True)]))
+
         def judged(t: int) -> Tensor:
             return _judged(images[t], colours[t], prior[t], around[t], rounds)
 
         return along_flow(torch.stack(list(spread(judged, range(len(images))))), motion, reach=1)
 
     matte = steadied(prior, ROUNDS[0])
-    near = [cv2.GaussianBlur(one[0].numpy(), (0, 0), AROUND * min(size)) for one in matte]
-    wide = torch.from_numpy(np.stack(near))[:, None]
+    wide = torch.stack([_blurred(one[0], AROUND)[None] for one in matte])
     matte = steadied(0.5 * wide + 0.35 * matte + 0.15 * prior, ROUNDS[1])
     return torch.stack([torch.from_numpy(_whole(one[0].numpy()))[None] for one in matte])
 
@@ -132,9 +134,21 @@ def _judged(image: Tensor, colours: Tensor, prior: Tensor, around: Tensor, round
 
 
 def _grid(colours: Tensor, matte: Tensor) -> Tensor:
-    """What is sure of one frame, of the subject and of the background."""
+    """What is sure of one frame, of the subject and of the background.
+
+    Beside the subject little is sure to be background: a paw that was missed would tell that its
+    colour isn't the subject's.
+    """
+    near = _blurred(matte[0], BESIDE)
     sure = 2 * matte[0] - 1
-    return gathered(colours, torch.stack([sure.clamp_min(0), (-sure).clamp_min(0)]))
+    ground = (-sure).clamp_min(0) * (1 - near)
+    return gathered(colours, torch.stack([sure.clamp_min(0), ground]))
+
+
+def _blurred(matte: Tensor, part: float) -> Tensor:
+    """(h, w), blurred by a part of its shorter side."""
+    wide = cv2.GaussianBlur(matte.numpy(), (0, 0), part * min(matte.shape))
+    return torch.from_numpy(wide)
 
 
 def _pooled(grids: Tensor) -> Tensor:

@@ -68,8 +68,8 @@ def test_a_new_kind_is_known_to_everything_by_its_class_alone(stripe):
     assert stripe in kinds() and "stripe:y=.3,high=.2" in usages()
     with pytest.raises(InputError, match=r"high should be 0 to 1, not 2"):
         parse_light("stripe:high=2")
-    with pytest.raises(InputError, match=r"unknown light 'sideways': use .*stripe:y=.3"):
-        parse_light("sideways")
+    with pytest.raises(InputError, match=r"unknown light 'strip': use stripe:y=.3"):
+        parse_light("strip")
     y, high = stripe.controls()
     assert (y.name, y.kind, y.default, y.shown) == ("y", "number", 0.5, (0, 1))
     assert (high.name, high.low, high.high) == ("high", 0, 1)
