@@ -17,7 +17,7 @@ from relight.media.tags import Tags
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _INCH_METRES = 0.0254
-_GREY, _RGB, _RGBA = 0, 2, 6  # colour types
+_GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6  # colour types
 _SUB = 1  # a filter
 _LEVEL = 1  # of zlib: with Z_RLE others pack no better
 _ROWS_BYTES = 2**20  # packed at a time
@@ -26,10 +26,11 @@ _ROWS_BYTES = 2**20  # packed at a time
 def png(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> bytearray:
     """(H, W, 3) uint8 or uint16 and its alpha -> a PNG file.
 
-    grey: one channel, where all three are equal.
+    grey: one channel of colour, where all three are equal.
     """
-    grey = grey and alpha is None and is_grey(image)
-    made = bytearray(_head(image, _GREY if grey else _RGB if alpha is None else _RGBA))
+    grey = grey and is_grey(image)
+    colours = (_GREY, _GREY_ALPHA) if grey else (_RGB, _RGBA)
+    made = bytearray(_head(image, colours[alpha is not None]))
     for chunk in _tag_chunks(tags):
         made += chunk
     for part in _packed(image, alpha, grey):  # one by one: files are large
@@ -53,7 +54,7 @@ def _packed(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> Iterator
         rows = image[top : top + step]
         if grey:
             rows = rows[..., :1]
-        elif alpha is not None:
+        if alpha is not None:
             rows = np.dstack([rows, alpha[top : top + step]])
         part = packer.compress(_differences(rows).data)
         if part:

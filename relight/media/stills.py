@@ -65,6 +65,7 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
             return _probe_tiff(path, layout, how)
     coded = cicp_of(path, kind)
     with _open(path, kind) as image:
+        grey = _is_grey(image)
         times = _timeline(path, kind, image)
         count = max(len(times.durations), 1)
         check_size(path, image.width, image.height, count)
@@ -87,11 +88,18 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
             kind="animation" if animated else "picture",
             depth=deep,
             alpha=times.clear if kind == "GIF" and animated else image.has_transparency_data,
-            grey=image.mode.startswith(("1", "L", "I")) and image.mode != "LAB",
+            grey=grey,
             hdr=coded.hdr if coded else None,
             plays=(1 if times.plays is None else times.plays) if animated else None,
             reading=how,
         )
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Stored without colour; grey of 16 bits with transparency is opened as RGBA."""
+    tiles = getattr(image, "tile", None)  # there until the image is loaded
+    deep = bool(tiles) and str(tiles[0][3]).startswith("LA;")
+    return deep or (image.mode.startswith(("1", "L", "I")) and image.mode != "LAB")
 
 
 def read(

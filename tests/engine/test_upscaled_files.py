@@ -1,5 +1,8 @@
 """What a file holds beside its picture survives upscaling: profile, turn, alpha, depth, timing."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -80,6 +83,37 @@ def test_grey_stays_grey(tmp_path, scene, deep):
     Image.fromarray(grey.astype(np.uint16) * 257 if deep else grey).save(tmp_path / "a.png")
     image = _opened(_upscaled(tmp_path / "a.png", "b.png").path)
     assert image.mode == ("I;16" if deep else "L") and image.size == (128, 72)
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
+def test_grey_with_transparency_stays_grey(tmp_path, scene, deep):
+    grey = cv2.cvtColor(scene, cv2.COLOR_RGB2GRAY)
+    soft = np.linspace(0, 255, 64).astype(np.uint8)[None].repeat(36, 0)
+    if deep:
+        codes = np.stack([grey, soft], axis=-1).astype(">u2") * 257
+        _write_png(tmp_path / "a.png", codes, colour=4)
+    else:
+        Image.merge("LA", [Image.fromarray(x) for x in (grey, soft)]).save(tmp_path / "a.png")
+    path = _upscaled(tmp_path / "a.png", "b.png").path
+    assert path.read_bytes()[24:26] == bytes([16 if deep else 8, 4])  # depth, grey with alpha
+    made = np.asarray(_opened(path).convert("LA"))
+    assert made.shape == (72, 128, 2)
+    assert np.abs(made[..., 1].astype(int) - cv2.resize(soft, (128, 72))).max() <= 6
+
+
+def _write_png(path, codes, colour):
+    """(h, w, channels) big-endian -> a PNG file, which Pillow can't write as deep."""
+    height, width = codes.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in codes)
+    head = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+            for name, body in chunks
+        )
+    )
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (120, 130, 110), (3, 250, 77)])
