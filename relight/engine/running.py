@@ -20,7 +20,7 @@ from relight.engine.manifest import Manifest
 from relight.engine.output import Result, sidecar_path
 from relight.engine.prepare import frame_count, is_moving, refuse_region
 from relight.engine.progress import Meter, OnProgress, timed
-from relight.engine.source import marks_of, notes_on_plain
+from relight.engine.source import marks_of, notes_on_blocks, notes_on_plain
 from relight.engine.stages import count, new_meter, stages_of
 from relight.engine.survey import Survey, survey
 from relight.engine.work import Work
@@ -174,7 +174,7 @@ class Run:
                     frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
                 )
         count(meter, "survey", len(found.times), len(found.times))
-        self.notes += notes_on_plain(self.job, found.thumbs)
+        self.notes += [*notes_on_plain(self.job, found.thumbs), *notes_on_blocks(self.job)]
         return found
 
     def _heard(self, note: str) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from relight import media
+from relight import media, metrics
 from relight.engine.survey import plain
 from relight.errors import InputError
-from relight.jobs import RelightJob, ResolvedJob
+from relight.jobs import RelightJob, ResolvedJob, UpscaleJob
 from relight.media.sequences import files_of, is_clip
+
+BLOCKY = 0.35
+"""`metrics.blockiness` from which a source is said to be compressed: a JPEG of quality 50 or so."""
 
 
 def marks_of(path: Path) -> tuple[tuple[int, ...], ...]:
@@ -43,4 +46,14 @@ def notes_on_plain(job: ResolvedJob, thumbs: np.ndarray) -> list[str]:
         return ["the clip is black: light changes nothing on it, but for its glow"]
     if what == "flat":
         return ["the clip is one even area: all that shows is the light's own form"]
+    return []
+
+
+def notes_on_blocks(job: ResolvedJob) -> list[str]:
+    """What to say where the guide would enlarge the blocks of a compressed source as they are."""
+    if not isinstance(job, UpscaleJob) or job.guide != "mini":
+        return []
+    for frame in media.read(job.input, start=job.start, frames=1, how=job.reading):
+        if metrics.blockiness(media.to_uint8(frame.image)) > BLOCKY:
+            return ["the source shows blocks of compression: --guide restore takes them away"]
     return []

@@ -10,6 +10,7 @@ No torch, no weights. Doing nothing wins nothing: a result that equals its sourc
 `lean`.
 """
 
+from relight.metrics.blockiness import blockiness
 from relight.metrics.change import change
 from relight.metrics.colour import (
     Light,
@@ -36,6 +37,7 @@ __all__ = [
     "Light",
     "Measure",
     "black_share",
+    "blockiness",
     "change",
     "chromaticity",
     "clipped_share",

@@ -154,3 +154,12 @@ def test_an_animation_keeps_its_timing(tmp_path, extension):
             image.load()
             found.append(image.info["duration"])
     assert found == shown
+
+
+@pytest.mark.parametrize("quality, said", [(95, False), (30, True)])
+def test_blocks_of_compression_are_said(tmp_path, quality, said):
+    frame = next(media.read(CLIP)).image[:240, :320]
+    Image.fromarray(frame).save(tmp_path / "a.jpg", quality=quality)
+    for guide in ("mini", "restore"):
+        result = relight.upscale(tmp_path / "a.jpg", tmp_path / f"{guide}.png", guide=guide)
+        assert any("--guide restore" in note for note in result.notes) == (said and guide == "mini")
