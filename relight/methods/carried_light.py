@@ -240,7 +240,7 @@ def step(anchor: Carried, state: Carried, frame: np.ndarray, ways: Ways) -> Carr
     planes, last = anchor.light.planes, state.light.planes
     near_flow, far_flow, stays = ways.near_flow, ways.far_flow, ways.stays
     straight = (1 - stays) * ways.far
-    through = (1 - stays) * (1 - straight) * ways.near
+    through = (1 - stays) * (1 - ways.far) * ways.near  # all three are 1 together at most
     known = stays * planes + straight * warp(planes, far_flow) + through * warp(last, near_flow)
     straight = stays + straight
     weight = straight + through

@@ -16,9 +16,11 @@ from relight.methods.carried_light import (
     light_at,
     reference_light,
     small_frame,
+    step,
 )
 from relight.methods.full_size_light import apply_light_uint8
 from relight.methods.gain_and_glow import GainGlow
+from relight.methods.ways import Ways
 
 H, W = 72, 128
 WARM, COOL = (1.15, 0.8, 0.5), (0.5, 0.7, 1.1)
@@ -188,3 +190,14 @@ def test_a_record_survives_its_file():
     assert (back.light.planes - one.light.planes).abs().max() < 1e-3
     assert (back.trust - one.trust).abs().max() < 1e-3
     assert small_frame(np.zeros((100, 80, 3), np.uint8)).shape == (100, 80, 3)
+
+
+@pytest.mark.parametrize("stays", [0.0, 0.3, 0.7, 1.0])
+def test_even_light_stays_as_it_is_however_much_of_it_comes_along_each_way(stays):
+    """What looks nearly as the reference does takes part of each way: together never over 1."""
+    planes = torch.full((6, 12, 16), 0.4)
+    lit = Carried(GainGlow.from_planes(planes), torch.ones(1, 12, 16))
+    still, sure = torch.zeros(2, 12, 16), torch.ones(1, 12, 16)
+    ways = Ways(still, sure, still, sure, stays * sure, cut=False)
+    found = step(lit, lit, np.zeros((12, 16, 3), np.uint8), ways)
+    assert found is not None and torch.allclose(found.light.planes, planes, atol=1e-5)
