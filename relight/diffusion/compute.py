@@ -195,26 +195,6 @@ def _set_attention(model: Component, backend: str) -> bool:
     from diffusers.models.attention_processor import AttnProcessor2_0
 
     if backend == "xformers" and all(type(one) is AttnProcessor2_0 for one in processors):
-        _use_xformers(model)
+        model.enable_xformers_memory_efficient_attention()
         return True
     return False
-
-
-def _use_xformers(model: Component) -> None:
-    """As diffusers' own switch does, which tries it in float32: xformers has lost that format.
-
-    Raises:
-        ImportError: it is not installed. ValueError, RuntimeError: it can't compute here.
-    """
-    from diffusers.models.attention_processor import XFormersAttnProcessor
-    from diffusers.utils.import_utils import is_xformers_available
-
-    if not is_xformers_available():
-        raise ImportError("it is not installed: pip install xformers")
-    if not torch.cuda.is_available():
-        raise ValueError("xformers computes on CUDA devices only")
-    import xformers.ops  # pyright: ignore[reportMissingImports]
-
-    probe = torch.zeros(1, 2, 1, 40, device="cuda", dtype=model.dtype)
-    xformers.ops.memory_efficient_attention(probe, probe, probe)
-    model.set_attn_processor(XFormersAttnProcessor())

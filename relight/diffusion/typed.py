@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         enable_layerwise_casting: Call
         compile_repeated_blocks: Call
         set_attention_backend: Call
-        set_attn_processor: Call
+        enable_xformers_memory_efficient_attention: Call
 
     class StockPipeline(DiffusionPipeline):
         """What every stock pipeline has that a class of ours is put before."""

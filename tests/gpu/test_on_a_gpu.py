@@ -98,29 +98,19 @@ def test_a_layer_that_overflows_half_precision_is_computed_in_float32(tmp_path):
     assert conv_out.weight.dtype == torch.float16  # the next job finds the model as it was
 
 
-def test_xformers_gives_what_pytorch_does(tmp_path):
-    pytest.importorskip("xformers.ops")
-    job = {"codec": "ffv1", "dtype": "float16", "recipe": "fast"}
-    made = {
-        name: _frames(run_relight(_job(tmp_path, f"{name}.mkv", **job, attention=name)).path)
-        for name in ("auto", "xformers")
-    }
-    assert np.abs(made["auto"] - made["xformers"]).mean() < 0.5
-
-
 def test_a_card_that_is_full_is_given_fewer_frames(tmp_path):
     _, load = _loader("float16")
     job = {"frames": 16, "dtype": "float16", **VIDEO, "side": 256}
     torch.cuda.empty_cache()
-    before = torch.cuda.memory_reserved()  # which is what the fraction below limits
+    before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     whole = run_relight(_job(tmp_path, "a.mp4", **job), load=load)
-    needed = torch.cuda.max_memory_reserved() - before
+    needed = torch.cuda.max_memory_allocated() - before
     assert not any("did not fit" in note for note in whole.notes)
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     try:
-        torch.cuda.set_per_process_memory_fraction((before + 0.7 * needed) / total)
+        torch.cuda.set_per_process_memory_fraction((before + 0.6 * needed) / total)
         tight = run_relight(_job(tmp_path, "b.mp4", **job), load=load)
         torch.cuda.set_per_process_memory_fraction((before + 1e6) / total)
         torch.cuda.empty_cache()
