@@ -94,8 +94,9 @@ GPU = (
     "last cost a tenth. `--compile` fuses such parts; here it still compiled attention blocks "
     "alone. Recipes and upscaling have random weights too, in float16; `fast` is the whole of a "
     "run and misses its goal of 5 s: 15 passes of the UNet are little more than a second of it, "
-    "the rest is work of the CPU. SDXL's and Wan's passes by themselves and xformers were not "
-    "measured."
+    "the rest is work of the CPU. The H100 was timed after frames had come to share out the "
+    "processors, the H200 before. SDXL's and Wan's passes by themselves were not measured, nor "
+    "xformers, whose wheel was not made for that PyTorch."
 )
 
 
@@ -106,17 +107,19 @@ def figures(name: str) -> dict[str, Any] | None:
 
 
 def on_a_gpu() -> list[str]:
-    """What `examples.gpu_bench` has measured, where its figures are stored as gpu.json."""
-    made = figures("gpu")
-    if made is None:
-        return []
-    tables = [
-        "\n".join(f"| {' | '.join(cells)} |" for cells in _cells(rows))
-        for rows in made["tables"].values()
-    ]
-    how = f"`python -m examples.gpu_bench {' '.join(made['tables'])} --json gpu.json`: "
-    how += f"{made['device']}, torch {made['torch']}, diffusers {made['diffusers']}"
-    return ["## On a GPU", GPU, *tables, how]
+    """What `examples.gpu_bench` has measured, where its figures are stored as gpu*.json."""
+    parts = ["## On a GPU", GPU]
+    for file in sorted(FIGURES.glob("gpu*.json")):
+        made = json.loads(file.read_text(encoding="utf-8"))
+        parts += [
+            "\n".join(f"| {' | '.join(cells)} |" for cells in _cells(rows))
+            for rows in made["tables"].values()
+        ]
+        how = f"`python -m examples.gpu_bench {' '.join(made['tables'])} --json {file.name}`: "
+        parts.append(
+            how + f"{made['device']}, torch {made['torch']}, diffusers {made['diffusers']}"
+        )
+    return parts if len(parts) > 2 else []
 
 
 def _cells(rows: list[dict[str, str]]) -> list[list[str]]:
