@@ -142,7 +142,6 @@ def document() -> str:
             parts += [f"## {section.title}", section.about, table, how]
             if section.name == "scale":
                 parts.append(scaling.summary(made["rows"]))
-                scaling.plotted(made["rows"], PICTURES / "growth")
     parts += on_a_gpu()
     return "\n\n".join(parts) + "\n"
 
@@ -170,6 +169,8 @@ def main() -> None:
             if file.stem in known:
                 report.save(FIGURES / file.name, file.read_text(encoding="utf-8"))
     report.save(DOCUMENT, document())
+    if made := figures("scale"):
+        scaling.plotted(made["rows"], PICTURES / "growth")
     report.save(README, readme(README.read_text(encoding="utf-8")))
 
 

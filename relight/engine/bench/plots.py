@@ -37,6 +37,7 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
         ModelError: matplotlib is not installed.
     """
     try:
+        import matplotlib
         from matplotlib.figure import Figure  # no window, no global state
     except ImportError:
         raise ModelError("plots need matplotlib: pip install 'relight[bench]'") from None
@@ -61,5 +62,6 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
         if len(names) > 1:
             axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    with matplotlib.rc_context({"svg.hashsalt": path.name}):  # the same rows, the same file
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     figure.savefig(path.with_suffix(".png"), dpi=110)
