@@ -47,8 +47,8 @@ def lit(tmp_path, tiny_model):
 def test_the_model_is_given_english_and_the_sidecar_the_users_words(lit, caplog):
     caplog.set_level("INFO")
     read, pixels = lit("красный неоновый свет")
-    assert 'prompt: read "красный неоновый свет" as "red neon light" (Russian)' in read.notes
-    assert 'read "красный неоновый свет" as "red neon light" (Russian)' in caplog.messages
+    said = 'prompt: read "красный неоновый свет" as "red neon light" (Russian)'
+    assert said in read.notes and said in caplog.messages
     assert json.loads(read.sidecar.read_text())["settings"]["prompt"] == "красный неоновый свет"
     english, same = lit("red neon light")
     assert np.array_equal(pixels, same)
