@@ -111,7 +111,8 @@ class Relighting:
         light = fit_light(source, relit, radius=DRAWN)
         if weights is not None:
             light = light_within(light, source, weights)
-        light = smooth_light(light, source)
+        if not self.light.moving:  # else it would be where the lamp was, and will be
+            light = smooth_light(light, source)
         made = {"light": light.planes.numpy()}
         return made | pack(relit, chunk) if self.job.drawn_background else made
 
