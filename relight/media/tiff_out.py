@@ -20,11 +20,11 @@ _ENTRY_BYTES = 12
 
 def tiff(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> bytes:
     """(H, W, 3) uint8 or uint16, and its alpha, compressed losslessly (deflate)."""
-    array, extra = image, []
+    extra = []
+    one = grey and is_grey(image)
+    array = image[..., 0] if one else image
     if alpha is not None:
-        array = np.dstack([image, alpha])
-    elif grey and is_grey(image):
-        array = image[..., 0]
+        array = np.dstack([array, alpha])
     if tags.xmp:
         extra.append((700, "B", len(tags.xmp), tags.xmp, True))
     if tags.iptc:
@@ -34,7 +34,8 @@ def tiff(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) ->
         data,
         np.ascontiguousarray(array),
         byteorder="<",
-        photometric="minisblack" if array.ndim == 2 else "rgb",
+        photometric="minisblack" if one else "rgb",
+        planarconfig="contig",  # two channels could be two pictures, else
         compression="adobe_deflate",
         predictor=False,
         extrasamples=["unassalpha"] if alpha is not None else None,

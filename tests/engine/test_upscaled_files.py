@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageDraw
 
 import relight
@@ -99,6 +100,17 @@ def test_grey_with_transparency_stays_grey(tmp_path, scene, deep):
     made = np.asarray(_opened(path).convert("LA"))
     assert made.shape == (72, 128, 2)
     assert np.abs(made[..., 1].astype(int) - cv2.resize(soft, (128, 72))).max() <= 6
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_grey_tiff_with_transparency_stays_grey(tmp_path, scene, deep):
+    codes = np.dstack([cv2.cvtColor(scene, cv2.COLOR_RGB2GRAY), np.full((36, 64), 200, np.uint8)])
+    codes = codes.astype(np.uint16) * 257 if deep else codes
+    layout = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(tmp_path / "a.tif", codes, **layout)
+    made = tifffile.imread(_upscaled(tmp_path / "a.tif", "b.tif").path)
+    assert made.shape == (72, 128, 2) and made.dtype == codes.dtype
+    assert np.abs(made[..., 1].astype(int) - int(codes[0, 0, 1])).max() <= 1
 
 
 def _write_png(path, codes, colour):
