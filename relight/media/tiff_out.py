@@ -21,7 +21,8 @@ _ENTRY_BYTES = 12
 def tiff(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> bytes:
     """(H, W, 3) uint8 or uint16, and its alpha, compressed losslessly (deflate)."""
     extra = []
-    one = grey and is_grey(image)
+    # Pillow, and what is built on it, can't open grey with transparency at 16 bits.
+    one = grey and is_grey(image) and (alpha is None or image.dtype == np.uint8)
     array = image[..., 0] if one else image
     if alpha is not None:
         array = np.dstack([array, alpha])
