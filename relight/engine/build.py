@@ -18,10 +18,11 @@ from relight.engine.composed import Composed
 from relight.engine.form import FORM, Form, form_counts
 from relight.engine.frames import Buffered
 from relight.engine.keyframes import keyframes
-from relight.engine.keys import TOGETHER, Keys, read_references
+from relight.engine.keys import TOGETHER, Keys
 from relight.engine.lighting import Lighting
 from relight.engine.lit_clip import Clip
 from relight.engine.prepare import upscale_job
+from relight.engine.reference_lights import read_references
 from relight.engine.references import read_stills
 from relight.engine.region import Region
 from relight.engine.relighting import Lights, Relighting

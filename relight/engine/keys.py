@@ -1,4 +1,4 @@
-"""The light of a clip's keyframes: relit by a model, or fitted to stills relit elsewhere."""
+"""The light of a clip's keyframes, relit together by a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from relight.engine.frames import Source
 from relight.engine.full_size import DRAWN, glimpse
 from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
 from relight.engine.prompts import understood
-from relight.engine.references import Still
 from relight.engine.region import Region
 from relight.errors import InputError
 from relight.jobs import ModelRelightJob
@@ -255,50 +254,3 @@ class Keys:
         source = Source(self.clip.job.input, self.clip.survey.times, self.clip.job.reading)
         frame = to_uint8(next(source.open(index, index + 1)).image)
         return glimpse(frame, self.framing.scale(frame), relit, True)
-
-
-@dataclass(kw_only=True)
-class References:
-    """The light of stills that were relit elsewhere, by the number of the frame each shows."""
-
-    lights: dict[int, GainGlow]
-    keeps_colours, coloured, all_around = 0.0, False, False
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        return tuple(sorted(self.lights))
-
-    def light_of(self, number: int, load: Load) -> GainGlow:
-        """The light of a still, by the number of its frame among the small frames."""
-        return self.lights[number]
-
-
-def read_references(clip: Clip, stills: Sequence[Still]) -> References:
-    """Register stills to their frames and fit their light; done once, and stored.
-
-    Raises:
-        InputError: a still of another scene, too small, or a second one for one frame.
-    """
-    lights: dict[int, GainGlow] = {}
-    times, seen = clip.survey.times, clip.survey.seen
-    for index, still in enumerate(stills):
-        name = f"reference-{index:03d}"
-        if not clip.work.has(name):
-            clip.work.save(name, _registered(clip, still, still.number(times, seen)))
-        stored = clip.work.load(name)
-        number = int(stored["number"][0])
-        if number in lights:
-            moment = clip.seconds([number])[0]
-            raise InputError(
-                f"{still.name} is a second reference for the moment {moment:.2f} s: give one"
-            )
-        lights[number] = GainGlow.from_planes(torch.from_numpy(stored["light"]))
-    return References(lights=lights)
-
-
-def _registered(clip: Clip, still: Still, number: int | None) -> dict[str, np.ndarray]:
-    found = register(still.image, clip.small, number)
-    frame = clip.small[found.index]
-    laid, covered = found.warp(still.image, frame.shape[0], frame.shape[1])
-    light = reference_light(frame, laid, covered)
-    return {"light": light.planes.numpy(), "number": np.array([found.index])}

@@ -1,6 +1,7 @@
 """A clip lit from a few of its frames: keyframes relit by a model, or stills relit elsewhere.
 
-    keys.py    the light of each keyframe: relit together by the model, or fitted to a reference
+    keys.py    the light of each keyframe, relit together by the model
+    reference_lights.py    or of stills that were relit elsewhere
     carry.py   that light along the clip's motion, to every small frame
     form.py    what the surface of the clip's subject adds under the light's direction
     here       light and form on every source frame
