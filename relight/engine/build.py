@@ -16,6 +16,7 @@ from relight.engine.carry import Carry
 from relight.engine.chunks import Chunk, pieces, windows
 from relight.engine.composed import Composed
 from relight.engine.form import FORM, Form, form_counts
+from relight.engine.found_subject import FoundSubject
 from relight.engine.frames import Buffered
 from relight.engine.keyframes import keyframes
 from relight.engine.keys import TOGETHER, Keys
@@ -184,16 +185,21 @@ def _lighting(
     if shaped and form_counts(light, job.shape, moments):
         chunks = pieces(len(survey.seen), FORM, stage="form")
         network = None if job.shape == 0 else depth_network(job.surface)
+        told = job.shape == 0 or job.depth_clip is not None or network is not None
+        subject = None if told or mask is not None else FoundSubject.plan(clip)
         form = Form(
             clip=clip,
             light=light,
             chunks=chunks,
             fps=info.fps,
+            subject=subject,
             mask=mask,
             network=network,
         )
-    flows = (keys, carry) if form is None else (keys, carry, form)
-    return flows, Lighting(clip=clip, carry=carry, form=form, region=region)
+    flows = [keys, carry]
+    if form is not None:
+        flows += [form] if form.subject is None else [form.subject, form]
+    return tuple(flows), Lighting(clip=clip, carry=carry, form=form, region=region)
 
 
 def key_chunks(

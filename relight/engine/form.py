@@ -14,17 +14,15 @@ from torch import Tensor
 
 from relight.engine.chunks import Chunk
 from relight.engine.depth_clip import read_depth
+from relight.engine.found_subject import FoundSubject
 from relight.engine.lit_clip import Clip, Show, direction_at, light_size
 from relight.engine.subject_mask import SubjectMask
 from relight.lights import Light, NoLight, PointLight
 from relight.lights.lamps import has_place, taken_apart
-from relight.masks import CONTEXT
-from relight.masks.surface import steady_surface, subject_surface
-from relight.methods.gain_and_glow import (
-    resized,
-)
+from relight.masks.surface import AVERAGED, cut_surface, settled_subject, steady_surface
+from relight.methods.gain_and_glow import resized
 from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
-from relight.methods.settled import settled_surface
+from relight.methods.settled import asked
 from relight.methods.spread import one_thread
 from relight.methods.surface_shading import BEHIND, shading_gain
 from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated
@@ -35,7 +33,7 @@ RANGED = 8
 SOFT = 0.08
 """Blur of a picture that is a light, of the shorter side."""
 FORM = 48
-"""Frames in a chunk of the surface's shading; for each, twice `CONTEXT` more are looked at."""
+"""Frames in a chunk of the surface's shading; see `AVERAGED` for how many more are looked at."""
 
 
 @dataclass(kw_only=True)
@@ -44,14 +42,15 @@ class Form:
 
     Attributes:
         fps: of the source, which a depth clip of numbered pictures has too.
-        mask: of the subject; None: it is found.
-        network: folder or repository of a depth network; None: the matte of the subject.
+        subject: as it is found; None: something else tells the surface.
+        mask: of the subject. network: folder or repository of a depth network.
     """
 
     clip: Clip
     light: Light
     chunks: tuple[Chunk, ...]
     fps: Fraction
+    subject: FoundSubject | None = None
     mask: SubjectMask | None = None
     network: str | None = None
 
@@ -133,34 +132,42 @@ class Form:
 
     def _surface(self, chunk: Chunk) -> tuple[int, Surface]:
         """The number of the first frame of a surface that covers a chunk, and that surface."""
-        survey, job = self.clip.survey, self.clip.job
-        if job.depth_clip is not None and job.shape > 0:
-            height, width = light_size(self.clip.small[chunk.first].shape[:2])
-            times = [survey.times[i] for i in survey.seen[chunk.first : chunk.last]]
-            depth = read_depth(job, self.fps, times, (width, height))
-            return chunk.first, from_depth(torch.from_numpy(depth)[:, None])
-        first = max(chunk.first - CONTEXT, 0)
-        last = min(chunk.last + CONTEXT, len(survey.seen))
+        job, first, last = self.clip.job, chunk.first, chunk.last
+        size = light_size(*self.clip.small[first].shape[:2])
+        if job.shape == 0:
+            return first, _flat(last - first, size)
+        if job.depth_clip is not None:
+            times = [self.clip.survey.times[i] for i in self.clip.survey.seen[first:last]]
+            depth = read_depth(job, self.fps, times, (size[1], size[0]))
+            return first, from_depth(torch.from_numpy(depth)[:, None])
         if self.network is not None:
-            first, last = chunk.first, chunk.last  # which looks at each frame by itself
-        frames = self.clip.tensors(range(first, last))
-        return first, self._found(resized(frames, light_size(frames.shape[-2:])), first)
+            return first, self._depth_network()(self.clip.tensors(range(first, last), light_size))
+        if self.mask is not None:
+            return first, self._masked(first, last)
+        return self._found(first, last)
 
-    def _found(self, frames: Tensor, first: int) -> Surface:
-        """Of small frames from number `first` on: the mask's subject, or what is found."""
-        if self.clip.job.shape == 0:
-            flat = torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1).expand_as(frames)
-            return Surface(flat, torch.zeros_like(frames[:, :1]), torch.zeros(len(frames)))
-        if self.network is not None:
-            return self._depth_network()(frames)
-        if self.mask is None:
-            colours = self.clip.subject_colours
-            return steady_surface(settled_surface(subject_surface(frames, colours), frames), frames)
+    def _masked(self, first: int, last: int) -> Surface:
+        """The mask's subject in some small frames."""
+        assert self.mask is not None
+        frames = self.clip.tensors(range(first, last), light_size)
         load = functools.lru_cache(maxsize=4)(self.clip.work.load)
-        numbers = range(first, first + len(frames))
-        mattes = torch.stack([self.mask.small(number, load) for number in numbers])
+        mattes = torch.stack([self.mask.small(number, load) for number in range(first, last)])
         mattes = resized(mattes, frames.shape[-2:])
         return inflated(mattes, frames, (mattes.amax((1, 2, 3)) > 0.5).float())
+
+    def _found(self, begin: int, end: int) -> tuple[int, Surface]:
+        """The first of the frames, and the surface of the subject that was found in them."""
+        assert self.subject is not None
+        count = len(self.clip.survey.seen)
+        first, last = max(begin - AVERAGED, 0), min(end + AVERAGED, count)
+        numbers = asked(first, last, count)
+        cuts, sure = self.subject.of(numbers, self.clip.work.load)
+        small = resized(self.subject.frames(numbers), cuts.shape[-2:])
+        cuts, sure = settled_subject(cuts, sure, small, numbers, count)
+        own = [i for i, number in enumerate(numbers) if first <= number < last]
+        frames = self.clip.tensors(range(first, last), light_size)
+        surface = cut_surface(cuts[own], small[own], sure[own], frames)
+        return first, steady_surface(surface, frames)
 
     def _depth_network(self) -> SurfaceSource:
         """The network, with one range of depth for the whole clip."""
@@ -176,8 +183,14 @@ class Form:
         """Where the light comes from at a small frame, and how clearly: not at all from a place."""
         if self.placed:
             return torch.tensor([0.0, 0.0, 1.0]), 0.0
-        size = light_size(self.clip.small[0].shape[:2])
+        size = light_size(*self.clip.small[0].shape[:2])
         return direction_at(self.light, size, self.clip.seconds([number])[0])
+
+
+def _flat(count: int, size: tuple[int, int]) -> Surface:
+    """Of frames whose form is not asked for."""
+    flat = torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1).expand(count, -1, *size)
+    return Surface(flat, torch.zeros_like(flat[:, :1]), torch.zeros(count))
 
 
 def form_counts(light: Light, shape: float, moments: Sequence[float]) -> bool:

@@ -136,8 +136,7 @@ class Lighting:
 
     def _found_sky(self, number: int) -> Tensor:
         """Where a small frame is open sky, (1, h, w), at the light's size."""
-        frame = self.clip.tensors([number])
-        return open_sky(resized(frame, light_size(frame.shape[-2:])))[0]
+        return open_sky(self.clip.tensors([number], light_size))[0]
 
     def _lamp(self, load: Load) -> tuple[float, float]:
         """(stops of fall-off that the model's light lacks, factor of the exposure) of the clip."""

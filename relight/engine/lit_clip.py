@@ -47,10 +47,16 @@ class Clip:
     def __post_init__(self) -> None:
         self.small = SmallFrames(self.work, len(self.survey.seen))
 
-    def tensors(self, numbers: Sequence[int]) -> Tensor:
-        """Small frames, (frames, 3, h, w) in [0, 1]."""
-        stack = np.stack(list(spread(self.small.__getitem__, numbers)))
-        return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+    def tensors(
+        self, numbers: Sequence[int], size: Callable[[int, int], tuple[int, int]] | None = None
+    ) -> Tensor:
+        """Small frames, (frames, 3, h, w) in [0, 1]; smaller where `size` of theirs says so."""
+
+        def one(number: int) -> Tensor:
+            frame = torch.from_numpy(self.small[number]).permute(2, 0, 1)[None].float() / 255
+            return frame if size is None else resized(frame, size(*frame.shape[-2:]))
+
+        return torch.cat(list(spread(one, numbers)))
 
     @functools.cached_property
     def subject_colours(self) -> Colours | None:
@@ -59,11 +65,12 @@ class Clip:
         if count < 2 * GATHER + 1 or len(scenes(self.survey.thumbs)) > 1:
             return None
         places = np.linspace(GATHER, count - 1 - GATHER, MOMENTS)
-        runs = [
-            self.tensors(range(at - GATHER, at + GATHER + 1))
-            for at in sorted({round(place) for place in places})
-        ]
-        return colours_of([resized(run, light_size(run.shape[-2:])) for run in runs])
+        return colours_of(
+            [
+                self.tensors(range(at - GATHER, at + GATHER + 1), light_size)
+                for at in sorted({round(place) for place in places})
+            ]
+        )
 
     def seconds(self, numbers: Sequence[int]) -> list[float]:
         """When they are shown, counted from the first frame that is lit."""
@@ -71,19 +78,18 @@ class Clip:
         return [float(times[seen[number]] - times[0]) for number in numbers]
 
 
-def direction_at(light: Light, size: Sequence[int], seconds: float) -> tuple[Tensor, float]:
+def direction_at(light: Light, size: tuple[int, int], seconds: float) -> tuple[Tensor, float]:
     """Where a light comes from at a time, and how clearly; (0, 0, 1) and 0 for none."""
     if isinstance(light, NoLight):
         return torch.tensor([0.0, 0.0, 1.0]), 0.0
     return direction_of(torch.from_numpy(light.level_map(size[0], size[1], seconds)))
 
 
-def light_size(size: Sequence[int]) -> tuple[int, int]:
+def light_size(height: int, width: int) -> tuple[int, int]:
     """(height, width) at which light is kept for small frames of that size.
 
-    >>> light_size((1, 300))
+    >>> light_size(1, 300)
     (16, 300)
     """
-    shrink = min(LIGHT_SIDE / min(size), 1.0)
-    height, width = (max(round(side * shrink), LEAST_SIDE) for side in size[:2])
-    return height, width
+    shrink = min(LIGHT_SIDE / min(height, width), 1.0)
+    return max(round(height * shrink), LEAST_SIDE), max(round(width * shrink), LEAST_SIDE)

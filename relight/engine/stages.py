@@ -15,7 +15,8 @@ SHARES = {
     "mask": 0.1,
     "key": 0.4,
     "carry": 0.3,
-    "form": 0.15,
+    "subject": 0.1,
+    "form": 0.05,
     "light": 0.83,
     "upscale": 0.83,
     "guide": 0.83,
@@ -49,7 +50,7 @@ def stages_of(job: ResolvedJob, models: Models) -> list[str]:
     """Those that a resolved job may have; one without chunks costs nothing."""
     if isinstance(job, ResolvedUpscaleJob):
         return [models.enlarging]
-    stages = [] if job.recipe == "paper" else ["key", "carry", "form"]
+    stages = [] if job.recipe == "paper" else ["key", "carry", "subject", "form"]
     stages += [] if job.recipe == "fast" else ["light"]
     if job.region is not None:
         stages = ["mask", *stages]

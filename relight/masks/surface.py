@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from relight.masks.cutting import Colours
-from relight.masks.grabcut import find_subject
-from relight.masks.steady import along_flow, motion_of
+from relight.masks.grabcut import EDGE, look_for
+from relight.masks.steady import along_flow, guided, motion_of
+from relight.methods.settled import settled, step_of
+from relight.methods.spread import one_thread
 from relight.methods.surfaces import Surface, inflated, unit
 
-REACH = 6
+AVERAGED = 6
 """Frames on either side over which a surface is averaged: a matte that is cut anew in each takes in
 a sleeve in some and leaves it out in others, and shading shows it."""
 
@@ -26,8 +30,43 @@ def subject_surface(frames: Tensor, colours: Colours | None = None) -> Surface:
     Returns:
         the surface of the clip's subject, its confidence 0 where there is no clear one.
     """
-    subject = find_subject(frames, colours=colours)
-    return inflated(subject.matte, frames.float().cpu(), subject.confidence)
+    found = look_for(frames, colours=colours)
+    return cut_surface(found.cut, found.small, found.confidence, frames)
+
+
+def cut_surface(cuts: Tensor, small: Tensor, confidence: Tensor, frames: Tensor) -> Surface:
+    """The surface of a subject that was found coarsely.
+
+    Args:
+        cuts, small, confidence: see `Coarse`.
+        frames: the same frames at the size that the surface is to have, (frames, 3, h, w).
+
+    >>> half = (torch.arange(64) < 32).float().expand(2, 1, 48, 64)
+    >>> grey = torch.full((2, 3, 48, 64), 0.5)
+    >>> cut_surface(half, grey, torch.ones(2), grey).normals[0, :, 24, 28].round(decimals=1)
+    tensor([0.7000, 0.0000, 0.7000])
+    """
+    frames = frames.float().cpu()
+    with one_thread():
+        return inflated(guided(cuts, small, eps=EDGE, full=frames), frames, confidence)
+
+
+def settled_subject(
+    cuts: Tensor, confidence: Tensor, small: Tensor, numbers: Sequence[int], count: int
+) -> tuple[Tensor, Tensor]:
+    """Cuts and confidence, which don't jump where nothing in the frames does; see `settled`.
+
+    Args:
+        cuts, confidence, small: see `Coarse`; of the frames with `numbers` in a clip of `count`.
+
+    >>> cuts, sure = torch.ones(7, 1, 16, 16), torch.tensor([1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+    >>> settled_subject(cuts, sure, torch.full((7, 3, 16, 16), 0.5), range(7), 7)[1].tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    with one_thread():
+        maps = torch.cat([cuts, confidence.view(-1, 1, 1, 1).expand_as(cuts)], dim=1)
+        maps = settled(maps, small, numbers, step_of(count))
+    return maps[:, :1], maps[:, 1].mean((1, 2))
 
 
 def steady_surface(surface: Surface, frames: Tensor) -> Surface:
@@ -48,5 +87,5 @@ def steady_surface(surface: Surface, frames: Tensor) -> Surface:
     """
     motion = motion_of(frames, (frames.shape[-2], frames.shape[-1]))
     maps = torch.cat([surface.normals, surface.weight], dim=1)
-    maps = along_flow(maps, motion, reach=REACH)
+    maps = along_flow(maps, motion, reach=AVERAGED)
     return Surface(unit(maps[:, :3]), maps[:, 3:], surface.confidence)
