@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from relight.jobs import RelightJob, UpscaleJob
 
@@ -30,11 +34,30 @@ def _options(*jobs: type[RelightJob | UpscaleJob], without: set[str]) -> type:
         # A word that is one of several in one job, and another of several in the other, is checked
         # by the job.
         types = {str(job.model_fields[name].annotation) for job in jobs if name in job.model_fields}
-        given = str if len(types) > 1 else field.annotation
-        kind = Annotated[given | None, Parameter(name=aliases, help=help, negative_iterable=())]
+        given = str if len(types) > 1 else _plain(field.annotation)
+        reads = _whole if given in (int, int | None) else None
+        shown = Parameter(name=aliases, help=help, negative_iterable=(), converter=reads)
+        kind = Annotated[given | None, shown]
         fields.append((name, kind, dataclasses.field(default=None)))
     own = {"__module__": __name__}  # without it, cyclopts takes the class for a built-in
     return dataclasses.make_dataclass("Options", fields, kw_only=True, namespace=own)
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its range: the job checks that, and says what is wrong in its own words."""
+    if get_origin(kind) is Annotated:
+        return _plain(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return functools.reduce(operator.or_, map(_plain, get_args(kind)))
+    return kind
+
+
+def _whole(kind: Any, tokens: Sequence[Token]) -> int:
+    """A whole number; 1.5 is none, and is not rounded."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is no whole number") from None
 
 
 Output = Annotated[

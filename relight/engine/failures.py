@@ -92,6 +92,8 @@ def explain(error: BaseException) -> RelightError:
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return MediaError("the disk is full: free some space, then run the same command again")
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return InputError(f"a name is too long for this disk: shorten it ({error.filename})")
     return RelightError(
         f"unexpected {type(error).__name__}: {_line(str(error))}; --verbose shows where"
     )

@@ -174,6 +174,8 @@ class Guard:
         """Compute in float32 from now on; says so."""
         import torch
 
+        if not self._pipes():
+            raise ModelError(f"{reason}; nothing was written: its weights may be damaged")
         narrow = {pipe.dtype for pipe in self._pipes()} - {torch.float32}
         if self._wide or not narrow:
             raise ModelError(

@@ -55,10 +55,6 @@ def checked(job: Job, new_folder: bool = False) -> media.VideoInfo:
         MediaError: the input can't be read.
     """
     info = media.probe(job.input, job.reading)
-    if not new_folder or job.output.parent.is_dir():
-        media.check_output(job.output, job.input, job.overwrite, job.encoding)
-    if info.hdr and not job.tonemap:
-        raise MediaError(f"{job.input}: HDR ({info.hdr}): add --tonemap to map it to SDR")
     sidecar = sidecar_path(job.output)
     if len(sidecar.name.encode()) + len(".part") + 1 > LONGEST_NAME:
         raise InputError(
@@ -66,6 +62,10 @@ def checked(job: Job, new_folder: bool = False) -> media.VideoInfo:
             f"more than the {LONGEST_NAME} a name can have: shorten it",
             field="output",
         )
+    if not new_folder or job.output.parent.is_dir():
+        media.check_output(job.output, job.input, job.overwrite, job.encoding)
+    if info.hdr and not job.tonemap:
+        raise MediaError(f"{job.input}: HDR ({info.hdr}): add --tonemap to map it to SDR")
     if sidecar.exists() and not job.overwrite:
         raise InputError(f"{sidecar} exists: remove it, or allow overwriting", path=sidecar)
     if info.duration is not None and job.start >= max(info.duration, 1e-3):

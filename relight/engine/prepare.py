@@ -14,7 +14,7 @@ from relight.jobs.base import Delivery
 from relight.jobs.regions import USAGE, MaskFile, MaskSeed
 from relight.jobs.relight import MATTE_MODELS
 from relight.lights import resolve as resolve_light
-from relight.media import Reading, VideoInfo, probe
+from relight.media import Reading, VideoInfo, check_many, probe
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
 from relight.models.guides import check_guide
@@ -30,9 +30,11 @@ def refuse(job: Job, info: VideoInfo) -> None:
     """Refuse what can't be, before torch is imported.
 
     Raises:
-        InputError: a light, a size or a number of steps that can't be.
+        InputError: a light, a size or a number of steps that can't be; a clip for one picture.
         ModelError: an unknown model, or one whose weights are missing.
     """
+    if (info.frames or info.duration) and frame_count(job, info) > 1:
+        check_many(job.output, info)
     _refuse_model(job, info)
     upscaling = None
     if isinstance(job, RelightJob):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from relight.jobs.base import Fraction01, Job
+
+SIZE = re.compile(r"[1-9][0-9]{0,5}x[1-9][0-9]{0,5}")
+TILE_STEP = 64
+"""Pixels: every model works in multiples of it."""
 
 
 class UpscaleJob(Job, frozen=True):
@@ -24,7 +29,6 @@ class UpscaleJob(Job, frozen=True):
     )
     size: str | None = Field(
         None,
-        pattern=r"^[1-9]\d{0,5}x[1-9]\d{0,5}$",
         description="WIDTHxHEIGHT in pixels instead of a scale, e.g. 2048x1152; a picture of "
         "another shape is enlarged until it fits inside.",
     )
@@ -65,6 +69,7 @@ class UpscaleJob(Job, frozen=True):
     tile: int | None = Field(
         None,
         ge=0,
+        multiple_of=TILE_STEP,
         description="Side in pixels of the tiles the model works in, a multiple of 64: smaller "
         "needs less memory; 0: whole pictures; default: tiles for large pictures.",
     )
@@ -73,6 +78,20 @@ class UpscaleJob(Job, frozen=True):
         """Its guide, if that is a file: see `Job.files`."""
         path = Path(self.guide or "")
         return {"guide": path} if path.is_file() else {}
+
+    @field_validator("size")
+    @classmethod
+    def _two_sides(cls, size: str | None) -> str | None:
+        if size is not None and not SIZE.fullmatch(size):
+            raise ValueError("WIDTHxHEIGHT in pixels, e.g. 2048x1152")
+        return size
+
+    @field_validator("guide")
+    @classmethod
+    def _named(cls, guide: str | None) -> str | None:
+        if guide is not None and not guide.strip():
+            raise ValueError("bicubic, mini, restore or a .safetensors file")
+        return guide
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from relight.media.places import first_file
     from relight.media.reading import probe, read
     from relight.media.writer import Writer
-    from relight.media.writing import check_output, write
+    from relight.media.writing import check_many, check_output, write
 
 _HOME = {
     "clip": ("PIXEL_LIMIT", "Frame", "Loss", "VideoInfo"),
@@ -30,7 +30,7 @@ _HOME = {
     "places": ("first_file",),
     "reading": ("probe", "read"),
     "writer": ("Writer",),
-    "writing": ("check_output", "write"),
+    "writing": ("check_many", "check_output", "write"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
@@ -42,6 +42,7 @@ __all__ = [
     "Reading",
     "VideoInfo",
     "Writer",
+    "check_many",
     "check_output",
     "first_file",
     "probe",

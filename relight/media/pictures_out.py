@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -55,6 +56,14 @@ class PictureWriter(Writer):
         pass
 
 
+def one_frame(path: Path) -> str:
+    """What to say where more than a frame is put into a picture."""
+    return (
+        f"{path}: {path.suffix.lower()} holds one frame; give .mp4, .mov, .mkv, .webm, .gif, .apng "
+        "or a sequence (%05d.png)"
+    )
+
+
 class StillWriter(PictureWriter):
     """One image."""
 
@@ -66,10 +75,7 @@ class StillWriter(PictureWriter):
         duration: Fraction | None,
     ) -> None:
         if self.count:
-            raise InputError(
-                f"{self.path}: {self.path.suffix.lower()} holds one frame; "
-                "give .mp4, .mov, .mkv, .webm, .gif, .apng or a sequence (%05d.png)"
-            )
+            raise InputError(one_frame(self.path))
         self._part.write_bytes(self._file(image, alpha))
 
 

@@ -19,7 +19,7 @@ from relight.media.formats import WRITTEN, written_format
 from relight.media.gif_out import GifWriter
 from relight.media.mux import VideoWriter
 from relight.media.options import Encoding, Reading
-from relight.media.pictures_out import AnimationWriter, SequenceWriter, StillWriter
+from relight.media.pictures_out import AnimationWriter, SequenceWriter, StillWriter, one_frame
 from relight.media.writer import Output, Writer, check_size
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def write(
             encoding=encoding,
             companions=audio,
         )
-        writer = _writer_of(output)(output)
+        writer = _writer_of(path, source)(output)
         yield writer
         writer.finish()
         writer.close()
@@ -151,9 +151,22 @@ def write(
         on_note(note)
 
 
-def _writer_of(output: Output) -> type[Writer]:
+def check_many(path: Path, source: VideoInfo) -> None:
+    """Refuse more than one frame, made from `source`, for a file that takes one only.
+
+    >>> clip = VideoInfo(Path("a.mp4"), 64, 48, Fraction(25), 2.0, 50, False, (), ())
+    >>> check_many(Path("b_%05d.png"), clip)
+    >>> check_many(Path("b.tif"), clip)
+    Traceback (most recent call last):
+    relight.errors.InputError: b.tif: .tif holds one frame; give .mp4, .mov, .mkv, .webm, .gif, \
+.apng or a sequence (%05d.png)
+    """
+    if _writer_of(path, source) is StillWriter:
+        raise InputError(one_frame(path), path=path)
+
+
+def _writer_of(path: Path, source: VideoInfo | None) -> type[Writer]:
     """The writer that fits the extension of a path, and what is put into it."""
-    path, source = output.path, output.source
     suffix, target = path.suffix.lower(), written_format(path)
     if target.kind == "video":
         return VideoWriter

@@ -134,5 +134,8 @@ def _network_for(weights: dict[str, Tensor], path: Path) -> CompactSuperResoluti
         network = CompactSuperResolution(width, blocks)
         network.load_state_dict(weights)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} holds no compact super-resolution network: {error}") from error
+        raise ModelError(
+            f"{path} holds no compact super-resolution network: weights are missing, or have "
+            "another shape"
+        ) from error
     return network
