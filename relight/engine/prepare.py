@@ -205,4 +205,4 @@ def upscale_job(job: RelightJob, upscaler: str) -> UpscaleJob:
     same = ("input", "output", "prompt", "seed", "start", "frames", "device", "dtype", "memory")
     same = (*same, "attention", "compile", *Delivery.model_fields)
     settings = {name: getattr(job, name) for name in same}
-    return UpscaleJob(model=upscaler, scale=job.upscale, **settings)
+    return UpscaleJob(model=upscaler, scale=job.upscale, guide="mini", **settings)

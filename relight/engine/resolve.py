@@ -10,6 +10,7 @@ from typing import Any
 
 from relight.engine.prepare import refuse_recipe, upscale_job
 from relight.engine.sizes import target_size
+from relight.engine.source import shows_blocks
 from relight.jobs import (
     Job,
     ModelRelightJob,
@@ -226,8 +227,12 @@ def _gamma(model: Model | Found[Entry], recipe: str) -> float:
 
 
 def guide_of(job: UpscaleJob) -> str:
-    """What makes the large picture that an upscale starts from."""
-    return job.guide or ("bicubic" if job.recipe == "paper" else "mini")
+    """What makes the large picture that an upscale starts from: by the source, where it is open."""
+    if job.guide is not None:
+        return job.guide
+    if job.recipe == "paper":
+        return BICUBIC
+    return "restore" if shows_blocks(job) else "mini"
 
 
 def resolve_upscale(

@@ -174,7 +174,7 @@ class Run:
                     frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
                 )
         count(meter, "survey", len(found.times), len(found.times))
-        self.notes += [*notes_on_plain(self.job, found.thumbs), *notes_on_blocks(self.job)]
+        self.notes += [*notes_on_plain(self.job, found.thumbs), *notes_on_blocks(self.asked)]
         return found
 
     def _heard(self, note: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from relight import media, metrics
 from relight.engine.survey import plain
 from relight.errors import InputError
-from relight.jobs import RelightJob, ResolvedJob, UpscaleJob
+from relight.jobs import Job, RelightJob, ResolvedJob, UpscaleJob
 from relight.media.sequences import files_of, is_clip
 
 BLOCKY = 0.35
@@ -49,11 +50,29 @@ def notes_on_plain(job: ResolvedJob, thumbs: np.ndarray) -> list[str]:
     return []
 
 
-def notes_on_blocks(job: ResolvedJob) -> list[str]:
-    """What to say where the guide would enlarge the blocks of a compressed source as they are."""
-    if not isinstance(job, UpscaleJob) or job.guide != "mini":
+def shows_blocks(job: Job) -> bool:
+    """Whether the first frame that a job takes shows blocks of compression."""
+    return _blocky(job.input, marks_of(job.input), job.start, job.reading)
+
+
+@functools.lru_cache(maxsize=8)  # it is asked when models are loaded, and for the sidecar
+def _blocky(path: Path, marks: object, start: float, how: media.Reading) -> bool:
+    for frame in media.read(path, start=start, frames=1, how=how, on_note=lambda note: None):
+        return metrics.blockiness(media.to_uint8(frame.image)) > BLOCKY
+    return False
+
+
+def notes_on_blocks(asked: Job) -> list[str]:
+    """What to say of the blocks of a compressed source that is enlarged.
+
+    Args:
+        asked: the job, before its open settings are decided.
+    """
+    if not isinstance(asked, UpscaleJob) or asked.recipe == "paper":
         return []
-    for frame in media.read(job.input, start=job.start, frames=1, how=job.reading):
-        if metrics.blockiness(media.to_uint8(frame.image)) > BLOCKY:
-            return ["the source shows blocks of compression: --guide restore takes them away"]
-    return []
+    if asked.guide not in (None, "mini") or not shows_blocks(asked):
+        return []
+    if asked.guide is None:
+        return ["the source shows blocks of compression: the guide restore takes them away, and "
+                "--guide mini keeps them"]  # fmt: skip
+    return ["the source shows blocks of compression: --guide restore takes them away"]

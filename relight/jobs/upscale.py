@@ -45,8 +45,8 @@ class UpscaleJob(Job, frozen=True):
         None,
         description="What makes the large picture that the model starts from and is held to: "
         "bicubic, mini (embedded), restore (embedded; also undoes compression and noise), or a "
-        ".safetensors file of an ESRGAN-family network; default: mini, bicubic with the recipe "
-        "paper.",
+        ".safetensors file of an ESRGAN-family network; default: mini, or restore where the first "
+        "frame shows blocks of compression; bicubic with the recipe paper.",
     )
     model: str = Field(
         "auto",
