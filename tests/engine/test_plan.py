@@ -106,6 +106,17 @@ def test_a_plan_without_diffusion_counts_the_frames_of_the_guide(tmp_path):
     assert stage.name == "guide" and stage.passes == 20 and stage.frames == 20
 
 
+def test_a_dry_run_says_where_a_default_was_never_compared(tmp_path, tiny_model):
+    def said(**settings):
+        job = UpscaleJob.make(input=CLIP, output=tmp_path / "o.mp4", frames=2, **settings)
+        return any("were not at hand" in line for line in describe(job))
+
+    folder = str(tiny_model)
+    assert said(model=folder)
+    assert not said(model=folder, identity=1) and not said(model=folder, recipe="paper")
+    assert not said(model="mini") and not said(model="mini", identity=0.8)
+
+
 def test_time_is_estimated_from_the_last_runs(tmp_path, monkeypatch, tiny_model):
     file = tmp_path / "cache" / "estimates.json"
     monkeypatch.setenv(estimates.VARIABLE, str(file))
