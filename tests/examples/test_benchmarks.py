@@ -9,8 +9,9 @@ def test_the_documents_are_what_the_figures_say():
     made = "run `python -m examples.benchmarks`"
     if benchmarks.FIGURES.exists():
         assert benchmarks.DOCUMENT.read_text(encoding="utf-8") == benchmarks.document(), made
-    text = benchmarks.README.read_text(encoding="utf-8")
-    assert benchmarks.readme(text) == text, made
+    for file in benchmarks.TEXTS:
+        text = file.read_text(encoding="utf-8")
+        assert benchmarks.filled(text) == text, made
 
 
 def test_a_table_is_filled_in(tmp_path, monkeypatch):
@@ -20,7 +21,7 @@ def test_a_table_is_filled_in(tmp_path, monkeypatch):
     figures = {"command": "relight bench", "machine": made, "rows": rows}
     (tmp_path / "recipes.json").write_text(json.dumps(figures))
     text = "before\n<!-- bench: recipes -->\nold\n<!-- end of bench -->\nafter\n"
-    found = benchmarks.readme(text)
+    found = benchmarks.filled(text)
     assert "old" not in found and "| fast | 1 clip | +1.00 |" in found and "| a |" not in found
     assert found.startswith("before\n") and found.endswith("after\n")
     assert "2026-01-01, H100" in benchmarks.document()
