@@ -26,14 +26,14 @@ from relight.engine.prepare import upscale_job
 from relight.engine.reference_lights import read_references
 from relight.engine.references import read_stills
 from relight.engine.region import Region
-from relight.engine.relighting import Lights, Relighting
+from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.subject_mask import SubjectMask
 from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
-from relight.lights import asked
+from relight.lights import Light, asked
 from relight.media import Frame, VideoInfo
 from relight.media.depth import to_uint8
 from relight.media.source_invariants import with_bars
@@ -163,7 +163,7 @@ def _lighting(
         references = read_references(clip, read_stills(job))
         carry = Carry.plan(clip, references)
         return (carry,), Lighting(clip=clip, carry=carry, form=None)
-    light = asked(job.light, job.light_at).for_clip(float(info.fps))
+    light = _light(job, info)
     seconds = float(survey.times[-1] - survey.times[0])
     # A light that moves is found anew in every frame: carried along, it would be smeared.
     numbers = range(len(survey.seen)) if light.moving else keyframes(survey.thumbs, seconds)
@@ -200,6 +200,11 @@ def _lighting(
     if form is not None:
         flows += [form] if form.subject is None else [form.subject, form]
     return tuple(flows), Lighting(clip=clip, carry=carry, form=form, region=region)
+
+
+def _light(job: ResolvedRelightJob, info: VideoInfo) -> Light:
+    """The light that a job asks for, beside its clip."""
+    return asked(job.light, job.light_at).for_clip(float(info.fps))
 
 
 def key_chunks(
@@ -253,16 +258,15 @@ def _relighting(
     a background that the model draws for itself."""
     job, survey = _of_model(clip.job), clip.survey
     before: tuple[Step, ...] = ()
-    lights: Lights | None = None
+    shared: Lighting | None = None
     if anchors(job):
         # The windows' light is scaled when it is applied; own pixels get no form but their own.
         shape = job.shape if job.transfer == "on" else 0.0
         plain = replace(clip, job=job.model_copy(update={"intensity": 1.0, "shape": shape}))
-        before, lighting = _lighting(plain, model, info, mask, region)
-        lights = lighting.lights
+        before, shared = _lighting(plain, model, info, mask, region)
     windows = Relighting(
         job=job,
-        light=asked(job.light, job.light_at).for_clip(float(info.fps)),
+        light=_light(job, info),
         framing=framing_of(job, model, info),
         size=(info.width, info.height),
         survey=survey,
@@ -270,7 +274,7 @@ def _relighting(
         chunks=light_chunks(job, model, info, len(survey.seen)),
         model=model,
         region=region,
-        lights=lights,
+        shared=shared,
     )
     return before, windows
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from relight.engine.chunks import Chunk
 from relight.engine.depth_clip import read_depth
 from relight.engine.found_subject import FoundSubject
-from relight.engine.lit_clip import Clip, Show, direction_at, light_size
+from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
 from relight.engine.subject_mask import SubjectMask
 from relight.lights import Light, NoLight, PointLight
 from relight.lights.lamps import has_place, taken_apart
@@ -25,7 +25,7 @@ from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_g
 from relight.methods.settled import asked
 from relight.methods.spread import one_thread
 from relight.methods.surface_shading import BEHIND, shading_gain
-from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated
+from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated, unit
 from relight.models.depth_anything import DepthAnything
 
 RANGED = 8
@@ -60,10 +60,20 @@ class Form:
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
     ) -> dict[str, np.ndarray]:
-        """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w)."""
+        """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w); of a
+        lamp that moves the surface, which shows it anew at each time."""
         gains = []
         with one_thread():
             first, surface = self._surface(chunk)
+            if self.lamps_move:
+                own = slice(chunk.first - first, chunk.last - first)
+                planes = torch.cat([surface.normals[own], surface.weight[own]], dim=1)
+                for _ in range(len(chunk) if on_step is not None else 0):
+                    on_step()
+                return {
+                    "surface": planes.half().numpy(),
+                    "confidence": surface.confidence[own].float().numpy(),
+                }
             for number in range(chunk.first, chunk.last):
                 at = slice(number - first, number - first + 1)
                 one = Surface(surface.normals[at], surface.weight[at], surface.confidence[at])
@@ -71,6 +81,21 @@ class Form:
                 if on_step is not None:
                     on_step()
         return {"form": torch.cat(gains).numpy()}
+
+    def gain(self, number: int, load: Load, seconds: float | None = None) -> Tensor:
+        """Natural log of what is added at a small frame, (3, h, w).
+
+        Args:
+            seconds: where the lamps of a moving light are then; None: when the frame is shown.
+        """
+        chunk = next(chunk for chunk in self.chunks if chunk.first <= number < chunk.last)
+        stored, place = load(chunk.name), number - chunk.first
+        if not self.lamps_move:
+            return torch.from_numpy(stored["form"][place]).float()
+        planes = torch.from_numpy(stored["surface"][place])[None].float()
+        clear = torch.from_numpy(stored["confidence"][place : place + 1])
+        surface = Surface(unit(planes[:, :3]), planes[:, 3:], clear)
+        return self._placed(number, surface, seconds)[0]
 
     def _gain(self, number: int, surface: Surface) -> Tensor:
         """Natural log of what the light's form, place and colour add, (1, 3, h, w)."""
@@ -83,23 +108,24 @@ class Form:
         share = colour_share(self.light.tint(self.clip.seconds([number])[0]))
         if not share:
             return gain
-        levels = self._levels([(1.0, self.light)], number, surface)
+        seconds = self.clip.seconds([number])[0]
+        levels = self._levels([(1.0, self.light)], seconds, surface)
         return gain + share * tint_gain(levels)
 
-    def _placed(self, number: int, surface: Surface) -> Tensor:
-        parts = list(taken_apart(self.light, self.clip.seconds([number])[0]))
+    def _placed(self, number: int, surface: Surface, seconds: float | None = None) -> Tensor:
+        seconds = self.clip.seconds([number])[0] if seconds is None else seconds
+        parts = list(taken_apart(self.light, seconds))
         points = [(weight, one) for weight, one in parts if isinstance(one, PointLight)]
         others = [pair for pair in parts if not isinstance(pair[1], PointLight)]
         lamps = [_lamp(weight, point) for weight, point in points]
-        levels = self._levels(others, number, surface) if others else None
+        levels = self._levels(others, seconds, surface) if others else None
         return placed_gain(lamps, surface, levels, shape=self.clip.job.shape)
 
     def _levels(
-        self, lights: Sequence[tuple[float, Light]], number: int, surface: Surface
+        self, lights: Sequence[tuple[float, Light]], seconds: float, surface: Surface
     ) -> Tensor:
         """Linear light of maps added up by their weights, (1, 3, h, w)."""
         h, w = surface.normals.shape[-2:]
-        seconds = self.clip.seconds([number])[0]
         maps = [weight * to_linear(one.level_map(h, w, seconds)) for weight, one in lights]
         if not all(one.sided for _, one in lights):  # light has no outlines
             maps = [
@@ -112,6 +138,11 @@ class Form:
         """Whether the light has places, not a side alone."""
         count = len(self.clip.survey.seen)
         return has_place(self.light, self.clip.seconds(range(count)))
+
+    @property
+    def lamps_move(self) -> bool:
+        """Whether the light has places that change: each frame has them where they are then."""
+        return self.light.moving and self.placed
 
     @property
     def notes(self) -> tuple[str, ...]:

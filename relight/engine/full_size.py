@@ -32,11 +32,22 @@ GLIMPSE = 640
 
 @dataclass(frozen=True)
 class Lit:
-    """One frame the model saw. small: (3, h, w) in [0, 1]; light: its gain and glow, (6, h, w)."""
+    """One frame the model saw.
+
+    Attributes:
+        small: (3, h, w) in [0, 1]. light: its gain and glow, (6, h, w).
+        moved: what the light is with its lamps where they are at another time; None: they don't
+            move within the frame.
+    """
 
     time: Fraction
     small: Tensor
     light: Tensor
+    moved: Callable[[Fraction], Tensor] | None = None
+
+    def at(self, time: Fraction) -> Tensor:
+        """The light of this frame as its lamps stand at a time, (6, h, w)."""
+        return self.light if self.moved is None or time == self.time else self.moved(time)
 
 
 def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool) -> np.ndarray:
@@ -77,7 +88,8 @@ def transferred(
         if b is not None and frame.time > a.time:
             small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
             weight = float((frame.time - a.time) / (b.time - a.time))
-            light = between(a.light, b.light, a.small, small, b.small, weight)
+            now = a.at(frame.time), b.at(frame.time)  # cross-faded, a lamp would be in two places
+            light = between(*now, a.small, small, b.small, weight)
         image = lit_image(frame.image, GainGlow.from_planes(light))
         return frame.with_image(keep_bars(image, frame.image, FRINGE))
 

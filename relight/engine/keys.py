@@ -22,7 +22,7 @@ from relight.errors import InputError
 from relight.jobs import ModelRelightJob
 from relight.lights import Light, NoLight
 from relight.lights.colors import LAMPS
-from relight.lights.lamps import has_place
+from relight.lights.lamps import AtFull, has_place, strength
 from relight.media import to_uint8
 from relight.methods.carried_light import reference_light
 from relight.methods.delight import delit
@@ -179,7 +179,7 @@ class Keys:
         session = model.of_keyframes(job.gamma, backdrop=behind is not None).prepare(
             understood(job.prompt, model.entry).text,
             size=(pixels.shape[-2], pixels.shape[-1]),
-            light=self.light,
+            light=self.light if self._plain else AtFull(self.light),
             seconds=clip.seconds(numbers),
             steps=job.relight_steps,
             mask=None if weights is None else self.framing.filled(weights),
@@ -200,8 +200,22 @@ class Keys:
             return light
         if min(shares) < 1:
             light = paled(light, source, torch.tensor(shares).view(-1, 1, 1, 1))
+        return levelled(light, source) if self.placed else light
+
+    @functools.cached_property
+    def placed(self) -> bool:
+        """Whether the light has places, not a side alone."""
         every = self.clip.seconds(range(len(self.clip.survey.seen)))
-        return levelled(light, source) if has_place(self.light, every) else light
+        return has_place(self.light, every)
+
+    def strength_at(self, seconds: float) -> float:
+        """How strong the light is at a time: what a model is not told of one from a side."""
+        return 1.0 if self._plain else strength(self.light, seconds)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether the model is told how strong the light is: it has a place, or is none."""
+        return self.placed or isinstance(self.light, NoLight)
 
     def _neutral(self, numbers: Sequence[int]) -> bool:
         """Whether neither prompt nor lamp names a colour to a small model, which draws some."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -40,6 +41,7 @@ from relight.methods.gain_and_glow import (
 )
 from relight.methods.lamp import SOLE, lamp_part, mixed, vivid
 from relight.methods.open_sky import evened, evened_light, open_sky
+from relight.methods.placed_light import strength_gain
 from relight.methods.spread import spread
 from relight.methods.surface_shading import bent, missing_fall_off, nearness
 
@@ -85,28 +87,46 @@ class Lighting:
 
     def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:
         """Small frames (3, h, w) in [0, 1] from number `begin` to `end`, and the light of each."""
-        fall_off, factor = self._lamp(load)
-        keys, intensity = self.carry.keys, self.clip.job.intensity
-        keeps = keys.keeps_colours * min(intensity, 1.0)
         for number in range(begin, end):
             small = self.clip.tensors([number])[0]
-            light = exposed(self._unexposed(number, small, fall_off, load), factor)
-            if self.form is not None and keeps:
-                planes = GainGlow.from_planes(light.planes[None])
-                light = GainGlow.from_planes(vivid(planes, small[None], keeps).planes[0])
-            yield small, light
+            yield small, self._light(number, small, load)
 
-    def _of_lamp(self, number: int, small: Tensor, fall_off: float, load: Load) -> GainGlow:
+    def light_at(self, number: int, time: Fraction, load: Load) -> GainGlow:
+        """The light of a small frame, its lamps where they are at a time."""
+        seconds = float(time - self.clip.survey.times[0])
+        return self._light(number, self.clip.tensors([number])[0], load, seconds)
+
+    @property
+    def lamps_move(self) -> bool:
+        """Whether `light_at` changes with the time."""
+        return self.form is not None and self.form.lamps_move
+
+    def _light(
+        self, number: int, small: Tensor, load: Load, seconds: float | None = None
+    ) -> GainGlow:
+        fall_off, factor = self._lamp(load)
+        light = exposed(self._unexposed(number, small, fall_off, load, seconds), factor)
+        keys, share = self.carry.keys, min(self.clip.job.intensity, 1.0)
+        strong = strength_gain(keys.strength_at(self.clip.seconds([number])[0]))
+        if strong:
+            light = shaded_light(light, torch.full((1, 1, 1), share * strong))
+        keeps = keys.keeps_colours * share
+        if self.form is None or not keeps:
+            return light
+        planes = GainGlow.from_planes(light.planes[None])
+        return GainGlow.from_planes(vivid(planes, small[None], keeps).planes[0])
+
+    def _of_lamp(self, number: int, small: Tensor, shading: Tensor | None, load: Load) -> GainGlow:
         """The carried light, its colour where the lamp shines."""
         keys, light = self.carry.keys, self.carry.light_at(number, load)
         if self.form is not None and not self.form.placed:
             light = self._even_in_sky(number, small, light)
         if not keys.coloured:
             return light
-        if self.form is None or keys.all_around:
+        if shading is None or keys.all_around:
             part = torch.full((1, 1, 1), SOLE)
         else:
-            part = lamp_part(self._shading(self.form, number, fall_off, load))
+            part = lamp_part(shading)
         planes = GainGlow.from_planes(light.planes[None])
         return GainGlow.from_planes(mixed(planes, small[None], part[None]).planes[0])
 
@@ -114,11 +134,18 @@ class Lighting:
         times, seen = self.clip.survey.times, self.clip.survey.seen
         lights = self.lights(load, begin, len(seen))
         for number, (small, light) in enumerate(lights, begin):
-            yield Lit(times[seen[number]], small, light.planes)
+            yield Lit(times[seen[number]], small, light.planes, self._moved(number, load))
 
-    def _shading(self, form: Form, number: int, fall_off: float, load: Load) -> Tensor:
-        chunk = next(chunk for chunk in form.chunks if chunk.first <= number < chunk.last)
-        gain = torch.from_numpy(load(chunk.name)["form"][number - chunk.first]).float()
+    def _moved(self, number: int, load: Load) -> Callable[[Fraction], Tensor] | None:
+        """A small frame's light at another time; None where that is the same."""
+        if not self.lamps_move:
+            return None
+        return lambda time: self.light_at(number, time, load).planes
+
+    def _shading(
+        self, form: Form, number: int, fall_off: float, load: Load, seconds: float | None
+    ) -> Tensor:
+        gain = form.gain(number, load, seconds)
         direction, clear = form.direction(number)
         job = self.clip.job
         near = bent(nearness(direction, gain.shape[-2], gain.shape[-1]))
@@ -177,13 +204,21 @@ class Lighting:
             return fall_off, factor
         return fall_off, steadied(factor, self._changes(fall_off, factor * TRIED, load))
 
-    def _unexposed(self, number: int, small: Tensor, fall_off: float, load: Load) -> GainGlow:
+    def _unexposed(
+        self,
+        number: int,
+        small: Tensor,
+        fall_off: float,
+        load: Load,
+        seconds: float | None = None,
+    ) -> GainGlow:
         """The light of a small frame (3, h, w), its form in it, before the exposure."""
-        light = self._of_lamp(number, small, fall_off, load)
+        shading = None
+        if self.form is not None:
+            shading = self._shading(self.form, number, fall_off, load, seconds)
+        light = self._of_lamp(number, small, shading, load)
         light = scaled_light(light, small, self.clip.job.intensity)
-        if self.form is None:
-            return light
-        return shaded_light(light, self._shading(self.form, number, fall_off, load))
+        return light if shading is None else shaded_light(light, shading)
 
     def _changes(self, fall_off: float, factor: float, load: Load) -> list[tuple[float, float]]:
         """For `steadied`: how frames all over the clip change to the next, lit and as they were.

@@ -27,6 +27,10 @@ class References:
     def numbers(self) -> tuple[int, ...]:
         return tuple(sorted(self.lights))
 
+    def strength_at(self, seconds: float) -> float:
+        """A still is as bright as it is."""
+        return 1.0
+
     def light_of(self, number: int, load: Load) -> GainGlow:
         """The light of a still, by the number of its frame among the small frames."""
         return self.lights[number]

@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from relight.diffusion.framing import Framing
 from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import Source
 from relight.engine.full_size import DRAWN, Lit, glimpse, transferred
+from relight.engine.lighting import Lighting
 from relight.engine.lit_clip import Load
 from relight.engine.prompts import understood
 from relight.engine.region import Region
@@ -42,9 +44,6 @@ from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
 from relight.models.loader import Model
 
-Lights = Callable[[Load, int, int], Iterator[tuple[Tensor, GainGlow]]]
-"""(load, begin, end) -> small frames (3, h, w) from number begin to end, and the light of each."""
-
 
 @dataclass(kw_only=True)
 class Relighting:
@@ -54,8 +53,7 @@ class Relighting:
         job: with every setting decided. light: its light, read. chunks: windows of seen frames.
         size: (width, height) of the source.
         region: what is lit; None: everything.
-        lights: what gives small frames from one number to another, and the light that the whole
-            clip shares at each, from stored chunks; None: every window has a light of its own.
+        shared: the light of the whole clip; None: every window has a light of its own.
     """
 
     job: ModelRelightJob
@@ -67,7 +65,7 @@ class Relighting:
     chunks: tuple[Chunk, ...]
     model: Model
     region: Region | None = None
-    lights: Lights | None = None
+    shared: Lighting | None = None
 
     def __post_init__(self) -> None:
         self.small = SmallFrames(self.work)
@@ -104,8 +102,8 @@ class Relighting:
         relit = self.framing.cut(relit).cpu().float()
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         refuse_black(relit, source)
-        if self.lights is not None:
-            relit = anchored(relit, self._under_shared(self.lights, chunk)).clamp(0, 1)
+        if self.shared is not None:
+            relit = anchored(relit, self._under_shared(self.shared, chunk)).clamp(0, 1)
         if self.job.transfer == "off":
             return pack(relit, chunk)
         light = fit_light(source, relit, radius=DRAWN)
@@ -116,13 +114,14 @@ class Relighting:
         made = {"light": light.planes.numpy()}
         return made | pack(relit, chunk) if self.job.drawn_background else made
 
-    def _under_shared(self, lights: Lights, chunk: Chunk) -> Tensor:
+    def _under_shared(self, lighting: Lighting, chunk: Chunk) -> Tensor:
         """A window's small frames, (frames, 3, h, w) in [0, 1], under the clip's light.
 
         A light that does not move is averaged over the whole window along the motion: what the
         form's chunks do not agree on would be a step within it.
         """
-        smalls, shared = zip(*lights(self.work.load, chunk.first, chunk.last), strict=True)
+        lights = lighting.lights(self.work.load, chunk.first, chunk.last)
+        smalls, shared = zip(*lights, strict=True)
         small = torch.stack(smalls)
         light = GainGlow.from_planes(torch.stack([one.planes for one in shared]))
         if not self.light.moving:
@@ -155,6 +154,7 @@ class Relighting:
         )
 
     def _lit(self, load: Callable[[str], dict[str, np.ndarray]], begin: int) -> Iterator[Lit]:
+        load = functools.lru_cache(maxsize=5)(load)
         lights = joined(
             self.chunks, lambda chunk: load(chunk.name), lambda x, i: x["light"][i], begin
         )
@@ -162,7 +162,26 @@ class Relighting:
             small = torch.from_numpy(self.small[number]).permute(2, 0, 1).float() / 255
             time = self.survey.times[self.survey.seen[number]]
             found = GainGlow.from_planes(torch.from_numpy(light))
-            yield Lit(time, small, scaled_light(found, small, self.job.intensity).planes)
+            own = scaled_light(found, small, self.job.intensity)
+            yield Lit(time, small, own.planes, self._moved(number, own, load))
+
+    def _moved(self, number: int, own: GainGlow, load: Load) -> Callable[[Fraction], Tensor] | None:
+        """A small frame's light at another time: as the shared one changes, on a log scale."""
+        shared = self.shared
+        if shared is None or not shared.lamps_move:
+            return None
+        here = self.survey.times[self.survey.seen[number]]
+
+        @functools.cache
+        def before() -> Tensor:
+            return shared.light_at(number, here, load).log_gain
+
+        def moved(time: Fraction) -> Tensor:
+            change = shared.light_at(number, time, load).log_gain - before()
+            change = change * self.job.intensity
+            return GainGlow(own.log_gain + change, own.glow * change.exp()).planes
+
+        return moved
 
     def _generated(
         self, load: Callable[[str], dict[str, np.ndarray]], first: int

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from relight.lights.base import Fade, Light
+from relight.lights.colors import WHITE
 from relight.lights.several import Several
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def taken_apart(light: Light, seconds: float, weight: float = 1.0) -> Iterator[tuple[float, Light]]:
@@ -36,3 +42,32 @@ def has_place(light: Light, times: Iterable[float]) -> bool:
     """
     moments = list(times) if light.moving else [0.0]
     return any(not part.sided for seconds in moments for _, part in taken_apart(light, seconds))
+
+
+def strength(light: Light, seconds: float) -> float:
+    """How strong the strongest of the lights that add up to one is at a time; 1 is full.
+
+    >>> from relight.lights import parse_light
+    >>> strength(parse_light("left:intensity=.5 + right:color=#300000,intensity=2"), 0.0)
+    0.5
+    >>> round(strength(parse_light("pulse:seconds=2,low=.2"), 1.0), 2)
+    0.2
+    """
+    return max(
+        weight * getattr(one, "intensity", 1.0) * max(getattr(one, "color", WHITE).rgb)
+        for weight, one in taken_apart(light, seconds)
+    )
+
+
+@dataclass(frozen=True)
+class AtFull(Light):
+    """A light at full strength, as a model is shown it. Not written by people."""
+
+    light: Light
+
+    def parts(self) -> tuple[Light, ...]:
+        return (self.light,)
+
+    def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
+        levels = self.light.level_map(height, width, seconds)
+        return levels / max(float(levels.max()), 1e-3)

@@ -12,6 +12,7 @@ the subject's plane at 0. Light is linear; gains are natural logarithms in linea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
+from relight.methods.exposure import seen_as
 from relight.methods.gain_and_glow import OFFSET, GainGlow, box_mean, luma, resized
 from relight.methods.surface_shading import lambert
 from relight.methods.surfaces import Surface
@@ -146,8 +148,21 @@ def placed_gain(
     return total.clamp(1 / 64, 16).log()
 
 
+def strength_gain(strength: float) -> float:
+    """Natural log of the light that a lamp beside the picture gives, full at strength 1.
+
+    A model hardly draws how strong such a light is, so it is shown it at full strength.
+
+    >>> [round(strength_gain(x), 2) for x in (0, 0.5, 1, 2)]
+    [-2.12, -0.58, 0.0, 0.63]
+    """
+    return math.log(AMBIENT + (1 - AMBIENT) * strength)
+
+
 def tint_gain(levels: Tensor) -> Tensor:
-    """Natural log of the colour that a light's map gives, at the same luminance.
+    """Natural log of the colour that a light's map gives, as bright to the eye as without it.
+
+    At the same luminance the one channel of a strong red would burn out, and white turn pink.
 
     Args:
         levels: linear light of the map, (frames, 3, h, w), 0 and above.
@@ -156,11 +171,11 @@ def tint_gain(levels: Tensor) -> Tensor:
         (frames, 3, h, w); where the map is dark the source's own light is left.
 
     >>> red = tint_gain(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1))
-    >>> bool(red[0, 0] > 0.5), bool(red[0, 1] < -0.5)
-    (True, True)
+    >>> [round(float(x), 1) for x in red.flatten()]
+    [0.4, -1.8, -1.8]
     """
     light = levels + AMBIENT
-    return (light / luma(light)).log().clamp(-2, 2)
+    return (light / seen_as(light)).log().clamp(-2, 2)
 
 
 def colour_share(tint: Sequence[float]) -> float:

@@ -2,6 +2,7 @@
 
 import colorsys
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 from relight.engine.run import run_relight
 from relight.jobs import RelightJob
-from relight.lights import parse_light
+from relight.lights import MovingLight, parse_light
 from relight.models.loader import load_model
 from tests.conftest import CPU
 from tests.masks.scenes import texture
@@ -66,20 +67,27 @@ def _place(gain):
     return (column.mean() + 0.5) / WIDTH, (row.mean() + 0.5) / HEIGHT
 
 
-@pytest.mark.parametrize(
-    "recipe, most", [({"recipe": "fast"}, 0.05), ({"recipe": "best", "steps": 2}, 0.07)]
-)
-def test_a_moving_lamp_is_where_it_is_at_every_keyframe(tmp_path, wall, mini, recipe, most):
-    keys = ["0=point:x=.2,y=.3,radius=.2", "0.4=point:x=.8,y=.5,radius=.2", "0.9=point:x=.4,y=.7"]
-    keys[2] += ",radius=.2"
-    # A wall has no form.
-    gains = _lit(wall, tmp_path / "out", mini, light_at=keys, shape=0, **recipe)
-    for number, (x, y) in ((0, (0.2, 0.3)), (4, (0.8, 0.5)), (9, (0.4, 0.7))):
-        found = _place(gains[number])
-        assert abs(found[0] - x) < 0.05, (number, found)
-        assert abs(found[1] - y) * HEIGHT / WIDTH < most, (number, found)
-    middle = _place(gains[2])  # and on the way, halfway
-    assert abs(middle[0] - 0.5) < 0.06
+def _at_fps(wall, folder, fps):
+    """The first second of the wall at another rate."""
+    folder.mkdir()
+    for i in range(fps):
+        os.link(wall / "00.png", folder / f"{i:02d}.png")
+    return folder
+
+
+@pytest.mark.parametrize("fps", [6, 24, 30, 60])
+@pytest.mark.parametrize("recipe", [{"recipe": "fast"}, {"recipe": "best", "steps": 2}])
+def test_a_moving_lamp_is_where_it_is_at_every_keyframe(tmp_path, wall, mini, recipe, fps):
+    still, last = _at_fps(wall, tmp_path / "in", fps), (fps - 1) / fps
+    places = [(0, 0.2, 0.3), (0.45 * last, 0.8, 0.5), (last, 0.4, 0.7)]
+    keys = [f"{seconds:.3f}=point:x={x},y={y},radius=.2" for seconds, x, y in places]
+    given = {"light_at": keys, "shape": 0, "light_fps": 6, "fps": fps, **recipe}  # a wall: no form
+    gains, moving = _lit(still, tmp_path / "out", mini, **given), MovingLight.read(keys)
+    for seconds, _, _ in places:
+        number = round(seconds * fps)  # of the frame nearest to the keyframe
+        found, lamp = _place(gains[number]), moving.at(number / fps)
+        assert abs(found[0] - lamp.x) < 0.05, (seconds, found)
+        assert abs(found[1] - lamp.y) * HEIGHT / WIDTH < 0.05, (seconds, found)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +108,40 @@ def test_the_lamps_colour_shows_whatever_the_words(tmp_path, wall, mini, light):
     apart = abs((hue - lamp + 0.5) % 1 - 0.5) * 360
     assert apart < 25, (seen, wanted)
     assert seen.min() / seen.max() < 0.75, seen
+
+
+@pytest.mark.parametrize("recipe", [{"recipe": "fast"}, {"recipe": "best", "steps": 2}])
+def test_a_lamp_beside_the_frame_is_as_bright_as_it_is_said_to_be(tmp_path, wall, mini, recipe):
+    given = {"relight_steps": 1, "side": 64, "frames": 2, **recipe}
+    lights = ("left", "left:intensity=.3", "left:intensity=0")
+    full, dim, none = (
+        _lit(wall, tmp_path / str(i), mini, light=light, **given)[0].mean()
+        for i, light in enumerate(lights)
+    )
+    # Linear light left: .12 of the source's own beside .88 of the lamp's, encoded.
+    assert abs(dim / full - (0.12 + 0.88 * 0.3) ** (1 / 2.2)) < 0.03
+    assert abs(none / full - 0.12 ** (1 / 2.2)) < 0.05
+
+
+def test_a_pulse_swells_and_fades_and_police_take_turns(tmp_path, wall, mini):
+    given = {"relight_steps": 1, "side": 64}
+    pulse = _lit(wall, tmp_path / "pulse", mini, light="pulse:seconds=1", **given).mean((1, 2, 3))
+    assert pulse[5] < 0.75 * pulse[0] and pulse[2] < pulse[1] < pulse[0]
+    police = _lit(wall, tmp_path / "police", mini, light="police:seconds=1", **given)
+    left, right = (x.mean((1, 2)) for x in (police[:, :, :40], police[:, :, -40:]))
+    for at, channel, lit, other in ((2, 0, left, right), (7, 2, right, left)):
+        assert lit[at, channel] > 2 * other[at, channel], (at, lit[at], other[at])
+        assert lit[at].argmax() == channel and lit[at].min() < 0.6 * lit[at].max()
+
+
+def test_white_under_a_red_lamp_is_red(tmp_path, mini):
+    white = tmp_path / "white"
+    white.mkdir()
+    codes = (texture(HEIGHT, WIDTH, (0.85, 0.85, 0.85), 3) * 255).round().byte()
+    Image.fromarray(codes.permute(1, 2, 0).numpy()).save(white / "00.png")
+    gain = _lit(white, tmp_path / "out", mini, light="left:color=#ff1020", side=64)[0]
+    red, green, blue = gain[:, :40].mean((0, 1))
+    assert max(green, blue) < 0.6 * red
 
 
 @pytest.mark.parametrize(
