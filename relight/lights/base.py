@@ -15,12 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from relight.errors import InputError
+from relight.errors import InputError, RelightError
 from relight.lights import text as grammar
 from relight.lights.fields import Control
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+ANIMATED = (".png", ".webp", ".avif")
+"""Suffixes of pictures that may move."""
 
 
 class Light(ABC):
@@ -253,7 +257,20 @@ def _file(path: str) -> Light:
         return _KINDS["video"].parse(f"video:{grammar.quoted(path)}")
     found = [kind for kind in kinds() if Path(path).suffix.lower() in kind.suffixes]
     kind = found[0] if found else _KINDS["image"]
+    kind = _KINDS["video"] if kind is _KINDS["image"] and _is_animation(path) else kind
     return kind.parse(f"{kind.words[0]}:{grammar.quoted(path)}")
+
+
+def _is_animation(path: str) -> bool:
+    """Whether a file of a picture's name holds several that make a clip."""
+    if Path(path).suffix.lower() not in ANIMATED or not os.path.isfile(path):
+        return False
+    from relight import media
+
+    try:
+        return media.probe(Path(path)).kind == "animation"
+    except RelightError:
+        return False  # the picture says what is wrong with it
 
 
 def _within(text: str, read: Any) -> Any:

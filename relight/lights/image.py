@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from relight.errors import InputError
+from relight.errors import InputError, RelightError
 from relight.lights import fields
 from relight.lights import text as grammar
 from relight.lights.base import Light, is_word, register
@@ -28,7 +28,10 @@ class ImageLight(Light):
 
     words: ClassVar = ("image",)
     usage: ClassVar = "the path of a picture"
-    suffixes: ClassVar = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+    suffixes: ClassVar = (
+        *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
+        *(".avif", ".heic", ".heif"),
+    )
 
     path: Path = fields.file("a picture that is bright where the light is")
 
@@ -52,17 +55,19 @@ class ImageLight(Light):
 
     @cached_property
     def _pixels(self) -> np.ndarray:
-        from PIL import Image, UnidentifiedImageError
+        from relight import media
+        from relight.media.depth import to_float
 
         if not self.path.is_file():
             raise InputError(f"there is no light picture {self.path}: check the path")
         try:
-            with Image.open(self.path, formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF")) as image:
-                return as_array(image)
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
+            frames = media.read(self.path, on_note=lambda note: None)
+            pixels = next(frames).flat()  # transparent is dark: no light comes from there
+        except RelightError:
             raise InputError(
                 f"the light image {self.path} can't be read: give a PNG or JPEG"
             ) from None
+        return pixels if pixels.dtype.name == "uint8" else to_float(pixels)
 
 
 def as_array(image: Image.Image) -> np.ndarray:
