@@ -33,7 +33,7 @@ from relight.engine.survey import Scale, Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
-from relight.lights import Light, asked
+from relight.lights import Light, NoLight, asked
 from relight.media import Frame, VideoInfo
 from relight.media.depth import to_uint8
 from relight.media.source_invariants import with_bars
@@ -78,7 +78,10 @@ def workflows(
     if region is not None:
         drawn = last if isinstance(last, Relighting) and job.drawn_background else None
         if drawn is None or job.transfer == "on":
-            composed = Composed(clip=clip, lit=last, region=region, backdrop=behind, drawn=drawn)
+            light = NoLight() if job.reference else _light(job, info)
+            composed = Composed(
+                clip=clip, lit=last, region=region, light=light, backdrop=behind, drawn=drawn
+            )
             before, last = (*before, last), composed
     if job.upscale is None:
         return *before, last

@@ -10,14 +10,19 @@ import numpy as np
 from relight.engine.backdrop import Backdrop
 from relight.engine.chunks import Chunk
 from relight.engine.frames import Source
-from relight.engine.lit_clip import Clip, Load, Show
+from relight.engine.lit_clip import Clip, Load, Show, direction_at
 from relight.engine.region import Region
 from relight.engine.relighting import Relighting
 from relight.engine.subject_mask import require_subject
 from relight.engine.workflow import Workflow
+from relight.lights import Light
 from relight.media import Frame
 from relight.media.depth import like, to_float
+from relight.methods.contact_shadow import contact_shadow, darkened
 from relight.methods.cut_out import foreground, soft_ground
+
+SEEN = (32, 48)
+"""Size at which a light's map tells its side."""
 
 
 @dataclass(kw_only=True)
@@ -25,12 +30,14 @@ class Composed:
     """The result of a workflow where the region is lit; elsewhere the source, or a new background.
 
     Attributes:
+        light: what lights the subject, and casts its shadow on the ground.
         backdrop: the new background, if it is a file. drawn: who draws it, if it is given in words.
     """
 
     clip: Clip
     lit: Workflow
     region: Region
+    light: Light
     backdrop: Backdrop | None = None
     drawn: Relighting | None = None
     chunks: tuple[Chunk, ...] = ()
@@ -58,12 +65,23 @@ class Composed:
             # The embedded model draws blotches: out of focus they are a backdrop.
             soft = self.drawn is not None and self.drawn.model.entry.transfer
             for lit, (frame, matte), ground in zip(lights, pairs, behind, strict=True):
-                ground = soft_ground(ground, matte) if soft else ground
+                ground = (
+                    soft_ground(ground, matte) if soft else self._stood_on(frame, ground, matte)
+                )
                 yield replace(frame, alpha=None).with_image(put_before(ground, lit.image, matte))
             return
         for lit, (frame, matte) in zip(lights, pairs, strict=True):
             weight = matte if self.region.lit == "subject" else 1 - matte
             yield frame.with_image(laid_over(frame.image, lit.image, weight))
+
+    def _stood_on(self, frame: Frame, ground: np.ndarray, matte: np.ndarray) -> np.ndarray:
+        """The ground with the subject's shadow; a background that a model drew has its own."""
+        dark = self.clip.job.contact_shadow * min(self.clip.job.intensity, 1.0)
+        if self.drawn is not None or not dark:
+            return ground
+        seconds = float(frame.time - self.clip.survey.times[0])
+        direction, clear = direction_at(self.light, SEEN, seconds)
+        return darkened(ground, dark * contact_shadow(matte, clear * float(direction[0])))
 
     def _behind(self, load: Load, first: int) -> Iterator[np.ndarray] | None:
         if self.drawn is not None:

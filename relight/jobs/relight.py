@@ -61,6 +61,11 @@ class RelightJob(Job, frozen=True):
         "whose light it takes where no other is given; or words for what the video model draws "
         "behind it.",
     )
+    contact_shadow: Fraction01 = Field(
+        0.8,
+        description="How dark the shadow is where the subject touches the ground of a new "
+        "background: 0 none. There is none where the frame's lower edge cuts the subject off.",
+    )
     matte_model: Path | None = Field(
         None,
         description="A network of yours that finds the subject: .tflite or .onnx, run by OpenCV, "
@@ -185,9 +190,11 @@ class RelightJob(Job, frozen=True):
     @model_validator(mode="before")
     @classmethod
     def _light_of_the_background(cls, given: Any) -> Any:
-        """Where no light is given, that of the new background."""
+        """Where neither a light nor a reference is given, the light of the new background."""
         background = given.get("background") if isinstance(given, dict) else None
-        if background is None or given.get("light") is not None or given.get("light_at"):
+        if background is None or any(
+            given.get(name) for name in ("light", "light_at", "reference")
+        ):
             return given
         path = parse_background(str(background)).path
         return given if path is None else {**given, "light": str(BackdropLight(path))}
@@ -289,6 +296,8 @@ class RelightJob(Job, frozen=True):
             raise ValueError("prompt is empty: say what is lit and how, or give a reference")
         if self.reference_at is not None and len(self.reference) != 1:
             raise ValueError("reference_at is for one reference: write several as SECONDS=FILE")
+        if self.reference and (self.light_at or self.light != LEFT):
+            raise ValueError("a reference has its own light: give a light or references, not both")
         if self.reference and self.transfer == "off":
             raise ValueError("a reference gives light, and no pixels: transfer can't be off")
         if self.intensity != 1 and self.transfer == "off":

@@ -185,3 +185,21 @@ def test_words_need_a_model_that_draws(tmp_path, scene):
     job = _job(scene, tmp_path / "out", recipe="best", background="a beach", model="wan")
     with pytest.raises(InputError, match="can't draw a background"):
         refuse_region(job, media.probe(scene / "clip", job.reading))
+
+
+def test_where_the_subject_stands_the_new_ground_is_in_its_shadow(tmp_path, scene, tiny):
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:70, 30:60] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    Image.new("RGB", (96, 96), (180, 180, 180)).save(tmp_path / "ground.png")
+    given = {"mask": str(tmp_path / "mask.png"), "background": str(tmp_path / "ground.png")}
+    outs = []
+    for shadow in (0, 0.8):
+        job = _job(scene, tmp_path / str(shadow), frames=2, contact_shadow=shadow, **given)
+        run_relight(job, load=tiny)
+        outs.append(_images(tmp_path / str(shadow))[0][..., 0].astype(int))
+    plain, shaded = outs
+    ground = mask == 0
+    assert (plain[ground] == 180).all()
+    assert np.array_equal(plain[~ground], shaded[~ground])
+    assert shaded[71, 45] < 150 and (shaded[:20] == 180).all() and (shaded[ground] <= 180).all()
