@@ -68,8 +68,9 @@ class Form:
             if self.lamps_move:
                 own = slice(chunk.first - first, chunk.last - first)
                 planes = torch.cat([surface.normals[own], surface.weight[own]], dim=1)
-                for _ in range(len(chunk) if on_step is not None else 0):
-                    on_step()
+                if on_step is not None:
+                    for _ in range(len(chunk)):
+                        on_step()
                 return {
                     "surface": planes.half().numpy(),
                     "confidence": surface.confidence[own].float().numpy(),

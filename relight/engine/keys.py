@@ -257,7 +257,7 @@ class Keys:
         near, far = self.named[0], self.named[-1]
         maps = []
         for seconds in self.clip.seconds(numbers):
-            direction, clear = direction_at(self.light, size, seconds)
+            direction, clear = direction_at(self.light, (size[0], size[1]), seconds)
             if near != far and clear < SIDED:
                 return None
             maps.append(lamps(near, far, nearness(direction, size[0], size[1])))
