@@ -98,15 +98,16 @@ def workflows(
 
 def seen_by(
     job: ResolvedRelightJob, models: Models, info: VideoInfo
-) -> tuple[float | None, Scale | None]:
-    """What a survey is to keep for a resolved job: small frames a second (None: all), and how they
-    are made (None: none are kept)."""
+) -> tuple[float | None, Scale | None, bool]:
+    """What a survey is to keep for a resolved job: small frames a second (None: all), how they are
+    made (None: none are kept), and whether some pairs, too."""
     if job.recipe == "fast":
         fps = None if job.reference else job.light_fps
-        return fps, small_scale(info, _small_side(job, models.relighting, info))
+        scale = small_scale(info, _small_side(job, models.relighting, info))
+        return fps, scale, not job.reference
     framing = framing_of(job, models.to_relight, info)
     sparse = job.transfer == "on" and not job.drawn_background  # which is drawn for every frame
-    return job.light_fps if sparse else None, framing.scale
+    return job.light_fps if sparse else None, framing.scale, anchors(_of_model(job))
 
 
 def _small_side(

@@ -25,11 +25,13 @@ def workflows(
     return build.workflows(job, models, info, survey, work)
 
 
-def seen_by(job: ResolvedJob, models: Models, info: VideoInfo) -> tuple[float | None, Scale | None]:
-    """What a survey is to keep for a resolved job: small frames a second (None: all), and how they
-    are made (None: none are kept)."""
+def seen_by(
+    job: ResolvedJob, models: Models, info: VideoInfo
+) -> tuple[float | None, Scale | None, bool]:
+    """What a survey is to keep for a resolved job: small frames a second (None: all), how they are
+    made (None: none are kept), and whether some pairs, too."""
     if isinstance(job, ResolvedUpscaleJob):
-        return None, None
+        return None, None, False
     from relight.engine import build
 
     return build.seen_by(job, models, info)

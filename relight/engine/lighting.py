@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,8 +27,9 @@ from relight.engine.form import Form
 from relight.engine.frames import Source
 from relight.engine.full_size import Lit, transferred
 from relight.engine.lit_clip import Clip, Load, Show, light_size
+from relight.engine.pairs import load_pairs
 from relight.engine.region import Region
-from relight.media import Frame, to_uint8
+from relight.media import Frame
 from relight.methods.exposure import BRIGHTNESS, TRIED, changes_of, exposed, exposure, steadied
 from relight.methods.full_size_light import apply_light, apply_light_uint8
 from relight.methods.gain_and_glow import (
@@ -47,9 +47,6 @@ from relight.methods.surface_shading import bent, missing_fall_off, nearness
 
 SAMPLE = 8
 """Keyframes that decide a clip's exposure and fall-off."""
-PAIRS, LOOKED_AT = 5, 540
-"""Pairs of neighbouring frames that tell how a lit clip shimmers, and the shorter side at which
-they are compared, at most."""
 
 
 @dataclass(kw_only=True)
@@ -226,36 +223,22 @@ class Lighting:
         Seen at the source's size, or nearly: grain, which small frames have lost, counts, too.
         Of a light that moves both frames are seen under one: what it does itself is no shimmer.
         """
-        last = len(self.clip.survey.seen) - 2
-        places = np.linspace(0, last, PAIRS if last >= 0 else 0)
-        numbers = sorted({round(place) for place in places.tolist()})
-        return list(spread(_change, (self._pair(n, fall_off, factor, load) for n in numbers)))
+        pairs = load_pairs(self.clip.work).items()
+        return list(spread(_change, (self._pair(*pair, fall_off, factor, load) for pair in pairs)))
 
-    def _pair(self, number: int, fall_off: float, factor: float, load: Load) -> list[Part]:
+    def _pair(
+        self, number: int, images: Sequence[np.ndarray], fall_off: float, factor: float, load: Load
+    ) -> list[Part]:
         """A frame and the next, with what lights them and where: that may have to be waited for."""
         moving = self.form is not None and self.form.light.moving
         pair: list[Part] = []
-        for one, image in enumerate(self._two_source_frames(number), number):
+        for one, image in enumerate(images, number):
             of = number if moving else one
             small = self.clip.tensors([of])[0]
             light = exposed(self._unexposed(of, small, fall_off, load), factor)
             weight = None if self.region is None else self.region.weights([one], load)
             pair.append((image, light, weight))
         return pair
-
-    def _two_source_frames(self, number: int) -> list[np.ndarray]:
-        """The source at a small frame and the next, uint8, the shorter side `LOOKED_AT` at most."""
-        clip = self.clip
-        first, last = clip.survey.seen[number : number + 2]
-        source = Source(clip.job.input, clip.survey.times, clip.job.reading)
-        found = []
-        for index, frame in enumerate(source.open(first, last + 1), first):
-            if index in (first, last):
-                image = frame.flat()
-                shrink = min(LOOKED_AT / min(image.shape[:2]), 1.0)
-                size = [max(round(side * shrink), 1) for side in image.shape[1::-1]]
-                found.append(to_uint8(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
-        return found
 
 
 Part = tuple[np.ndarray, GainGlow, Tensor | None]

@@ -159,7 +159,7 @@ class Run:
         found = Survey.load(self.work)
         if found is None:
             job = self.job
-            fps, scale = seen_by(job, self.models, self.info)
+            fps, scale, pairs = seen_by(job, self.models, self.info)
             frames = ahead(
                 media.read(
                     job.input,
@@ -171,7 +171,12 @@ class Run:
             )
             with timed(self.seconds, "survey"):
                 found = survey(
-                    frames, self.work, fps=fps, scale=scale, on_frame=lambda: meter.add("survey")
+                    frames,
+                    self.work,
+                    fps=fps,
+                    scale=scale,
+                    pairs=pairs,
+                    on_frame=lambda: meter.add("survey"),
                 )
         count(meter, "survey", len(found.times), len(found.times))
         self.notes += [*notes_on_plain(self.job, found.thumbs), *notes_on_blocks(self.asked)]

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from relight.engine.chunks import Chunk
-from relight.engine.survey import decoded, encoded
 from relight.errors import MediaError
 
 if TYPE_CHECKING:
@@ -67,3 +66,17 @@ def unpack(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
     values = found.astype(np.float32)
     values /= np.iinfo(found.dtype).max
     return values
+
+
+def encoded(image: np.ndarray) -> np.ndarray:
+    """(h, w, 3) or (h, w) uint8 or uint16 -> the bytes of a PNG, lossless."""
+    bgr = image[..., ::-1] if image.ndim == 3 else image
+    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+
+
+def decoded(png: np.ndarray) -> np.ndarray:
+    """The inverse of `encoded`."""
+    image = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise MediaError("a stored frame is damaged: run again with --no-resume")
+    return np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image

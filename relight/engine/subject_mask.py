@@ -20,7 +20,7 @@ from torch import Tensor
 
 from relight.engine.chunks import Chunk, pieces
 from relight.engine.lit_clip import Clip, Load, Show
-from relight.engine.survey import decoded, encoded
+from relight.engine.stored import decoded, encoded
 from relight.errors import InputError
 from relight.jobs.regions import Mask, MaskAuto, MaskFile, MaskSeed
 from relight.masks import CONTEXT, Box, Click, Known, Seed, Subject, guided, resized

@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 
 from relight.engine.keyframes import THUMB
+from relight.engine.pairs import Pairs
+from relight.engine.stored import decoded, encoded
 from relight.engine.work import Work
-from relight.errors import MediaError
 from relight.media import Frame
 
 BLOCK = 32
@@ -81,6 +82,7 @@ def survey(
     *,
     fps: float | None,
     scale: Scale | None,
+    pairs: bool = False,
     on_frame: Callable[[], None] = lambda: None,
 ) -> Survey:
     """Look at every frame once; store small copies of those that a model sees.
@@ -88,6 +90,7 @@ def survey(
     Args:
         frames: of the job, in order. fps: how many a second are seen; None: all.
         scale: (h, w, 3) uint8 -> the small copy; None stores none.
+        pairs: keep some neighbours at nearly their own size, too, see `Pairs`.
         on_frame: called after each frame; may raise to stop.
     """
     times: list[Fraction] = []
@@ -101,7 +104,10 @@ def survey(
     seen: list[int] = []
     thumbs: list[np.ndarray] = []
     block: list[np.ndarray] = []
+    kept = Pairs() if pairs else None
     for index, frame in sparse(noted(), fps):
+        if kept is not None:
+            kept.add(len(seen), frame)
         seen.append(index)
         if scale is not None:
             block.append(scale(frame.image))
@@ -112,6 +118,8 @@ def survey(
                 block = []
     if block:
         _save_block(work, (len(seen) - 1) // BLOCK, block)
+    if kept is not None:
+        kept.save(work)
     shape = (len(thumbs), THUMB, THUMB, 3)
     found = Survey(tuple(times), tuple(seen), np.array(thumbs, np.uint8).reshape(shape))
     found.save(work)
@@ -166,20 +174,6 @@ class SmallFrames(Sequence[np.ndarray]):
     def stack(self, first: int, last: int) -> np.ndarray:
         """(last - first, h, w, 3) uint8."""
         return np.stack([self[number] for number in range(first, last)])
-
-
-def encoded(image: np.ndarray) -> np.ndarray:
-    """(h, w, 3) or (h, w) uint8 or uint16 -> the bytes of a PNG, lossless."""
-    bgr = image[..., ::-1] if image.ndim == 3 else image
-    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-
-
-def decoded(png: np.ndarray) -> np.ndarray:
-    """The inverse of `encoded`."""
-    image = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise MediaError("a stored frame is damaged: run again with --no-resume")
-    return np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image
 
 
 def _save_block(work: Work, index: int, images: list[np.ndarray]) -> None:

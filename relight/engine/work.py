@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 255
 """Bytes a file name may have on the common file systems."""
-CHEAP = ("survey", "small-", "reference-")
+CHEAP = ("survey", "pairs", "small-", "reference-")
 """Beginnings of the names of what is quickly made anew."""
 LOOK_S = 0.02
 """Seconds between two looks for a chunk that is not there yet."""

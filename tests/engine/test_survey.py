@@ -5,7 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from relight.engine.survey import SmallFrames, Survey, decoded, encoded, plain, sparse, survey
+from relight.engine.pairs import LOOKED_AT, PAIRS, load_pairs
+from relight.engine.stored import decoded, encoded
+from relight.engine.survey import SmallFrames, Survey, plain, sparse, survey
 from relight.engine.work import Work
 from relight.media import Frame
 
@@ -73,3 +75,22 @@ def test_what_light_has_nothing_to_fall_on_is_told():
     even[1, :4] = 140
     assert plain(even) is None
     assert plain(np.stack([np.full((8, 8, 3), v, np.uint8) for v in (40, 200)])) == "flat"
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 64, 301])
+def test_some_neighbours_are_kept_from_all_over_the_clip(tmp_path, count):
+    frames = list(clip(count, 8))
+    survey(frames, Work(tmp_path), fps=None, scale=None, pairs=True)
+    pairs = load_pairs(Work(tmp_path))
+    numbers = list(pairs)
+    assert len(numbers) == min(count - 1, PAIRS) and numbers == sorted(numbers)
+    for number, pair in pairs.items():
+        assert np.array_equal(pair, [frames[number].image, frames[number + 1].image])
+    if count > 60:
+        assert numbers[0] < count / 8 and numbers[-1] > count * 6 / 8
+        assert np.diff(numbers).max() < count / 2
+
+
+def test_large_frames_are_kept_smaller(tmp_path):
+    survey(clip(2, 8, size=(720, 1080)), Work(tmp_path), fps=None, scale=None, pairs=True)
+    assert load_pairs(Work(tmp_path))[0][1].shape == (LOOKED_AT, 810, 3)
