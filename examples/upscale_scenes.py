@@ -123,7 +123,7 @@ def main() -> None:
     ways = {"bicubic": twice}
     peers = {name: load_peer(peer) for name, peer in PEERS.items()}
     ways |= {name: way for name, way in peers.items() if way is not None}
-    ways |= {"default": ours(by_guide), "guide restore": ours(restored)}
+    ways |= {"guide mini": ours(by_guide), "guide restore": ours(restored)}
     rows = {}
     for name, (small, truth) in scenes().items():
         images = [_codes(x) for x in (*(way(small).clamp(0, 1) for way in ways.values()), truth)]
