@@ -8,33 +8,67 @@ lost without a note is an error.
 
 import os
 import re
-import struct
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import cv2
-import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
 from relight.errors import RelightError
-from relight.media import Encoding, Reading, probe, read, to_uint8, write
+from relight.media import Encoding, Reading, probe, read, write
 from relight.media.codecs import CODECS
 from relight.media.formats import FORMATS
-from relight.media.places import first_file
 
-from .heif import auxiliary, heic
-from .making import encode, numbered
-from .test_depth import hdr, wide_profile
+from .round_trip_kept import (
+    alpha,
+    colours,
+    comment,
+    cover,
+    depth,
+    described,
+    dpi,
+    end,
+    exact_size,
+    gps,
+    grey,
+    iptc,
+    mapped,
+    opened,
+    plays,
+    second_track,
+    shape,
+    sound,
+    subtitles,
+    tag,
+    timecode,
+    times,
+    xmp,
+)
+from .round_trip_sources import (
+    by_opencv,
+    by_pillow,
+    clear,
+    cmyk,
+    deep,
+    deep_avif,
+    deep_heic,
+    film,
+    hdr10,
+    odd,
+    phone,
+    photograph,
+    picture,
+    plain,
+    portrait,
+    sounding,
+    tagged,
+    texts,
+    unsteady,
+    with_profile,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "media.md"
 BEGIN, END = "<!-- round trip: begin -->", "<!-- round trip: end -->"
-SIZE = (64, 48)
 
 VIDEOS = ("b.mp4", "b.mov", "b.mkv", "b.webm", "b.gif", "b.apng", "f/%d.png")
 STILLS = ("b.png", "b.jpg", "b.webp", "b.tif", "b.avif", "b.bmp", "b.exr")
@@ -98,349 +132,9 @@ def cell(row: Row, source: str, target: str, words: Words) -> str:
     return " ".join([state or "left out", *said])
 
 
-# -- sources -------------------------------------------------------------------------------------
-
-
-def plain(path: str = "a.mkv", **options: object) -> str:
-    encode(path, [numbered(k, SIZE) for k in range(10)], **options)
-    return path
-
-
-def sounding(codec: str, path: str = "a.mkv", seconds: float = 0.4) -> Callable[[], str]:
-    samples = np.sin(np.arange(round(48000 * seconds)) * 0.05)
-
-    def make() -> str:
-        return plain(path, sound=(codec, 48000, samples))
-
-    return make
-
-
-def film() -> str:
-    """A Matroska file with everything beside its pictures, added to a plain one."""
-    sounding("aac", "p.mkv")()
-    with av.open("p.mkv") as source, av.open("a.mkv", "w") as out:
-        to = [out.add_stream_from_template(s, opaque=True) for s in source.streams]
-        second = out.add_stream_from_template(source.streams.audio[0], opaque=True)
-        to[0].metadata.update({"title": "Main", "language": "eng", "timecode": "01:00:00:00"})
-        second.metadata.update({"title": "Comments", "language": "jpn"})
-        text = out.add_stream("subrip")
-        text.codec_context.subtitle_header = b""
-        out.add_attachment("font.ttf", "font/ttf", bytes(range(256)))
-        picture = cv2.imencode(".jpg", np.full((32, 32, 3), 90, np.uint8))[1].tobytes()
-        out.add_attachment("cover.jpg", "image/jpeg", picture)
-        tags = {"title": "A film", "comment": "mine", "creation_time": "2020-02-03T04:05:06Z"}
-        out.metadata.update(tags | {"location": "+52.5+013.4/", "DATE_RECORDED": "2020"})
-        out.set_chapters([{"id": 1, "start": 0, "end": 300, "time_base": Fraction(1, 1000),
-                           "metadata": {"title": "One"}}])  # fmt: skip
-        for packet in source.demux():
-            if packet.size:
-                copies = [to[packet.stream_index]] + [second] * (packet.stream.type == "audio")
-                data = bytes(packet)
-                for stream in copies:
-                    new = av.Packet(data)
-                    new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
-                    new.duration, new.is_keyframe = packet.duration, packet.is_keyframe
-                    new.stream = stream
-                    out.mux(new)
-        cue = av.Packet(b"Hello")
-        cue.stream, cue.time_base, cue.pts, cue.dts, cue.duration = (
-            text,
-            Fraction(1, 1000),
-            50,
-            50,
-            200,
-        )
-        out.mux(cue)
-    return "a.mkv"
-
-
-def deep(bits: int) -> Callable[[], str]:
-    def make() -> str:
-        levels = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (48, 1))
-        lossless = Encoding(codec="ffv1", depth=bits)
-        with write("a.mkv", size=SIZE, fps=25, encoding=lossless, overwrite=True) as out:
-            for k in range(3):
-                out.add(np.dstack([np.roll(levels, k, 1)] * 3), Fraction(k, 25))
-        return "a.mkv"
-
-    return make
-
-
-def clear(path: str = "a.png", count: int = 3) -> str:
-    frames = []
-    for k in range(count):
-        image = np.zeros((48, 64, 4), np.uint8)
-        image[10:30, 8 + 8 * k : 32 + 8 * k] = (200, 30, 10, 255)
-        frames.append(Image.fromarray(image))
-    more = {"save_all": True, "append_images": frames[1:], "duration": 100, "loop": 3}
-    frames[0].save(path, **(more if count > 1 else {}))
-    return path
-
-
-def tagged(primaries: int, curve: int, matrix: int) -> Callable[[], str]:
-    tags = {"color_primaries": primaries, "color_trc": curve, "colorspace": matrix}
-    image = np.full((48, 64, 3), (180, 90, 60), np.uint8)
-
-    def make() -> str:
-        return str(encode("a.mp4", [image] * 3, pix_fmt="yuv444p", tags=tags))
-
-    return make
-
-
-def hdr10() -> str:
-    hdr("a.mp4", 16)
-    return "a.mp4"
-
-
-def phone() -> str:
-    return plain("a.mp4", turn={"degrees": 90, "hflip": False})
-
-
-def picture(depth: int = 8, channels: int = 3) -> np.ndarray:
-    y, x = np.mgrid[0:48, 0:64]
-    planes = [x / 63, y / 47, (x + y) / 110, np.where(x > 40, 0.25, 1)]
-    if channels <= 2:
-        planes = [planes[0], planes[3]]
-    image = np.dstack(planes[:channels]) * (255 if depth == 8 else 65535)
-    return image.astype(np.uint8 if depth == 8 else np.uint16)
-
-
-def by_opencv(path: str, image: np.ndarray) -> Callable[[], str]:
-    def make() -> str:
-        cv2.imwrite(path, image)
-        return path
-
-    return make
-
-
-def by_pillow(path: str, mode: str = "RGB", **options: object) -> Callable[[], str]:
-    def make() -> str:
-        image = Image.fromarray(picture())
-        if mode == "P":
-            image = image.quantize(64)
-        image.convert(mode).save(path, **options)
-        return path
-
-    return make
-
-
-def photograph() -> str:
-    exif = Image.Exif()
-    exif[0x010E], exif[0x8298], exif[0x0112] = "my picture", "(c) me", 6
-    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 0.0)})
-    exif.get_ifd(0x8769).update({0x9003: "2024:05:06 07:08:09"})
-    iptc = b"\x1c\x02\x78\x00\x05Hello"
-    block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc
-    extra = b"\xff\xed" + struct.pack(">H", len(block) + 3) + block + b"\0"
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">mine</x:xmpmeta>'
-    described = {"exif": exif, "xmp": xmp, "extra": extra, "dpi": (300, 300)}
-    Image.fromarray(picture()).save("a.jpg", comment="shot by me", **described)
-    return "a.jpg"
-
-
-def texts() -> str:
-    found = PngInfo()
-    found.add_text("Author", "me")
-    Image.fromarray(picture()).save("a.png", pnginfo=found)
-    return "a.png"
-
-
-def deep_heic() -> str:
-    heic("a.heic", np.repeat(picture(16), 2, 0)[:64])
-    return "a.heic"
-
-
-def deep_avif() -> str:
-    heic("a.avif", np.repeat(picture(16), 2, 0)[:64], kind=b"av01")
-    return "a.avif"
-
-
-def portrait() -> str:
-    """A phone's: a depth map lies beside the picture."""
-    depth_map = np.full((64, 64, 3), 90, np.uint8)
-    image = np.repeat(picture(), 2, 0)[:64]
-    heic("a.heic", image, beside=[(b"auxl", [auxiliary("auxid:2")], depth_map)])
-    return "a.heic"
-
-
-# -- what became of it ---------------------------------------------------------------------------
-
-
-def times(source: str, target: str) -> str:
-    here = [f.time for f in read(source, on_note=lambda note: None)]
-    there = [f.time for f in read(target, on_note=lambda note: None)]
-    off = max(min(abs(a - b) for a in here) for b in there)
-    if target.endswith("%d.png"):
-        return "in order" if len(here) == len(there) else "WRONG"
-    if off > Fraction(1, 100):
-        return "WRONG"
-    if len(here) != len(there):
-        return f"{len(there)} of {len(here)}"
-    return "kept" if off <= Fraction(1, 1000) else "to 1/100 s"
-
-
-def end(source: str, target: str) -> str:
-    (*_, last) = read(target, on_note=lambda note: None)
-    return "kept" if last.duration and last.duration > Fraction(1, 2) else ""
-
-
-def sound(source: str, target: str) -> str:
-    found, own = codecs(target, "audio"), codecs(source, "audio")
-    if not found:
-        return ""
-    return "kept" if found == own else f"as {found[0]}"
-
-
-def codecs(path: str, kind: str) -> list[str]:
-    try:
-        with av.open(str(path)) as container:
-            found = [s for s in getattr(container.streams, kind) if s.codec_context]
-            return [s.codec_context.codec.canonical_name for s in found]
-    except av.error.FFmpegError:
-        return []
-
-
-def opened(look: Callable[[av.container.InputContainer], object]) -> Callable[[str, str], str]:
-    def kept(source: str, target: str) -> str:
-        if target not in ("b.mp4", "b.mov", "b.mkv", "b.webm"):
-            return ""
-        with av.open(target) as container:
-            return "kept" if look(container) else ""
-
-    return kept
-
-
-def subtitles(source: str, target: str) -> str:
-    found = codecs(target, "subtitles") if target[2:] in ("mp4", "mov", "mkv", "webm") else []
-    return "" if not found else "kept" if found[0] == "subrip" else f"as {found[0]}"
-
-
-def second_track(container: av.container.InputContainer) -> bool:
-    streams = container.streams.audio
-    titles = " ".join(" ".join(s.metadata.values()) for s in streams)
-    return len(streams) == 2 and streams[1].language == "jpn" and "Comments" in titles
-
-
-def tag(name: str) -> Callable[[str, str], str]:
-    return opened(lambda c: any(name == key.lower() for key in c.metadata))
-
-
-def timecode(container: av.container.InputContainer) -> bool:
-    tags = [s.metadata for s in container.streams] + [container.metadata]
-    return any("01:00:00:00" in t.values() for t in tags)
-
-
-def cover(container: av.container.InputContainer) -> bool:
-    art = av.stream.Disposition.attached_pic
-    return any(s.disposition & art for s in container.streams.video)
-
-
-def depth(source: str, target: str) -> str:
-    here, there = probe(source).depth, probe(first_file(Path(target))).depth
-    if target.endswith("apng"):
-        there = Path(target).read_bytes()[24]  # they are read at 8 bits
-    return "kept" if there >= here else f"{there} bits"
-
-
-def alpha(source: str, target: str) -> str:
-    frame = next(read(target, on_note=lambda note: None))
-    if frame.alpha is None:
-        return ""
-    return "kept" if to_uint8(frame.alpha)[2, 63] < 100 else ""
-
-
-def plays(source: str, target: str) -> str:
-    return "kept" if probe(target).plays == probe(source).plays else ""
-
-
-def colours(source: str, target: str) -> str:
-    """By the definition of reading: what the source's numbers mean in sRGB."""
-    here = to_uint8(next(read(source, on_note=lambda note: None)).flat()).astype(int)
-    there = to_uint8(next(read(first_file(Path(target)), on_note=lambda n: None)).flat()).astype(
-        int
-    )
-    return "as sRGB" if np.abs(here - there).mean() < 6 else "WRONG"
-
-
-def mapped(source: str, target: str) -> str:
-    there = to_uint8(next(read(target, on_note=lambda note: None)).flat()).astype(int)
-    return "to SDR" if there[24, -1].min() > 240 and there[24, 0].max() < 16 else "WRONG"
-
-
-def shape(*size: int) -> Callable[[str, str], str]:
-    def kept(source: str, target: str) -> str:
-        info = probe(first_file(Path(target)))
-        return "upright" if (info.width, info.height) == size else "WRONG"
-
-    return kept
-
-
-def exact_size(source: str, target: str) -> str:
-    info = probe(first_file(Path(target)))
-    return "kept" if (info.width, info.height) == (65, 49) else "WRONG"
-
-
-def grey(source: str, target: str) -> str:
-    image = to_uint8(next(read(target, on_note=lambda note: None)).image).astype(int)
-    return "kept" if np.ptp(image, axis=2).max() <= 2 else "WRONG"
-
-
-def described(look: Callable[[Image.Image], object]) -> Callable[[str, str], str]:
-    def kept(source: str, target: str) -> str:
-        if target.endswith(".exr"):
-            return ""
-        with Image.open(target) as image:
-            image.load()
-            return "kept" if look(image) else ""
-
-    return kept
-
-
-def xmp(image: Image.Image) -> bool:
-    tiff = image.tag_v2.get(700, b"") if image.format == "TIFF" else b""
-    found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or tiff
-    return "mine" in (found if isinstance(found, str) else bytes(found).decode())
-
-
-def iptc(image: Image.Image) -> bool:
-    if image.format == "TIFF":
-        return b"Hello" in image.tag_v2.get(33723, b"")
-    blocks = image.info.get("photoshop")
-    return isinstance(blocks, dict) and b"Hello" in blocks.get(0x0404, b"")
-
-
-def dpi(image: Image.Image) -> bool:
-    return abs(image.info.get("dpi", (0, 0))[0] - 300) < 1
-
-
-def gps(image: Image.Image) -> bool:
-    return 1 in image.getexif().get_ifd(0x8825)
-
-
-def comment(image: Image.Image) -> bool:
-    found = [*image.info.values(), *getattr(image, "text", {}).values()]
-    return any("shot by me" in str(text) or text in ("me", b"me") for text in found)
-
-
-def profile() -> bytes:
-    return wide_profile()
-
-
-def with_profile(mode: str, path: str = "a.png") -> Callable[[], str]:
-    def make() -> str:
-        return by_pillow(path, mode, icc_profile=profile())()
-
-    return make
-
-
-def cmyk() -> str:
-    Image.fromarray(picture()).convert("CMYK").save("a.jpg", quality=95)
-    return "a.jpg"
-
-
 KEEP_ALL = Encoding(keep_metadata=True)
 VIDEO_ROWS = (
-    Row("variable frame times", lambda: unsteady(), times, "times|numbered|shown for"),
+    Row("variable frame times", unsteady, times, "times|numbered|shown for"),
     Row("120 frames a second", lambda: plain(fps=120), times, "times|numbered|shown for"),
     Row("sound: AAC", sounding("aac"), sound, "sound"),
     Row("sound: Opus", sounding("libopus"), sound, "sound"),
@@ -470,7 +164,7 @@ VIDEO_ROWS = (
     Row("HDR10, `--tonemap`", hdr10, mapped, "HDR", how=Reading(tonemap=True)),
     Row("turned by its tag", phone, shape(48, 64), "rotated"),
     Row("pixels that aren't square", lambda: plain(aspect="4/3"), shape(86, 48), "stretched"),
-    Row("an odd size", lambda: odd(), exact_size, "odd"),
+    Row("an odd size", odd, exact_size, "odd"),
 )
 STILL_ROWS = (
     Row("16 bits, PNG", by_opencv("a.png", picture(16)), depth, "-bit"),
@@ -504,24 +198,6 @@ STILL_ROWS = (
     Row("CMYK", cmyk, colours, "CMYK"),
     Row("an odd size", lambda: odd("a.png"), exact_size, "odd"),
 )
-
-
-def unsteady() -> str:
-    """Frames at any time; none is shown for less than 20 ms."""
-    times = [Fraction(t, 1000) for t in (0, 40, 100, 133, 250, 900, 1000, 1033, 1500, 2000)]
-    return plain(times=times)
-
-
-def odd(path: str = "a.mkv") -> str:
-    images = [numbered(k, (65, 49)) for k in range(3)]
-    if path.endswith("png"):
-        Image.fromarray(images[0]).save(path)
-    else:
-        encode(path, images, pix_fmt="yuv444p")
-    return path
-
-
-# -- the document --------------------------------------------------------------------------------
 
 
 def table(rows: tuple[Row, ...], targets: tuple[str, ...], words: Words) -> list[str]:
