@@ -86,17 +86,17 @@ def along_flow(
     0.25
     """
     weight = torch.ones(len(x)) if weight is None else weight.clamp_min(1e-3)
-    total = weight.to(x).view(-1, 1, 1, 1).expand_as(x[:, :1]).clone()
-    out = x * total
 
-    def add(t: int) -> None:
+    def mean(t: int) -> Tensor:
+        total = torch.full_like(x[t, :1], float(weight[t]))
+        out = x[t] * total
         for s, moved, trust in _neighbours(x, motion, t, reach):
             share = (1 - abs(s - t) / (reach + 1)) * weight[s] * trust
-            out[t] += share * moved
-            total[t] += share
+            out += share * moved
+            total += share
+        return out / total
 
-    list(spread(add, range(len(x))))
-    return out / total
+    return torch.stack(list(spread(mean, range(len(x)))))
 
 
 def gathered(x: Tensor, motion: Motion, *, reach: int = GATHER) -> Tensor:

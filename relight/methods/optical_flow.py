@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from relight.methods.gain_and_glow import box_mean
 from relight.types import NO_ARRAY, Size
 
 WORK = 256  # long side at which the flow is computed, in pixels
@@ -70,7 +71,7 @@ def confidence(
     length = lengths(forward)
     tolerance = 0.006 * max(h, w) + 0.1 * length  # pixels
     a, b = as_tensor(a).to(forward), as_tensor(b).to(forward)
-    apart = F.avg_pool2d((warp(b, forward) - a)[None], 3, 1, 1, count_include_pad=False)[0]
+    apart = box_mean((warp(b, forward) - a)[None], 1)[0]
     apart = apart.abs().amax(dim=0, keepdim=True)
     return torch.exp(-((astray / tolerance) ** 2) - (apart / colour) ** 2)
 

@@ -72,9 +72,8 @@ def settled(x: Tensor, frames: Tensor, numbers: Sequence[int], step: int) -> Ten
     if not len(x) == len(frames) == len(numbers):
         raise InputError(f"{len(x)} maps and {len(frames)} frames don't belong together")
     seen = box_mean(resized(frames, x.shape[-2:]), BLUR)
-    out = np.empty(x.shape, np.float32)
 
-    def one(t: int) -> None:
+    def one(t: int) -> np.ndarray:
         here = numbers[t]
         far = [i for i, n in enumerate(numbers) if n % step == 0 and abs(n - here) <= REACH]
         apart = (seen[far] - seen[t]).abs().amax(1, keepdim=True)
@@ -82,7 +81,6 @@ def settled(x: Tensor, frames: Tensor, numbers: Sequence[int], step: int) -> Ten
         values = torch.where(apart <= SAME, x[far], x[t])
         values = torch.cat([values, x[t : t + 1]]) if here % step else values
         middle = (len(values) - 1) // 2
-        out[t] = np.partition(values.numpy(), middle, axis=0)[middle]
+        return np.partition(values.numpy(), middle, axis=0)[middle]
 
-    list(spread(one, range(len(x))))
-    return torch.from_numpy(out)
+    return torch.from_numpy(np.stack(list(spread(one, range(len(x))))))
