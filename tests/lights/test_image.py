@@ -1,12 +1,12 @@
 """A picture file as the light."""
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from relight.errors import InputError
 from relight.lights import ImageLight, parse_light, resolve
+from tests.media.odd_pictures import COLOURS, ODD, moves
 
 GRADIENT = np.array([[0, 51, 102], [153, 204, 255]], np.uint8)
 
@@ -29,53 +29,6 @@ def test_its_levels_are_the_light(tmp_path, picture):
     np.testing.assert_allclose(levels, np.dstack([GRADIENT] * 3) / 255, atol=1e-6)
 
 
-SHAPE = np.zeros((12, 18), np.uint8)
-SHAPE[2:8, 3:9] = 255
-COLOURS = np.dstack([SHAPE, 255 - SHAPE, SHAPE // 2])
-
-
-def _palette(path):
-    image = Image.fromarray(SHAPE // 255).convert("P")
-    image.putpalette([0, 0, 0, 255, 255, 255] + [0] * 750)
-    image.save(path, transparency=0)
-
-
-def _turned(path):
-    exif = Image.Exif()
-    exif[0x112] = 6  # turned by a quarter when it is shown
-    Image.fromarray(np.rot90(COLOURS).copy()).save(path, exif=exif, quality=100, subsampling=0)
-
-
-ODD = {
-    "one bit.png": (lambda p: Image.fromarray(SHAPE).convert("1").save(p), SHAPE),
-    "palette.png": (_palette, SHAPE),
-    "all its shape is transparency.png": (
-        lambda p: Image.fromarray(np.dstack([SHAPE * 0 + 255] * 3 + [SHAPE])).save(p),
-        SHAPE,
-    ),
-    "grey with transparency.png": (
-        lambda p: Image.fromarray(np.dstack([SHAPE * 0 + 255, SHAPE])).save(p),
-        SHAPE,
-    ),
-    "turned.jpg": (_turned, COLOURS),
-    "ink.tif": (lambda p: Image.fromarray(COLOURS).convert("CMYK").save(p), COLOURS),
-    "sixteen bits.png": (
-        lambda p: cv2.imwrite(str(p), COLOURS[..., ::-1].astype(np.uint16) * 257),
-        COLOURS,
-    ),
-    "float.tif": (
-        lambda p: cv2.imwrite(str(p), COLOURS[..., ::-1].astype(np.float32) / 255),
-        COLOURS,
-    ),
-    "pages.tif": (
-        lambda p: Image.fromarray(COLOURS).save(
-            p, save_all=True, append_images=[Image.fromarray(COLOURS * 0)]
-        ),
-        COLOURS,
-    ),
-}
-
-
 @pytest.mark.parametrize("name", ODD)
 def test_odd_pictures_are_lights_as_they_are_shown(tmp_path, name):
     make, shown = ODD[name]
@@ -88,16 +41,12 @@ def test_odd_pictures_are_lights_as_they_are_shown(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["moves.gif", "moves.webp", "moves.png"])
 def test_a_picture_that_moves_is_a_light_that_moves(tmp_path, name):
-    frames = [Image.fromarray(np.roll(COLOURS, 6 * i, 1)) for i in range(3)]
-    path = tmp_path / name
-    kept = {"lossless": True} if name.endswith("webp") else {}
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=500, loop=0, **kept)
-    light = parse_light(str(path))
+    light = parse_light(str(moves(tmp_path / name)))
     assert light.moving and parse_light(str(light)) == light
     for i in range(3):
         shown = np.roll(COLOURS, 6 * i, 1) / 255
         assert np.abs(light.level_map(12, 18, 0.5 * i + 0.1) - shown).max() < 0.02
-    frames[0].save(tmp_path / "still.webp", lossless=True)
+    Image.fromarray(COLOURS).save(tmp_path / "still.webp", lossless=True)
     assert not parse_light(str(tmp_path / "still.webp")).moving
 
 
