@@ -193,7 +193,8 @@ def require_subject(mask: SubjectMask, load: Load) -> None:
         InputError: none has, and it was to be found.
     """
     count, load = len(mask.clip.survey.seen), functools.lru_cache(maxsize=1)(load)
-    there = sum(bool(mask.small(number, load).max() > 0.5) for number in range(count))
+    least = 0.0 if isinstance(mask.asked, MaskFile) else 0.5  # a grey mask is one
+    there = sum(bool(mask.small(number, load).max() > least) for number in range(count))
     if isinstance(mask.asked, MaskFile):
         if not there:
             log.warning("the mask %s is black everywhere: it shows no subject", mask.asked)
