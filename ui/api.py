@@ -22,8 +22,8 @@ from relight.lights import ImageLight, parse_light
 from relight.ui import clips, controls
 from relight.ui.orders import QUALITY, SAME, Order
 from relight.ui.run_tab import FORMAT_CHOICES
+from relight.ui.runs import Run
 from relight.ui.shelf import Shelf
-from relight.ui.store import Run
 from relight.ui.studio import Studio, one_line
 
 REQUIRED = {"relight": {"clip", "prompt"}, "upscale": {"clip"}}

@@ -19,8 +19,8 @@ import numpy as np
 from relight.errors import RelightError
 from relight.ui import panels, theme
 from relight.ui.clips import is_still, shown
+from relight.ui.runs import Run
 from relight.ui.shelf import Entry, new_id
-from relight.ui.store import Run
 from relight.ui.studio import Studio, one_line
 
 SHOWN_OVER = 60

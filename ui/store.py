@@ -1,9 +1,8 @@
 """The runs of the studio: they belong to the server, and pages only look at them.
 
-A run is a folder on its visitor's shelf, with `run.json` and the files it needs. One thread takes
-the runs in turn, a second one those that are so small that another may pause for them. Nothing
-stops a run but `cancel`: not a closed page, not a lost connection; and after a restart of the
-studio the engine takes over what was done.
+One thread takes them in turn, a second one those that are so small that another may pause for them.
+Nothing stops a run but `cancel`: not a closed page, not a lost connection; and after a restart of
+the studio the engine takes over what was done.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from relight.errors import BusyError, Cancelled, InputError
 from relight.ui.memory import free_memory
-from relight.ui.shelf import Entry, is_id, new_id, read_json, write_json
+from relight.ui.runs import FILE, Run
+from relight.ui.shelf import Entry, is_id
 from relight.ui.turns import Turns
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILE = "run.json"
 MOST = 60
 """Runs of one visitor that may wait. WAITING: of all together."""
 WAITING = 300
@@ -36,81 +34,7 @@ LISTED_SECONDS = 24 * 3600
 PREVIEWS = 4
 """Finished previews that are kept of each visitor."""
 
-Work = Callable[["Run", "Callable[[Progress], None]"], Entry]
-
-
-@dataclass(kw_only=True)
-class Run:
-    """One run.
-
-    Attributes:
-        owner: the visitor's id. kind: "relight" or "upscale". what: "make" or "preview".
-        name: of the clip. order: what is to be done, as plain values.
-        state: "waiting", "running", "done" or "failed".
-        batch: what runs that were started together share; "" for one by itself.
-        caller: "page" or "api". guess: seconds it may take, if that is known.
-        small: whether another one pauses for it.
-        error: why it failed, fit to be shown. entry: what it made.
-        progress: the newest; changed counts them.
-    """
-
-    folder: Path
-    owner: str
-    kind: str
-    what: str
-    name: str
-    order: dict[str, Any]
-    created: float = field(default_factory=time.time)
-    batch: str = ""
-    caller: str = "page"
-    guess: float | None = None
-    state: str = "waiting"
-    error: str = ""
-    setting: str = ""
-    seen: bool = False
-    entry: Entry | None = None
-    progress: Progress | None = None
-    fraction: float = 0.0
-    changed: int = 0
-    begun: float | None = None
-    cancelled: bool = False
-    small: bool = False
-    stop: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def id(self) -> str:
-        return self.folder.name
-
-    @property
-    def busy(self) -> bool:
-        return self.state in ("waiting", "running")
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long it will still take, if that can be said."""
-        if self.progress is not None and self.progress.seconds_left is not None:
-            return self.progress.seconds_left
-        if self.guess is None:
-            return None
-        spent = 0.0 if self.begun is None else time.monotonic() - self.begun
-        return max(self.guess - spent, 1.0)
-
-    def save(self) -> None:
-        """Write down what a restart needs."""
-        asked = ("kind", "what", "name", "order", "created", "batch", "caller", "guess")
-        found = ("state", "error", "setting", "seen")
-        plain = {name: getattr(self, name) for name in (*asked, *found)}
-        plain["entry"] = None if self.entry is None else self.entry.plain()
-        write_json(self.folder / FILE, plain)
-
-    @classmethod
-    def load(cls, folder: Path) -> Run:
-        plain = read_json(folder / FILE)
-        entry = plain.pop("entry", None)
-        run = cls(folder=folder, owner=folder.parent.name, **plain)
-        run.entry = Entry.read(folder, entry) if entry else None
-        return run
+Work = Callable[[Run, "Callable[[Progress], None]"], Entry]
 
 
 class Store:
@@ -356,10 +280,3 @@ class Store:
         run.progress = progress
         run.fraction = max(run.fraction, progress.fraction)
         run.changed += 1
-
-
-def new_run(shelf_root: Path, **fields: Any) -> Run:
-    """A run in a new folder of a visitor."""
-    folder = shelf_root / new_id()
-    folder.mkdir(parents=True, mode=0o700)
-    return Run(folder=folder, owner=shelf_root.name, **fields)

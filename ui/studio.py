@@ -19,8 +19,9 @@ from relight.ui.files import Files
 from relight.ui.keeper import Keeper
 from relight.ui.memory import LastModel
 from relight.ui.orders import Order
+from relight.ui.runs import Run, new_run
 from relight.ui.shelf import Shelf, is_id, new_id
-from relight.ui.store import Run, Store, new_run
+from relight.ui.store import Store
 
 SECRET_BYTES = 32
 QUOTA = 20_000_000_000

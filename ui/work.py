@@ -17,8 +17,8 @@ from relight.errors import InputError, RelightError
 from relight.types import Size
 from relight.ui import clips
 from relight.ui.orders import KINDS, QUALITY, Order
+from relight.ui.runs import Run
 from relight.ui.shelf import Entry, Shelf, read_json
-from relight.ui.store import Run
 
 if TYPE_CHECKING:
     from relight.engine.output import Result

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from relight.ui.runs import new_run
 from relight.ui.serve import Options, launch, logins
 from relight.ui.shelf import Entry, Shelf, new_id
-from relight.ui.store import new_run
 from tests.ui.conftest import CLIP, LIMIT
 
 HERE = Path(__file__).resolve()

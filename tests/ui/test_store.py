@@ -8,8 +8,9 @@ import pytest
 from relight.engine.progress import Progress
 from relight.errors import BusyError, Cancelled, InputError, MediaError
 from relight.ui import store as stores
+from relight.ui.runs import new_run
 from relight.ui.shelf import Entry, Shelf, new_id
-from relight.ui.store import Store, new_run
+from relight.ui.store import Store
 
 
 def _news(part):

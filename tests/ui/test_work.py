@@ -15,8 +15,8 @@ from relight.errors import Cancelled, InputError, MediaError, OutOfMemory
 from relight.ui import clips, work
 from relight.ui.memory import LastModel
 from relight.ui.orders import Order
+from relight.ui.runs import new_run
 from relight.ui.shelf import Shelf, new_id
-from relight.ui.store import new_run
 from tests.ui.conftest import CLIP, QUICK
 
 MODELS = LastModel()
