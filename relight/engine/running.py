@@ -113,9 +113,13 @@ class Run:
         """Say what of the light may surprise, which words of the prompt were read as others, and
         which the model doesn't know."""
         from relight.engine.prompts import understood
+        from relight.jobs.relight import LEFT
         from relight.lights import asked
 
         notes = list(asked(job.light, job.light_at).notes())
+        if job.reference and (job.light_at or job.light != LEFT):
+            given = ", ".join(job.light_at) or job.light
+            notes = [f"a reference has its own light: {given} is left out of account"]
         if self.models.relighting is not None:
             read = understood(job.prompt, self.models.relighting.entry)
             notes += [f"prompt: {note}" for note in read.notes]

@@ -296,8 +296,6 @@ class RelightJob(Job, frozen=True):
             raise ValueError("prompt is empty: say what is lit and how, or give a reference")
         if self.reference_at is not None and len(self.reference) != 1:
             raise ValueError("reference_at is for one reference: write several as SECONDS=FILE")
-        if self.reference and (self.light_at or self.light != LEFT):
-            raise ValueError("a reference has its own light: give a light or references, not both")
         if self.reference and self.transfer == "off":
             raise ValueError("a reference gives light, and no pixels: transfer can't be off")
         if self.intensity != 1 and self.transfer == "off":

@@ -85,9 +85,11 @@ def test_references_at_two_moments_light_a_subject_that_is_enlarged(tmp_path, sc
 
 
 def test_a_reference_lights_a_subject_before_a_new_background(tmp_path, scene, files, tiny):
-    given = {"reference": str(files / "lit0.png"), "mask": str(scene / "mask")}
+    given = {"reference": str(files / "lit0.png"), "mask": str(scene / "mask"), "light": "top"}
     job = _job(scene, tmp_path / "out.mkv", background=str(files / "plain.png"), **given)
-    frame = next(media.read(run_relight(job, load=tiny).path)).image
+    result = run_relight(job, load=tiny)
+    assert "a reference has its own light: top is left out of account" in result.notes
+    frame = next(media.read(result.path)).image
     assert tuple(frame[2, 2]) == (90, 140, 200)
     source = np.asarray(Image.open(scene / "clip" / "00.png")).astype(float)
     mask = np.asarray(Image.open(scene / "mask" / "00.png"))[..., 0] == 255

@@ -39,8 +39,6 @@ GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
         ({"light_at": ["left"]}, "SECONDS=LIGHT"),
         ({"light_at": 7}, "light_at should be"),
         ({"light": "top", "light_at": ["0=left"]}, "not both"),
-        ({"light": "top", "reference": "lit.png"}, "a reference has its own light"),
-        ({"light_at": ["0=left"], "reference": {1: "lit.png"}}, "a reference has its own light"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(wrong, named):
