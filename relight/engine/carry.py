@@ -62,7 +62,7 @@ class Carry:
         leg, part = self.parts[chunk.index]
         small, load = self.clip.small, self.clip.work.load
         planes = self.keys.light_of(leg.reference, load)
-        anchor = Carried(planes, torch.ones_like(planes.glow[:1]))
+        anchor = Carried.of_reference(planes, small[leg.reference])
         before, state = leg.reference, anchor
         stored: dict[str, np.ndarray] = {}
         if chunk.after is not None:  # this part goes on with the one before

@@ -106,7 +106,9 @@ class Keys:
             fitted = without_haze(fitted, source)
         sky = open_sky(resized(source, size))
         light = lamp_colour(fitted, source, colour=self._lamps(numbers, size), sky=sky)
-        light = paled(light, source) if self._neutral(numbers) else highlighted(light, source)
+        # No colour was named: what a small model draws all the same turns skin that is nearly grey.
+        neutral = self._neutral(numbers)
+        light = paled(light, source, 0.0) if neutral else highlighted(light, source)
         light = self._left_to_the_lamp(light, source, numbers)
         if not self.light.moving:  # what a model draws anew in each would drift between them
             light = smooth_light(light, source, sigma=AGREE)

@@ -38,9 +38,6 @@ PUSH = 0.4
 """Contrast added to the channels that a coloured lamp lacks, as far as it lacks them."""
 FORM = 0.1
 """Window about whose mean that contrast is added, of the shorter side: wide as parts of a face."""
-PALE = 0.25
-"""Share of its colour that a light keeps where the prompt names none: a small model always draws
-some, and skin shows it first."""
 VIVID = 0.6
 """Share of the chroma that the dark takes which is given back."""
 DARKEST, BRIGHTEST = 1 / 64, 6.0
@@ -196,7 +193,7 @@ def vivid(light: GainGlow, source: Tensor, share: float = VIVID) -> GainGlow:
     return GainGlow(light.log_gain + factor.log(), light.glow * factor)
 
 
-def paled(light: GainGlow, source: Tensor, share: float | Tensor = PALE) -> GainGlow:
+def paled(light: GainGlow, source: Tensor, share: float | Tensor) -> GainGlow:
     """The light with a share of its colour, its luminance as it is.
 
     Args:

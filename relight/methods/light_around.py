@@ -12,7 +12,7 @@ REACHES = (
     0.15,
     0.05,
 )  # how far surroundings are looked for, of the shorter side, widest first
-SHADES = 5  # ranges of brightness whose surroundings count by themselves
+SHADES = 9  # ranges of brightness whose surroundings count by themselves
 
 
 def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
@@ -40,14 +40,14 @@ def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
     total = weight.sum()
     mean = (planes * weight).sum((2, 3), keepdim=True) / total.clamp_min(1e-6)
     mean = mean if float(total) > 1 else planes.mean((2, 3), keepdim=True)
-    out, place = mean.expand_as(planes), luma(guide) * (SHADES - 1)
+    out, place = mean.expand_as(planes), luma(guide).clamp_min(0).sqrt() * (SHADES - 1)
     for reach in REACHES:
         r = max(1, round(reach * min(guide.shape[-2:])))
         wide, out = out, torch.zeros_like(planes)
         for shade in range(SHADES):
             away = (place - shade).abs()
-            like = weight * (1 - away / 1.5).clamp_min(0.01)
+            like = weight * (1 - away / 1.5).clamp_min(0.002)
             there = box_mean(like, r)
-            value = (box_mean(like * planes, r) + 0.01 * wide) / (there + 0.01)
+            value = (box_mean(like * planes, r) + 0.005 * wide) / (there + 0.005)
             out = out + (1 - away).clamp_min(0) * value
     return out

@@ -55,7 +55,8 @@ def fit_light(
     wide, near = max(1, round(radius * side)), max(1, round(radius / 3 * side))
     window, amiss = _affine(source, relit, wide, eps)
     guide = _without_grain(source)
-    dark = box_mean(luma(source), 2).square()
+    # Of dark and bright side by side the dark one's own: a gain for both would make it a dark rim.
+    dark = torch.minimum(box_mean(luma(source), 2), luma(guide)).square()
     heard = dark / (dark + NOISE * NOISE)
     planes = []
     for c in range(3):

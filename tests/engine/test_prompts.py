@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import math
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +55,31 @@ def test_the_model_is_given_english_and_the_sidecar_the_users_words(lit, caplog)
     english, same = lit("red neon light")
     assert np.array_equal(pixels, same)
     assert not [note for note in english.notes if note.startswith("prompt")]
+
+
+@pytest.mark.parametrize("prompt", ["daylight", "natural light", "Tageslicht", "studio light"])
+def test_a_neutral_light_keeps_the_hue_of_skin_that_is_nearly_grey(tmp_path, prompt):
+    model = load_model("mini", CPU)
+    shades = np.linspace(0.5, 1, 64)[:, None, None] * np.linspace(1, 0.7, 96)[None, :, None]
+    skin = (shades * np.array([205, 190, 180])).astype(np.uint8)
+    Image.fromarray(skin).save(tmp_path / "in.png")
+    job = RelightJob.make(
+        input=tmp_path / "in.png",
+        output=tmp_path / "out.png",
+        prompt=prompt,
+        light="left",
+        seed=1,
+        relight_steps=4,
+    )
+    lit = np.asarray(Image.open(run_relight(job, load=lambda *_: model).path))
+    assert np.abs(lit.astype(int) - skin).mean() > 8
+    assert abs(_hue(lit) - _hue(skin)) < 2
+
+
+def _hue(image):
+    """Of the mean colour in CIELAB, degrees."""
+    _, a, b = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).mean((0, 1))
+    return math.degrees(math.atan2(b, a))
 
 
 def test_unknown_words_are_a_note_of_the_run(lit):

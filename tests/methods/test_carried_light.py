@@ -10,6 +10,7 @@ import torch
 from relight.errors import InputError
 from relight.methods.carried_light import (
     Carried,
+    alike,
     carried_lights,
     carry_leg,
     legs,
@@ -101,6 +102,34 @@ def test_what_comes_into_view_takes_the_light_of_its_surroundings():
     assert max(error(frames, found, truth)) < 4
 
 
+def test_black_that_a_white_thing_leaves_is_lit_as_the_black_around_it():
+    """The thing dims and the black behind it glows: light of the one is a hole in the other."""
+    frames, truth = [], []
+    for i in range(9):
+        frame = np.full((H, W, 3), 3, np.uint8)
+        thing = (slice(0, H), slice(44 + 3 * i, 74 + 3 * i))
+        frame[thing] = world(H, 30, 2, 170, 230)
+        after = np.full((H, W, 3), 160, np.uint8)
+        after[thing] = lit(frame[thing], np.array([0.7, 0.7, 0.7]))
+        frames.append(frame)
+        truth.append(after)
+    found = list(carried_lights(frames, {0: reference_light(frames[0], as_still(truth[0]))}))
+    out = apply_light_uint8(frames[8], found[8][1]).astype(int)
+    left = (slice(8, 64), slice(46, 62))  # the thing was here, and is 6 pixels away
+    assert np.abs(out - truth[8])[left].mean() < 12
+
+
+def test_light_is_for_the_colour_that_it_came_from_unless_all_of_the_frame_changed():
+    grass, fur = torch.tensor([0.3, 0.5, 0.25]), torch.tensor([0.7, 0.6, 0.45])
+    own = grass.view(3, 1, 1).expand(3, 12, 16).clone()
+    came = own.clone()
+    own[:, :, :6] = fur.view(3, 1, 1)
+    found = alike(came, own)[0, 6]
+    assert float(found[:5].max()) == 0 and float(found[8:].min()) == 1
+    faded = alike(came - 0.3, came)
+    assert float(faded.min()) == 1
+
+
 def test_a_cut_ends_it_and_each_scene_may_have_its_own_reference():
     first = panned(world(H + 16, W + 40, 1, 20, 120), 6)
     second = panned(world(H + 16, W + 40, 2, 120, 240), 6)
@@ -138,7 +167,7 @@ def test_records_resume_bit_for_bit_and_a_frame_needs_only_its_own():
         alone = light_at(index, legs(6, [2]), reference, store)
         assert torch.equal(whole[index].planes, alone.planes)
     size = sum(t.numel() * t.element_size() for t in store["0000005-after-0000002"].values())
-    assert size == 2 * 7 * H * W
+    assert size == 2 * 10 * H * W
 
 
 def test_memory_does_not_grow_with_the_clip():
@@ -185,9 +214,11 @@ def test_bad_references_are_one_line(indices, words):
 
 
 def test_a_record_survives_its_file():
-    one = Carried(GainGlow(torch.rand(3, 8, 9), torch.rand(3, 8, 9)), torch.rand(1, 8, 9))
+    planes = torch.rand(6, 8, 9)
+    one = Carried(GainGlow.from_planes(planes), torch.rand(1, 8, 9), torch.rand(3, 8, 9))
     back = Carried.from_tensors(one.to_tensors())
     assert (back.light.planes - one.light.planes).abs().max() < 1e-3
+    assert (back.colour - one.colour).abs().max() < 1e-3
     assert (back.trust - one.trust).abs().max() < 1e-3
     assert small_frame(np.zeros((100, 80, 3), np.uint8)).shape == (100, 80, 3)
 
@@ -196,7 +227,7 @@ def test_a_record_survives_its_file():
 def test_even_light_stays_as_it_is_however_much_of_it_comes_along_each_way(stays):
     """What looks nearly as the reference does takes part of each way: together never over 1."""
     planes = torch.full((6, 12, 16), 0.4)
-    lit = Carried(GainGlow.from_planes(planes), torch.ones(1, 12, 16))
+    lit = Carried(GainGlow.from_planes(planes), torch.ones(1, 12, 16), torch.zeros(3, 12, 16))
     still, sure = torch.zeros(2, 12, 16), torch.ones(1, 12, 16)
     ways = Ways(still, sure, still, sure, stays * sure, cut=False)
     found = step(lit, lit, np.zeros((12, 16, 3), np.uint8), ways)

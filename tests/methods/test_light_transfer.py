@@ -188,3 +188,11 @@ def test_any_size(h, w, big_h, big_w, frames):
     image = (full[0] * 255).round().byte().permute(1, 2, 0).numpy()
     assert apply_light_uint8(image, GainGlow.from_planes(light.planes[0])).shape == image.shape
     assert smooth_light(light, source).planes.shape == light.planes.shape
+
+
+def test_black_beside_white_that_is_lit_has_no_dark_rim():
+    source = torch.full((1, 3, 128, 192), 0.01)
+    source[..., 32:96, 64:128] = 0.85
+    still = torch.full_like(source, 0.7)  # a lit wall behind the thing, which is as bright
+    lit = apply_light(source, fit_light(source, still, radius=0.03))
+    assert float((lit - still)[..., 48:80, :63].abs().max()) < 0.1
