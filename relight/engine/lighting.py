@@ -30,6 +30,7 @@ from relight.engine.lit_clip import Clip, Load, Show, light_size
 from relight.engine.pairs import load_pairs
 from relight.engine.region import Region
 from relight.media import Frame
+from relight.methods.emitters import undarkened
 from relight.methods.exposure import BRIGHTNESS, TRIED, changes_of, exposed, exposure, steadied
 from relight.methods.full_size_light import apply_light, apply_light_uint8
 from relight.methods.gain_and_glow import (
@@ -108,10 +109,12 @@ class Lighting:
         if strong:
             light = shaded_light(light, torch.full((1, 1, 1), share * strong))
         keeps = keys.keeps_colours * share
-        if self.form is None or not keeps:
+        if self.form is None:
             return light
         planes = GainGlow.from_planes(light.planes[None])
-        return GainGlow.from_planes(vivid(planes, small[None], keeps).planes[0])
+        if keeps:
+            planes = vivid(planes, small[None], keeps)
+        return GainGlow.from_planes(undarkened(planes, small[None]).planes[0])
 
     def _of_lamp(self, number: int, small: Tensor, shading: Tensor | None, load: Load) -> GainGlow:
         """The carried light, its colour where the lamp shines."""

@@ -285,8 +285,10 @@ def alike(colour: Tensor, own: Tensor) -> Tensor:
     >>> grey = torch.full((3, 8, 8), 0.4)
     >>> other = grey.clone()
     >>> other[:, :, :3] = 0.9
-    >>> [round(float(x), 2) for x in alike(other, grey)[0, 4, [0, 6]]], float(alike(grey, grey + 0.2).min())
-    ([0.0, 1.0], 1.0)
+    >>> [round(float(x), 2) for x in alike(other, grey)[0, 4, [0, 6]]]
+    [0.0, 1.0]
+    >>> float(alike(grey, grey + 0.2).min())
+    1.0
     """
     apart = colour - own
     apart = apart - apart.flatten(1).median(dim=1).values.view(3, 1, 1)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import OFFSET, GainGlow, bounded_ratio, box_mean, luma, resized
+from relight.methods.reflectance import ENCODED, opposed, reflected, without_green
 
 NEAR = 0.03
 """Window over which the source is averaged to count a light's ratio, of the shorter side."""
@@ -28,9 +29,9 @@ KEY, FADING = 6.0, 1.8
 side; and the power of the shading by which it fades: shadows are filled by the other one."""
 HAZE, DARK = 0.2, 0.2
 """Share of a drawn glow that black keeps, and the encoded value from where all of it is kept."""
-YIELD, SHINE = 0.75, 0.35
-"""Where a lamp's colour goes against a thing's: the share of its strength that is lost (blue paint
-under a golden lamp turns dull, not green), and the share of the light that shines off unchanged."""
+YIELD, SHINE = 0.35, 0.45
+"""Where a lamp's colour goes against a thing's: the share of its strength that is lost (a brake
+light stays red), and the share of the light that shines off unchanged."""
 UNREACHED = (0.15, 0.4)
 """How far a lamp's colour goes against that of the sky, from where the sky loses less of its own
 and where nothing: half of either is grey, which no sky is."""
@@ -41,8 +42,6 @@ FORM = 0.1
 VIVID = 0.6
 """Share of the chroma that the dark takes which is given back."""
 DARKEST, BRIGHTEST = 1 / 64, 6.0
-ENCODED = 2.2
-"""Exponent from encoded values to linear light, about."""
 
 
 def lamp_colour(
@@ -91,12 +90,15 @@ def lamp_colour(
         low, high = UNREACHED
         lost = torch.lerp(lost, ((against - low) / (high - low)).clamp(0, 1), sky)
         shines = shines * (1 - sky)
-    lit = (mean + OFFSET) * level * (strength * (1 - lost) * colour).exp()
+    ratio_of_lamp = level * (strength * (1 - lost) * colour).exp()
+    lit = without_green((mean + OFFSET) * ratio_of_lamp, mean, colour.exp())
     shine = luma(lit) * (strength * colour).exp()
     lit = torch.lerp(lit, shine, shines)
-    lit = lit * (luma(target) + OFFSET) / luma(lit).clamp_min(1e-4)
+    to_level = (luma(target) + OFFSET) / luma(lit).clamp_min(1e-4)
+    to_level = to_level * reflected(mean, strength * colour, against)
     kept = luma(gain * (mean + OFFSET)) / luma(ratio * (mean + OFFSET))  # contrast, by the ratio
-    log_gain = (kept * lit / (mean + OFFSET)).clamp(DARKEST, BRIGHTEST).log()
+    log_gain = (kept * to_level * ratio_of_lamp).clamp(DARKEST, BRIGHTEST).log()
+    lit = to_level * lit
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
 
 
@@ -119,27 +121,6 @@ def lamps(near: Sequence[float], far: Sequence[float], nearness: Tensor) -> Tens
     share = (0.5 + 0.5 * nearness).clamp(0, 1)
     mixed = share * logs[0].view(3, 1, 1) + (1 - share) * logs[1].view(3, 1, 1)
     return mixed[None] - luma(mixed[None].exp()).log()
-
-
-def opposed(source: Tensor, colour: Tensor) -> Tensor:
-    """How far a lamp's colour goes against those of what it lights: 0 alike or grey, 1 at most.
-
-    Args:
-        source: (F, 3, h, w) in [0, 1]. colour: of the lamp, (F, 3, h, w) above 0.
-
-    Returns:
-        (F, 1, h, w).
-
-    >>> import torch
-    >>> gold = torch.tensor([1.2, 1.0, 0.5]).view(1, 3, 1, 1)
-    >>> blue, grey = torch.tensor([0.0, 0.4, 0.6]).view(1, 3, 1, 1), torch.full((1, 3, 1, 1), 0.5)
-    >>> round(float(opposed(blue, gold)), 1), round(abs(float(opposed(grey, gold))), 1)
-    (0.9, 0.0)
-    """
-    a, b = (x - x.mean(1, keepdim=True) for x in (source, colour))
-    like = (a * b).sum(1, keepdim=True) / (_norm(a) * _norm(b)).clamp_min(1e-6)
-    saturation = 1 - source.amin(1, keepdim=True) / source.amax(1, keepdim=True).clamp_min(1e-3)
-    return (-like).clamp(0, 1) * saturation
 
 
 def highlighted(light: GainGlow, source: Tensor, push: float = PUSH) -> GainGlow:
@@ -303,11 +284,6 @@ def _recoloured(light: GainGlow, source: Tensor, change: Callable[[Tensor], Tens
 def _spread(colour: Tensor) -> Tensor:
     """Of logs (F, 3, h, w): from the weakest channel to the strongest, (F, 1, h, w)."""
     return colour.amax(1, keepdim=True) - colour.amin(1, keepdim=True)
-
-
-def _norm(x: Tensor) -> Tensor:
-    """Lengths of colours (F, 3, h, w): (F, 1, h, w)."""
-    return x.square().sum(1, keepdim=True).sqrt()
 
 
 def _twice(x: Tensor, r: int) -> Tensor:

@@ -43,7 +43,7 @@ POOL = 0.12
 """Width of that light's edge, of the shorter side."""
 BENT = 0.35
 """Part of a fall-off that is taken off beside the lamp."""
-GOAL, MOST = 2.9, 2.4
+GOAL, MOST = 3.1, 2.6
 """Stops of fall-off from the picture's middle to the light's side: wanted, and added at most."""
 
 

@@ -177,3 +177,34 @@ def test_black_stays_black_under_a_drawn_haze_and_a_lit_wall_keeps_its_glow():
     assert lit[0, 0, 32, 8] < 0.04 and lit[0, 0, 32, 56] > 0.64
     dark = GainGlow(light.log_gain, -light.glow)
     assert torch.equal(without_haze(dark, source).glow, dark.glow)
+
+
+def _patch(*colour):
+    return torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, 32, 32)
+
+
+def _under(source, lamp):
+    """A patch under a lamp that changes no grey's luminance."""
+    none = GainGlow(torch.zeros_like(source), torch.zeros_like(source))
+    colour = lamps(lamp, lamp, torch.ones(1, 32, 32))
+    return apply_light(source, lamp_colour(none, source, colour=colour))[0, :, 16, 16]
+
+
+def test_orange_cloth_is_dull_and_dark_under_a_blue_lamp_and_grey_is_not():
+    cloth, grey = _patch(0.83, 0.31, 0.15), _patch(0.4, 0.4, 0.4)
+    blue = (0.06, 0.22, 1.0)
+    lit, before = _under(cloth, blue), cloth[0, :, 16, 16]
+    assert float(luma(lit.view(3, 1, 1)) / luma(before.view(3, 1, 1))) < 0.85
+    assert float(luma(_under(grey, blue).view(3, 1, 1))) == pytest.approx(0.4, abs=0.02)
+    assert float(lit[0] - lit[2]) < 0.2 * float(before[0] - before[2])  # no longer orange
+
+
+@pytest.mark.parametrize("teal", [(0.1, 0.45, 0.55), (0.3, 0.45, 0.5), (0.05, 0.3, 0.35)])
+def test_teal_water_is_not_green_under_an_orange_lamp(teal):
+    lit = _under(_patch(*teal), (1.0, 0.36, 0.04))
+    assert float(lit[1]) <= float(lit[[0, 2]].max()) + 0.05
+
+
+def test_leaves_stay_green_under_an_orange_lamp():
+    lit = _under(_patch(0.25, 0.5, 0.1), (1.0, 0.8, 0.5))
+    assert float(lit[1]) > float(lit[[0, 2]].max())
