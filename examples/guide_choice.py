@@ -22,7 +22,7 @@ from examples.upscale_scenes import restored
 from examples.upscale_unseen import PICTURES, codes, square
 from examples.upscale_ways import by_guide
 from relight import media, metrics
-from relight.engine.source import BLOCKY
+from relight.engine.source import blocky
 
 QUALITIES = (100, 90, 75, 50, 30)
 SIDE = 512
@@ -57,13 +57,13 @@ def main() -> None:
                 metrics.psnr(codes(way(small).clamp(0, 1)), truth[None])
                 for way in (by_guide, restored)
             )
-            found.append((quality, metrics.blockiness(codes(small)[0]), restore - mini))
+            found.append((quality, blocky(codes(small)[0]), restore - mini))
             print(path.stem, *(f"{value:.2f}" for value in found[-1]), flush=True)
     print("| JPEG quality | pictures | said to be blocky | of these truer by restore | gain, dB |")
     print("|---|---|---|---|---|")
     for quality in QUALITIES:
-        own = np.array([(block, gain) for at, block, gain in found if at == quality])
-        taken = own[own[:, 0] > BLOCKY, 1]
+        own = [(said, gain) for at, said, gain in found if at == quality]
+        taken = np.array([gain for said, gain in own if said])
         gains = f"{taken.min():+.1f} to {taken.max():+.1f}" if taken.size else ""
         name = "none" if quality == 100 else quality
         print(f"| {name} | {len(own)} | {taken.size} | {(taken > 0).sum()} | {gains} |")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from relight.engine import estimates
 from relight.engine.plan import Plan, Stage, plan
+from relight.engine.source import notes_on_blocks
 from relight.engine.work import work_folder
 from relight.jobs import Job, ResolvedUpscaleJob
 
@@ -21,7 +22,8 @@ def describe(job: Job) -> list[str]:
     Raises:
         RelightError: as `plan`.
     """
-    return list(lines_of(plan(job), estimates.known()))
+    lines = lines_of(plan(job), estimates.known())
+    return [*lines, *(f"  note: {note}" for note in notes_on_blocks(job))]
 
 
 def lines_of(found: Plan, known: Mapping[str, float]) -> list[str]:

@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw
 
 import relight
 from relight import media, metrics
+from relight.engine.plan_text import describe
+from relight.jobs import UpscaleJob
 from tests.engine.test_run import CLIP
 from tests.media.test_depth import wide_profile
 
@@ -183,6 +185,8 @@ def test_blocks_of_compression_are_said_and_taken_away_unless_a_guide_is_named(
         made[guide] = relight.upscale(source, tmp_path / f"{guide}.png", guide=guide)
         said = [note for note in made[guide].notes if "blocks of compression" in note]
         assert len(said) == (blocky and guide != "restore")
+    planned = describe(UpscaleJob.make(input=source, output=tmp_path / "planned.png"))
+    assert any("blocks of compression" in line for line in planned) == blocky
     chosen = "restore" if blocky else "mini"
     assert made[None].settings["guide"] == chosen
     assert made[None].path.read_bytes() == made[chosen].path.read_bytes()
