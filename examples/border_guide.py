@@ -51,7 +51,7 @@ def errors(enlarge: Enlarge, piece: Tensor) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("clips", type=Path, nargs="*", default=[CLIP])
     parser.add_argument("--guide", default="mini")
     given = parser.parse_args()

@@ -77,7 +77,7 @@ def measured(model: Model, frames: list[np.ndarray], margin: int) -> tuple[float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--clip", type=Path, default=CLIP)
     parser.add_argument("--margins", type=int, nargs="+", default=[0, 4, 8, 12])
     given = parser.parse_args()

@@ -99,7 +99,7 @@ def line(name: str, count: int | str, rows: np.ndarray, still: float, seconds: f
 
 def main(argv: list[str] | None = None) -> None:
     """Measure every pair of a folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the clips are")
     parser.add_argument("--pairs", type=Path, default=PAIRS, help="which belong together")
     parser.add_argument("--out", type=Path, help="folder for the sheets; left out: none")

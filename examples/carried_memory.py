@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -37,7 +38,7 @@ LIMIT = 1.1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a table; 1 where memory grows with length, or a run that was killed differs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--frames", type=int, nargs="+", default=(100, 1000))
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--large", nargs=2, default=("3840x2160", "24"), metavar=("SIZE", "FRAMES"))
@@ -91,7 +92,7 @@ def made(folder: Path, size: str, count: int) -> Path:
     images = seen + seen[::-1]
     with media.write(path, size=(width, height), fps=24) as out:
         for index, image in enumerate(islice(cycle(images), count)):
-            out.add(image, index / 24)
+            out.add(image, Fraction(index, 24))
     still = images[count // 2 % len(images)]
     Image.fromarray(moonlit(still)).save(path.with_suffix(".png"))
     return path

@@ -71,7 +71,7 @@ def many_clips(found: dict, workers: int, seed: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--measured", nargs=2, type=Path, metavar=("LOG", "SIDECAR"))
     given = parser.parse_args()
     if given.measured:

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def make_clip(path: Path, frames: int) -> None:
     images = [cv2.resize(frame.image, SIZE) for frame in media.read(CLIP, frames=24)]
     with media.write(path, size=SIZE, fps=24) as out:
         for index, image in enumerate(islice(cycle(images), frames)):
-            out.add(image, index / 24)
+            out.add(image, Fraction(index, 24))
 
 
 def measure(case: str, clip: Path) -> float:

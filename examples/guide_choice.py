@@ -39,7 +39,7 @@ def small_of(truth: np.ndarray, quality: int) -> Tensor:
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--raw", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)

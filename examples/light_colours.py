@@ -106,7 +106,7 @@ TABLES = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the tables that were asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("clips", type=Path, help="a clip, or a folder of them")
     parser.add_argument("--frames", type=int, default=5)
     parser.add_argument("--kinds", nargs="*", default=list(TABLES), choices=list(TABLES))

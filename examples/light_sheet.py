@@ -35,7 +35,7 @@ Row = dict[str, float | str]
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Relight every clip in every way, print and save the scores, save the sheets."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("clips", type=Path, help="a clip, or a folder of them")
     parser.add_argument("out", type=Path, help="folder for the table and the sheets")
     parser.add_argument("--frames", type=int, default=16)

@@ -11,16 +11,19 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from examples.studio_journey import drag
 from relight.ui.serve import Options, launch
 
+if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
+
 PICTURES = Path(__file__).parent / "pictures"
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 960}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 960}
 TABS = ("Relight", "Upscale", "Batch", "History")
 SECONDS = 600
 

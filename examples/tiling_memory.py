@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 CLIP = Path(__file__).parent / "clips" / "big_buck_bunny.mp4"
 CASES = ((512, None), (1024, 256), (1024, 512))
@@ -25,7 +26,7 @@ def measure(side: int, tile: int | None, recipe: str) -> float:
     """MiB that one upscaling from 256 x 256 takes beyond what the loaded model does."""
     from relight import Compute, load_upscaler, media
 
-    pipe = load_upscaler("mini", Compute(device="cpu"), moving=False).pipe
+    pipe: Any = load_upscaler("mini", Compute(device="cpu"), moving=False).pipe
     picture = next(iter(media.read(CLIP))).image[:256, 100:356]
     few = {"recipe": recipe, "noising_steps": 1, "dwt_steps": 1}  # the peak is that of any number
     pipe("a rabbit", image=picture[:64, :64], sizes=[(64, 64)], **few)  # loads what loads late

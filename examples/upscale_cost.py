@@ -64,14 +64,14 @@ def _mib(used: resource.struct_rusage) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--sides", type=int, nargs="+", default=[512, 1024, 2048, 4096])
     parser.add_argument("--wide", action="store_true", help="8K from 4K, too")
     parser.add_argument("--plot", type=Path, help="SVG to write")
     args, options = parser.parse_known_args()
     found = []
-    for size in [(side, side) for side in args.sides] + [WIDE] * args.wide:
-        cost = measure(*size, options)
+    for width, height in [(side, side) for side in args.sides] + [WIDE] * args.wide:
+        cost = measure(width, height, options)
         found.append(cost)
         print(
             f"{cost.width} x {cost.height}: {cost.seconds:.1f} s, {cost.peak_mib:.0f} MiB",

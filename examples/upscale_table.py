@@ -175,7 +175,7 @@ def examples() -> tuple[list[Path], list[Path]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="+")
     parser.add_argument("--clips", type=Path, help="a folder of .mp4 files")

@@ -6,6 +6,7 @@ Peers are there where they are installed (`examples/guide_network/peers.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,19 +85,25 @@ def by_changing_size(model: Upscaler, guide: str) -> Way:
 
 def by_recipe(model: Upscaler, recipe: UpscaleRecipe, guide: str) -> Way:
     """Any recipe; a model of pictures takes them one by one."""
+    pipe: Any = model.pipe  # of pictures, or of clips
     scale = 10.0 if recipe == PAPER else MINI.guidance
-    common = {"recipe": recipe.with_(upscale_guidance_scale=scale), "output_type": "pt"}
-    common |= {"enlarge": load_enlargement(guide), "pad": True, "negative_prompt": "blurry, lowres"}
+    common: dict[str, Any] = {
+        "recipe": recipe.with_(upscale_guidance_scale=scale),
+        "enlarge": load_enlargement(guide),
+        "negative_prompt": "blurry, lowres",
+        "pad": True,
+        "output_type": "pt",
+    }
 
     def clip(small: Tensor) -> Tensor:
         sizes = [_double(small)]
-        noise = model.pipe.frame_noise(sizes, len(small), 0, seed=0)
-        return model.pipe(small, "", sizes=sizes, stage_noise=noise, **common).frames[0]
+        noise = pipe.frame_noise(sizes, len(small), 0, seed=0)
+        return pipe(small, "", sizes=sizes, stage_noise=noise, **common).frames[0]
 
     def each(small: Tensor) -> Tensor:
         made = torch.Generator().manual_seed(0)
         given = {"sizes": [_double(small)], "generator": made, **common}
-        return torch.cat([model.pipe("", image=x[None], **given).images for x in small])
+        return torch.cat([pipe("", image=x[None], **given).images for x in small])
 
     return each if model.window is None else clip
 

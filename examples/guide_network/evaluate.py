@@ -177,7 +177,7 @@ def sheet(rows: list[Row], truth: Tensor) -> Image.Image:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--clips", type=Path, help="folder of held-out .mp4 files")
     parser.add_argument("--pictures", type=Path, nargs="+", default=[], help="instead of frames")
     parser.add_argument("--guides", nargs="*", default=list(GUIDES), help="names or files")

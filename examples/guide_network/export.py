@@ -31,7 +31,7 @@ def blended(first: dict[str, Tensor], second: dict[str, Tensor], share: float) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="its folder, or a file")
     parser.add_argument("--blend", type=Path, help="folder of a second run")
     parser.add_argument("--share", type=float, default=0.5, help="of the second run")

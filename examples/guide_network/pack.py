@@ -48,7 +48,7 @@ def unpacked(path: Path) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the cache of sources.py")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--side", type=int, default=2048, help="longest, of a photo, pixels")

@@ -63,7 +63,7 @@ def collect(root: Path) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--raw", type=Path, required=True, help="folder of unpacked packages")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

@@ -133,7 +133,7 @@ def _draw(side: int, seed: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--pack", type=Path, required=True, help="of pack.py")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
