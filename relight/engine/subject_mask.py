@@ -103,7 +103,7 @@ class SubjectMask:
             count = len(self.clip.survey.times)
             mattes = read_mattes(self.asked.path, first, count, skip=self.skip)
             for frame, matte in zip(frames, mattes, strict=False):
-                yield frame, _sharpened(matte, frame.image)
+                yield frame, sharpened(matte, frame.image)
             return
         load = functools.lru_cache(maxsize=3)(load)
         for frame in frames:
@@ -171,7 +171,7 @@ class SubjectMask:
         mattes = self.small(a, load), self.small(b, load)
         images = self.clip.small[a], self.clip.small[b]
         matte = between(*mattes, images[0], here, images[1], part) if part > 0 else mattes[0]
-        return _firm(_sharpened(matte[0].numpy(), frame.image))
+        return firm(sharpened(matte[0].numpy(), frame.image))
 
 
 @functools.lru_cache(maxsize=1)
@@ -212,15 +212,28 @@ def require_subject(mask: SubjectMask, load: Load) -> None:
     )
 
 
-def _firm(matte: np.ndarray) -> np.ndarray:
-    """A matte that was found, without the wisps that a filter along the picture's edges leaves."""
+def firm(matte: np.ndarray) -> np.ndarray:
+    """A matte (h, w) that was found, without the wisps that a filter along edges leaves.
+
+    >>> firm(np.array([[0.1, 0.5, 0.9]])).round(2).tolist()
+    [[0.0, 0.5, 1.0]]
+    """
     low, high = FIRM
     t = ((matte - low) / (high - low)).clip(0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _sharpened(matte: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """A matte at the size of an image, its edge along that of the image; what fits stays."""
+def sharpened(matte: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """A matte (h, w) at the size of an image (H, W, 3), its edge along that of the image; what fits
+    stays.
+
+    >>> image = np.zeros((32, 32, 3), np.uint8)
+    >>> image[:, 18:] = 200
+    >>> matte = np.repeat([[0.0] * 4 + [1.0] * 4], 8, 0).astype(np.float32)
+    >>> full = sharpened(matte, image)
+    >>> full.shape, bool(full[16, 30] > 0.9), bool(full[16, 2] < 0.1)
+    ((32, 32), True, True)
+    """
     height, width = image.shape[:2]
     if matte.shape[0] >= height and matte.shape[1] >= width:
         return fitted(matte, width, height)
