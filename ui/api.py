@@ -111,7 +111,8 @@ def _upscaling(studio: Studio) -> dict[str, Any]:
     guide = gr.Dropdown(
         [value for _, value in controls.GUIDE_CHOICES],
         value="",
-        label="restore also undoes compression and noise; bicubic has no network; else left open",
+        label="mini for clean sources; restore also undoes compression and noise; bicubic has no "
+        "network; left open: mini, or restore where the first frame shows blocks",
     )
     return {"clip": clip, "guide": guide, **_common(studio, "upscale", UpscaleJob)}
 

@@ -37,7 +37,12 @@ GROUPS = {
 }
 """Headings of the advanced settings; a field that is in none of them comes under "More"."""
 
-GUIDE_CHOICES = [("Clean", ""), ("Compressed or noisy", "restore"), ("Plain bicubic", "bicubic")]
+GUIDE_CHOICES = [
+    ("Automatic", ""),
+    ("Clean", "mini"),
+    ("Compressed or noisy", "restore"),
+    ("Plain bicubic", "bicubic"),
+]
 """Guides that a visitor may choose; files of others are the server's."""
 
 SHORT_RANGE = 1

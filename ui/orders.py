@@ -83,7 +83,7 @@ class Order:
                 )
             settings, files = _light_picture(settings, files, given.get("light_image"))
         if settings.get("guide") not in (None, *(value for _, value in GUIDE_CHOICES)):
-            raise InputError("guide is restore or bicubic, or left open", field="guide")
+            raise InputError("guide is mini, restore or bicubic, or left open", field="guide")
         wanted = given.get("format") or SAME
         if wanted not in (SAME, *WRITTEN):
             raise InputError(f"format is {SAME} or one of {', '.join(WRITTEN)}", field="format")

@@ -58,7 +58,7 @@ class UpscaleTab(RunTab):
             controls.GUIDE_CHOICES,
             value="",
             label="Source",
-            info="Restore also undoes compression and noise, as of phone clips and old files.",
+            info="Compression and noise, as of phone clips and old files, are undone too.",
             elem_id="upscale_guide",
         )
         gr.HTML(theme.heading("Run", 2))
