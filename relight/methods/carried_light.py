@@ -40,6 +40,7 @@ SIDE = 256  # shorter side of the small frames that this works on, in pixels
 FADING = 0.98  # trust kept in each step from neighbour to neighbour
 FAINT = 0.02  # weight of light that no flow could be trusted for, where two references meet
 OTHER = (0.06, 0.15)  # difference in colour up to which light is for a pixel, and from where not
+AMISS = (0.3, 0.6)  # difference of log gains up to which a long way is believed, and from where not
 Store = MutableMapping[str, Mapping[str, Tensor]]
 
 
@@ -259,6 +260,7 @@ def step(anchor: Carried, state: Carried, frame: np.ndarray, ways: Ways) -> Carr
     near = warp(torch.cat([state.light.planes, state.colour, state.trust]), ways.near_flow)
     stays = ways.stays
     straight = (1 - stays) * ways.far * alike(far[6:], own)
+    straight = straight * (1 - near[9:] * _amiss(far[:3], near[:3]))
     through = (1 - stays - straight).clamp_min(0) * ways.near * alike(near[6:9], own)
     known = stays * here + straight * far + through * near[:9]  # 1 together at most
     straight = stays + straight
@@ -296,6 +298,14 @@ def alike(colour: Tensor, own: Tensor) -> Tensor:
     low, high = OTHER
     t = ((apart - low) / (high - low)).clamp(0, 1)
     return 1 - t * t * (3 - 2 * t)
+
+
+def _amiss(far: Tensor, near: Tensor) -> Tensor:
+    """Where two log gains of one reference that came along two ways differ by more than light that
+    is handed on wanders: (1, h, w) in [0, 1]. A long flow is wrong sooner than a short one."""
+    low, high = AMISS
+    t = (((far - near).abs().amax(0, keepdim=True) - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _at_size(frame: np.ndarray | Tensor, size: Size) -> Tensor:

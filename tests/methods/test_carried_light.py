@@ -132,6 +132,19 @@ def test_light_is_for_the_colour_that_it_came_from_unless_all_of_the_frame_chang
     assert float(faded.min()) == 1
 
 
+def test_a_long_way_that_ends_in_other_light_than_the_short_one_is_not_gone():
+    planes = torch.zeros(6, 12, 32)
+    planes[:3, :, 16:] = -1.0  # one half of an even grey frame is in the dark
+    grey = torch.full((3, 12, 32), 0.5)
+    lit = Carried(GainGlow.from_planes(planes), torch.ones(1, 12, 32), grey)
+    still, sure = torch.zeros(2, 12, 32), torch.ones(1, 12, 32)
+    wrong = still.clone()
+    wrong[0, :, 4:12] = 16  # looks the same there
+    ways = Ways(still, sure, wrong, sure, 0 * sure, cut=False)
+    found = step(lit, lit, np.full((12, 32, 3), 128, np.uint8), ways)
+    assert found is not None and torch.allclose(found.light.planes, planes, atol=1e-2)
+
+
 def test_a_cut_ends_it_and_each_scene_may_have_its_own_reference():
     first = panned(world(H + 16, W + 40, 1, 20, 120), 6)
     second = panned(world(H + 16, W + 40, 2, 120, 240), 6)
