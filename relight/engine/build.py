@@ -103,7 +103,7 @@ def seen_by(
     made (None: none are kept), and whether some pairs, too."""
     if job.recipe == "fast":
         fps = None if job.reference else job.light_fps
-        scale = small_scale(info, _small_side(job, models.relighting, info))
+        scale = small_scale(small_size(job, models.relighting, info), info)
         return fps, scale, not job.reference
     framing = framing_of(job, models.to_relight, info)
     sparse = job.transfer == "on" and not job.drawn_background  # which is drawn for every frame
@@ -120,14 +120,24 @@ def _small_side(
     return max(SIDE, framing.width, framing.height)
 
 
-def small_scale(info: VideoInfo, side: int) -> Scale:
-    """Frames -> the same with a shorter side of `side` pixels, or as they are if that is less."""
-    shrink = min(side / min(info.width, info.height), 1.0)
-    size = max(round(info.width * shrink), 1), max(round(info.height * shrink), 1)
+def small_size(
+    job: ResolvedRelightJob, model: Model | Found[Entry] | None, info: VideoInfo
+) -> Size:
+    """Of the small frames of a resolved job whose light is carried."""
+    if job.recipe != "fast":
+        assert model is not None, "only a light that is carried needs none"
+        framing = framing_of(job, model, info)
+        return Size(framing.height, framing.width)
+    shrink = min(_small_side(job, model, info) / min(info.width, info.height), 1.0)
+    return Size(max(round(info.height * shrink), 1), max(round(info.width * shrink), 1))
+
+
+def small_scale(size: Size, info: VideoInfo) -> Scale:
+    """Frames -> the same at a size of small frames, 8 bits."""
 
     def scale(image: np.ndarray) -> np.ndarray:
-        if shrink < 1:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        if size.width < info.width or size.height < info.height:
+            image = cv2.resize(image, (size.width, size.height), interpolation=cv2.INTER_AREA)
         return to_uint8(image)
 
     return scale
@@ -146,7 +156,7 @@ def _clip(
     work: Work,
 ) -> Clip:
     if job.recipe == "fast":
-        scale = small_scale(info, _small_side(job, model, info))
+        scale = small_scale(small_size(job, model, info), info)
     else:
         assert model is not None, "only a light that is carried needs none"
         scale = framing_of(job, model, info).scale

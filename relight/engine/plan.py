@@ -15,6 +15,7 @@ from relight.engine import estimates
 from relight.engine.chunks import Chunk
 from relight.engine.keyframes import EVERY_S, FEWEST
 from relight.engine.output import checked
+from relight.engine.pairs import LOOKED_AT, PAIRS
 from relight.engine.prepare import frame_count, is_moving, refuse, upscale_job
 from relight.engine.sizes import BYTES, GUIDED, target_size
 from relight.engine.survey import sparse
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 LIGHT_BYTES, SMALL_BYTES, PICTURE_BYTES = 24, 3, 6
 """Bytes on disk per pixel, at most: of a light (six float32 planes), of a small frame (8 bits a
 channel), and of a frame that a model drew (16 bits where two chunks are blended)."""
+CARRIED_BYTES, FORM_BYTES = 20, 9
+"""Per pixel of the light: carried from one keyframe (ten planes of 16 bits), and of the clip's
+subject and its form (one of 8 bits, four of 16)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +191,7 @@ def _relighting(
     job: ModelRelightJob, found: Model | Found[Entry], info: VideoInfo, frames: int
 ) -> Iterator[Stage]:
     """Keyframes, whose light is carried to all frames, and the windows of the video model."""
-    from relight.engine.build import anchors, framing_of, key_chunks, light_chunks
+    from relight.engine.build import anchors, framing_of, key_chunks, light_chunks, small_size
 
     seen = _seen(job, info, frames)
     framing = framing_of(job, found, info)
@@ -195,13 +199,32 @@ def _relighting(
     pixels = framing.width * framing.height
     if job.recipe == "fast" or anchors(job):
         chunks = key_chunks(job, found, info, _keyframes(job, info, frames, seen))
-        stored = seen * SMALL_BYTES + (sum(map(len, chunks)) + seen) * LIGHT_BYTES
-        yield _stage("key", found, chunks, size, stored * pixels)
+        stored = _carried_bytes(small_size(job, found, info), sum(map(len, chunks)), seen)
+        yield _stage("key", found, chunks, size, stored + _pairs_bytes(info, seen))
     if job.recipe != "fast":
         chunks = light_chunks(job, found, info, seen)
         each = LIGHT_BYTES if job.transfer == "on" else PICTURE_BYTES
         stored = seen * SMALL_BYTES + sum(map(len, chunks)) * each
         yield _stage("light", found, chunks, size, stored * pixels)
+
+
+def _carried_bytes(small: Size, keys: int, seen: int) -> int:
+    """Of small frames, of the light of keyframes, carried both ways, and of the clip's form."""
+    from relight.engine.lit_clip import light_size
+
+    height, width = light_size(*small)
+    each = 2 * CARRIED_BYTES + FORM_BYTES
+    return (
+        seen * SMALL_BYTES * small.height * small.width
+        + (seen * each + keys * LIGHT_BYTES) * height * width
+    )
+
+
+def _pairs_bytes(info: VideoInfo, seen: int) -> int:
+    """Of frames at nearly their own size, see `Pairs`."""
+    shrink = min(LOOKED_AT / min(info.width, info.height), 1.0)
+    pixels = info.width * info.height * shrink**2
+    return round(2 * min(max(seen - 1, 0), PAIRS) * SMALL_BYTES * pixels)
 
 
 def _upscaling(
