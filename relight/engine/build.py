@@ -6,10 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-import cv2
-import numpy as np
-
-from relight.diffusion.framing import Framing
 from relight.engine.backdrop import Backdrop
 from relight.engine.build_upscale import OVERLAP, upscaling
 from relight.engine.carry import Carry
@@ -17,6 +13,7 @@ from relight.engine.chunks import Chunk, pieces, windows
 from relight.engine.composed import Composed
 from relight.engine.form import FORM, Form, form_counts
 from relight.engine.found_subject import FoundSubject
+from relight.engine.framed import anchors, framing_of, of_model, small_scale, small_size
 from relight.engine.frames import Buffered
 from relight.engine.keyframes import keyframes
 from relight.engine.keys import TOGETHER, Keys
@@ -29,15 +26,13 @@ from relight.engine.region import Region
 from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.subject_mask import SubjectMask
-from relight.engine.survey import Scale, Survey
+from relight.engine.survey import Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, NoLight, asked
 from relight.media import Frame, VideoInfo
-from relight.media.depth import to_uint8
 from relight.media.source_invariants import with_bars
-from relight.methods.carried_light import SIDE
 from relight.models.catalogue import Entry
 from relight.models.finding import Found
 from relight.models.hub import depth_network
@@ -45,10 +40,6 @@ from relight.models.loader import Model
 from relight.relighters.ic_light import image_to_image_steps
 from relight.types import Size
 
-MARGIN = 1 / 16
-"""Of the side, around the frame that a model sees. Two lights that `mini` draws for one place
-differ, where it is at the border of one frame and in the middle of the other, 1.56 times as much as
-in the middle of both; with the margin 1.05 times (`python -m examples.border_margin`)."""
 EDITED = 4
 """Keyframes in a chunk of a model that edits them one by one."""
 
@@ -96,53 +87,6 @@ def workflows(
     return *before, last, replace(enlarging, source=Buffered(relit), mend=with_bars)
 
 
-def seen_by(
-    job: ResolvedRelightJob, models: Models, info: VideoInfo
-) -> tuple[float | None, Scale | None, bool]:
-    """What a survey is to keep for a resolved job: small frames a second (None: all), how they are
-    made (None: none are kept), and whether some pairs, too."""
-    if job.recipe == "fast":
-        fps = None if job.reference else job.light_fps
-        scale = small_scale(small_size(job, models.relighting, info), info)
-        return fps, scale, not job.reference
-    framing = framing_of(job, models.to_relight, info)
-    sparse = job.transfer == "on" and not job.drawn_background  # which is drawn for every frame
-    return job.light_fps if sparse else None, framing.scale, anchors(_of_model(job))
-
-
-def _small_side(
-    job: ResolvedRelightJob, model: Model | Found[Entry] | None, info: VideoInfo
-) -> int:
-    """Shorter side of the small frames: enough for the flow, and for the model."""
-    if model is None:
-        return SIDE
-    framing = framing_of(job, model, info)
-    return max(SIDE, framing.width, framing.height)
-
-
-def small_size(
-    job: ResolvedRelightJob, model: Model | Found[Entry] | None, info: VideoInfo
-) -> Size:
-    """Of the small frames of a resolved job whose light is carried."""
-    if job.recipe != "fast":
-        assert model is not None, "only a light that is carried needs none"
-        framing = framing_of(job, model, info)
-        return Size(framing.height, framing.width)
-    shrink = min(_small_side(job, model, info) / min(info.width, info.height), 1.0)
-    return Size(max(round(info.height * shrink), 1), max(round(info.width * shrink), 1))
-
-
-def small_scale(size: Size, info: VideoInfo) -> Scale:
-    """Frames -> the same at a size of small frames, 8 bits."""
-
-    def scale(image: np.ndarray) -> np.ndarray:
-        if size.width < info.width or size.height < info.height:
-            image = cv2.resize(image, (size.width, size.height), interpolation=cv2.INTER_AREA)
-        return to_uint8(image)
-
-    return scale
-
-
 def _backdrop(job: RelightJob, size: tuple[int, int], fps: Fraction) -> Backdrop | None:
     behind = job.behind
     return None if behind is None or behind.path is None else Backdrop(behind.path, size, fps)
@@ -183,7 +127,7 @@ def _lighting(
     numbers = range(len(survey.seen)) if light.moving else keyframes(survey.thumbs, seconds)
     keys = Keys(
         clip=clip,
-        job=_of_model(job),
+        job=of_model(job),
         light=light,
         framing=framing_of(job, model, info),
         numbers=tuple(numbers),
@@ -228,37 +172,18 @@ def key_chunks(
     framing = framing_of(job, model, info)
     megapixels = framing.padded_width * framing.padded_height / 1e6
     if model.entry.edits:  # one frame after another
-        chunks = pieces(count, EDITED, stage="key", passes=_of_model(job).relight_steps)
+        chunks = pieces(count, EDITED, stage="key", passes=of_model(job).relight_steps)
         return tuple(
             replace(chunk, passes=chunk.passes * len(chunk), megapixels=megapixels)
             for chunk in chunks
         )
-    _, passes = image_to_image_steps(_of_model(job).relight_steps)
+    _, passes = image_to_image_steps(of_model(job).relight_steps)
     chunks = [
         replace(chunk, megapixels=len(chunk) * megapixels)
         for chunk in pieces(count, TOGETHER, stage="key", passes=passes)
     ]
     others = [replace(chunk, after=chunks[0].name) for chunk in chunks[1:]]  # and take its light
     return *chunks[:1], *others
-
-
-def framing_of(job: ResolvedRelightJob, model: Model | Found[Entry], info: VideoInfo) -> Framing:
-    """How the frames of a resolved job are shown to its model.
-
-    With a margin, which the published recipe has not, nor has a model that edits pictures: it would
-    edit the margin too. Where the model's own pixels are wanted it is beside the frame's size.
-    """
-    side = _of_model(job).side
-    margin = 0 if job.recipe == "paper" or model.entry.edits else round(side * MARGIN)
-    side += 2 * margin if job.transfer == "off" else 0
-    multiple = model.multiple
-    return Framing.fit(info.width, info.height, side=side, multiple=multiple, margin=margin)
-
-
-def _of_model(job: ResolvedRelightJob) -> ModelRelightJob:
-    """The job, which was resolved with a model, as what it is."""
-    assert isinstance(job, ModelRelightJob), "only a job without a reference has a model"
-    return job
 
 
 def _relighting(
@@ -270,7 +195,7 @@ def _relighting(
 ) -> tuple[tuple[Step, ...], Relighting]:
     """The windows of the video model, and what anchors them: not the paper's, and not those with
     a background that the model draws for itself."""
-    job, survey = _of_model(clip.job), clip.survey
+    job, survey = of_model(clip.job), clip.survey
     before: tuple[Step, ...] = ()
     shared: Lighting | None = None
     if anchors(job):
@@ -291,11 +216,6 @@ def _relighting(
         shared=shared,
     )
     return before, windows
-
-
-def anchors(job: ModelRelightJob) -> bool:
-    """Whether the windows of a resolved job of the video model share the clip's one light."""
-    return job.recipe == "best" and not job.drawn_background
 
 
 def light_chunks(

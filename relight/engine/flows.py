@@ -32,6 +32,6 @@ def seen_by(
     made (None: none are kept), and whether some pairs, too."""
     if isinstance(job, ResolvedUpscaleJob):
         return None, None, False
-    from relight.engine import build
+    from relight.engine import framed
 
-    return build.seen_by(job, models, info)
+    return framed.seen_by(job, models, info)

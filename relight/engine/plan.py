@@ -191,7 +191,8 @@ def _relighting(
     job: ModelRelightJob, found: Model | Found[Entry], info: VideoInfo, frames: int
 ) -> Iterator[Stage]:
     """Keyframes, whose light is carried to all frames, and the windows of the video model."""
-    from relight.engine.build import anchors, framing_of, key_chunks, light_chunks, small_size
+    from relight.engine.build import key_chunks, light_chunks
+    from relight.engine.framed import anchors, framing_of, small_size
 
     seen = _seen(job, info, frames)
     framing = framing_of(job, found, info)

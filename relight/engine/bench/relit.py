@@ -14,7 +14,7 @@ import torch
 from relight import media
 from relight.engine.bench.cost import Cost, denoisers, measured
 from relight.engine.bench.variants import FRAMES, Variant
-from relight.engine.build import framing_of
+from relight.engine.framed import framing_of
 from relight.engine.prepare import is_moving
 from relight.engine.resolve import Loaders, Models, resolve
 from relight.engine.run import run
