@@ -3,9 +3,6 @@
 All of them run in one process that has no torch; each is a test of its own.
 """
 
-import json
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +10,7 @@ import pytest
 from PIL import Image
 
 from relight import media
+from tests.cli.answers import answers_to
 
 SIZE, FPS, FRAMES = (96, 64), 8, 6
 
@@ -86,24 +84,7 @@ OTHERS = [
 ]
 CASES = [*LIGHTS, *KEYS, *MASKS, *BACKGROUNDS, *OTHERS]
 
-RUN = """
-import contextlib, io, json, os, sys
-from relight.cli import main
-sys.modules["torch"] = None  # whoever imports it fails
-answers = []
-for args in json.load(sys.stdin):
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        try:
-            code = main(["run", "clip.mkv", "-o", "out/made.mkv", "--model", "mini", "--prompt",
-                         "soft light", "--seed", "1", *args])
-        except SystemExit as left:
-            code = left.code
-        except BaseException as error:
-            code = repr(error)
-    answers.append([code, said.getvalue(), sorted(os.listdir("out"))])
-json.dump(answers, sys.__stdout__)
-"""
+GIVEN = ["clip.mkv", "-o", "out/made.mkv", "--model", "mini", "--prompt", "soft light"]
 
 
 @pytest.fixture(scope="module")
@@ -122,15 +103,7 @@ def answers(tmp_path_factory):
     (folder / "text_folder/a.txt").write_text("x")
     Image.new("RGB", SIZE).save(folder / "broken_folder/0.png")
     (folder / "broken_folder/1.png").write_text("no picture")
-    done = subprocess.run(
-        [sys.executable, "-c", RUN],
-        input=json.dumps(CASES),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
+    found = answers_to([["run", *GIVEN, "--seed", "1", *case] for case in CASES], folder)
     return dict(zip(map(tuple, CASES), found, strict=True))
 
 

@@ -3,9 +3,6 @@
 All but those that must be loaded run in one process that has no torch; each is a test of its own.
 """
 
-import json
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from relight import media
 from relight.models.guides import GUIDES
+from tests.cli.answers import answers_to
 
 SIZE, FPS, FRAMES = (40, 24), 8, 4
 
@@ -66,28 +64,6 @@ LATER = [["in.png", "--guide", f"{name}.safetensors"] for name in _WRONG] + [
 ]
 """What is in a file or folder that is there shows when it is loaded."""
 
-RUN = """
-import contextlib, io, json, os, sys
-from relight.cli import main
-if sys.argv[1] == "without":
-    sys.modules["torch"] = None  # whoever imports it fails
-answers = []
-for args in json.load(sys.stdin):
-    said = io.StringIO()
-    given = [] if "-o" in args else ["-o", "out/made.png"]
-    given += [] if "--model" in args else ["--model", "mini"]
-    given += [] if "--seed" in args else ["--seed", "1"]
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        try:
-            code = main(["upscale", *args, *given])
-        except SystemExit as left:
-            code = left.code
-        except BaseException as error:
-            code = repr(error)
-    answers.append([code, said.getvalue(), sorted(os.listdir("out"))])
-json.dump(answers, sys.__stdout__)
-"""
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -125,27 +101,26 @@ def _networks(folder):
     save_file(none, folder / "numbers.safetensors")
 
 
-def _answers(folder, cases, how):
-    """What each case answers: exit code, what is said, what is left."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, how],
-        input=json.dumps(cases),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(zip(map(tuple, cases), json.loads(done.stdout), strict=True))
+def _answers(folder, cases, torch=False):
+    """What each case answers."""
+    found = answers_to([["upscale", *case, *_others(case)] for case in cases], folder, torch)
+    return dict(zip(map(tuple, cases), found, strict=True))
+
+
+def _others(case):
+    """What the command also needs."""
+    given = {"-o": "out/made.png", "--model": "mini", "--seed": "1"}
+    return [word for pair in given.items() if pair[0] not in case for word in pair]
 
 
 @pytest.fixture(scope="module")
 def answers(folder):
-    return _answers(folder, CASES, "without")
+    return _answers(folder, CASES)
 
 
 @pytest.fixture(scope="module")
 def loaded(folder):
-    return _answers(folder, LATER, "with")
+    return _answers(folder, LATER, torch=True)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case)[:60])
