@@ -154,7 +154,8 @@ def write(
 def check_many(path: Path, source: VideoInfo) -> None:
     """Refuse more than one frame, made from `source`, for a file that takes one only.
 
-    >>> clip = VideoInfo(Path("a.mp4"), 64, 48, Fraction(25), 2.0, 50, False, (), ())
+    >>> clip = VideoInfo(path=Path("a.mp4"), width=64, height=48, fps=Fraction(25), duration=2.0,
+    ...     frames=50, has_audio=False, audio=(), notes=())
     >>> check_many(Path("b_%05d.png"), clip)
     >>> check_many(Path("b.tif"), clip)
     Traceback (most recent call last):
