@@ -36,6 +36,8 @@ DOUBT = 0.12
 """Of the coarse evidence: how far from its threshold it is sure."""
 THRESHOLD = (0.2, 0.6)
 """Bounds of the evidence from which something is the subject; between them Otsu's decides."""
+EVIDENCE = 0.35
+"""Its part in what is thought of a pixel at first; the rest is the coarse cut's."""
 COARSE, COLOUR, SMOOTH = 0.7, 1.0, 2.0
 """Weights of the coarse evidence, the colours and the neighbours, on log odds."""
 PASSES = 3
@@ -97,7 +99,8 @@ def _prior(coarse: Coarse) -> Tensor:
     codes = (255 * coarse.score).round().byte().numpy()
     otsu = [cv2.threshold(one.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)[0] / 255 for one in codes]
     threshold = torch.tensor(otsu).float().clamp(*THRESHOLD).view(-1, 1, 1, 1)
-    return (torch.sigmoid((coarse.score - threshold) / DOUBT) + coarse.cut) / 2
+    evidence = torch.sigmoid((coarse.score - threshold) / DOUBT)
+    return torch.lerp(coarse.cut, evidence, EVIDENCE)
 
 
 def _refined(images: Tensor, coarse: Coarse) -> Tensor:
