@@ -15,7 +15,7 @@ from tests.cli.answers import answers_to
 SIZE, FPS, FRAMES = (96, 64), 8, 6
 
 _LIGHTS = (
-    "pont:x=.2 lamp:x=.1 left:size=3 point:x=abc point:x=1e9 point:x=nan point:radius=0 "
+    "pole:x=.2 lamp:x=.1 left:size=3 point:x=abc point:x=1e9 point:x=nan point:radius=0 "
     "point:radius=-1 point:radius=nan point:radius=inf point:z=abc point:soft=2 point:soft=-1 "
     "point:x=.1,x=.2 point:x= point:=2 left:color=bluish left:color=#12345 left:color=#gggggg "
     "left:color=0K left:color=1000000K left:color=-3200K left:intensity=-1 left:intensity=nan "
