@@ -62,6 +62,8 @@ def keyframes(thumbs: np.ndarray, seconds: float) -> list[int]:
         # A little for time itself, so that a still scene is divided evenly.
         path = np.cumsum([0.0, *(change + change.mean() + 1e-6)]) if len(change) else np.zeros(1)
         wanted = (np.arange(count) + 0.5) / count * path[-1]
-        near = np.abs(path[None] - wanted[:, None]).argmin(1)
+        after = np.searchsorted(path, wanted).clip(min(1, len(path) - 1), len(path) - 1)
+        before = np.maximum(after - 1, 0)
+        near = np.where(wanted - path[before] <= path[after] - wanted, before, after)
         found += [scene.start + int(i) for i in sorted(set(near.tolist()))]
     return found
