@@ -12,7 +12,8 @@ from relight.engine.chunks import Chunk
 from relight.engine.keys import Keys
 from relight.engine.lit_clip import Clip, Load, Show
 from relight.engine.reference_lights import References
-from relight.methods.carried_light import Carried, Leg, blended, legs, step
+from relight.methods.carried_light import Leg, legs
+from relight.methods.carried_step import Carried, blended, step
 from relight.methods.gain_and_glow import (
     GainGlow,
 )

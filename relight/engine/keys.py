@@ -216,7 +216,7 @@ class Keys:
 
     @property
     def _plain(self) -> bool:
-        """Whether the model is told how strong the light is: it has a place, or is none."""
+        """Whether the model is shown the light's strength: the light has a place, or is none."""
         return self.placed or isinstance(self.light, NoLight)
 
     def _neutral(self, numbers: Sequence[int]) -> bool:

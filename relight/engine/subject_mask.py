@@ -30,6 +30,7 @@ from relight.masks.network import MatteNetwork, network_subject
 from relight.media import Frame, VideoInfo
 from relight.media.depth import to_uint8
 from relight.methods.optical_flow import between
+from relight.methods.smoothstep import smoothstep
 
 if TYPE_CHECKING:
     from transformers import Sam2VideoModel
@@ -218,9 +219,7 @@ def firm(matte: np.ndarray) -> np.ndarray:
     >>> firm(np.array([[0.1, 0.5, 0.9]])).round(2).tolist()
     [[0.0, 0.5, 1.0]]
     """
-    low, high = FIRM
-    t = ((matte - low) / (high - low)).clip(0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(matte, *FIRM)
 
 
 def sharpened(matte: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from relight.errors import InputError
 from relight.masks.cutting import Colours, cut, grab, labels_from, two_sides
-from relight.masks.scores import clarity, over_time, step, subject_scores
+from relight.masks.scores import clarity, over_time, subject_scores
 from relight.masks.seeds import Click, Seed, carried_score, link_to, order_from, seeded_score
 from relight.masks.steady import (
     GATHER,
@@ -32,6 +32,7 @@ from relight.masks.steady import (
     part_of,
     resized,
 )
+from relight.methods.smoothstep import smoothstep
 from relight.methods.spread import one_thread, spread
 
 WORK = 112
@@ -206,7 +207,7 @@ def _followed(
         if link is not None and cuts[s].any():
             scores[t, 0] = carried_score(cuts[s], *link)
             cuts[t, 0] = cut(images[t], scores[t, 0].numpy())
-    return scores, along_flow(cuts, motion), step(cuts.mean((1, 2, 3)), 0.001, 0.004)
+    return scores, along_flow(cuts, motion), smoothstep(cuts.mean((1, 2, 3)), 0.001, 0.004)
 
 
 def _with_object(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from relight.masks.evidence import against_dominant, apart_from_border, centre_prior, texture
 from relight.masks.steady import REACH, Motion, gathered
+from relight.methods.smoothstep import smoothstep
 
 UNDECIDED = (0.5, 0.8)
 """Area that moves half, relative to what moves: below the first what moves is the subject whatever
@@ -45,13 +46,17 @@ def subject_scores(images: np.ndarray, motion: Motion, frames: slice = slice(Non
     centre = torch.from_numpy(centre_prior(*images.shape[1:3]))
     apart = torch.from_numpy(apart_from_border(images[frames]))
     # What is parted from the border almost everywhere has edges everywhere, and no subject.
-    apart *= torch.stack([1 - step(a.mean(), 0.6, 0.8) for a in apart]).view(-1, 1, 1)
+    apart *= torch.stack([1 - smoothstep(a.mean(), 0.6, 0.8) for a in apart]).view(-1, 1, 1)
     textured = torch.from_numpy(np.stack([texture(image) for image in images]))[:, None]
     moving = gathered(_moving(motion, centre) * textured, motion)[frames, 0]
     # Where motion parts the frame cleanly in two and edges don't, edges hardly count; where these
     # do, the place in the frame hardly does.
-    parted = torch.stack([step(m.mean(), 0.02, 0.06) * step(_clean(m), 0.7, 0.9) for m in moving])
-    plain = torch.stack([step(a.mean(), 0.02, 0.1) * step(_clean(a), 0.6, 0.8) for a in apart])
+    parted = torch.stack(
+        [smoothstep(m.mean(), 0.02, 0.06) * smoothstep(_clean(m), 0.7, 0.9) for m in moving]
+    )
+    plain = torch.stack(
+        [smoothstep(a.mean(), 0.02, 0.1) * smoothstep(_clean(a), 0.6, 0.8) for a in apart]
+    )
     plain = plain.view(-1, 1, 1)
     still = torch.lerp(centre * (0.4 + 0.6 * apart), (0.65 + 0.35 * centre) * apart, plain)
     shows = textured[frames, 0]
@@ -90,9 +95,9 @@ def _outlined(moving: Tensor, apart: Tensor) -> Tensor:
     inside = (moving > 0.5).float().mean()
     still = (apart * (1 - moving)).mean()
     least = inside.clamp_min(1e-3)
-    sharp = 1 - step(between / least, *UNDECIDED)
-    alone = 1 - step(still / least, *BESIDE)
-    return sharp * alone * step(inside, 0.03, 0.06) * (1 - step(inside, 0.5, 0.7))
+    sharp = 1 - smoothstep(between / least, *UNDECIDED)
+    alone = 1 - smoothstep(still / least, *BESIDE)
+    return sharp * alone * smoothstep(inside, 0.03, 0.06) * (1 - smoothstep(inside, 0.5, 0.7))
 
 
 def clarity(image: Tensor, raw: Tensor, matte: Tensor, score: Tensor) -> Tensor:
@@ -115,11 +120,14 @@ def clarity(image: Tensor, raw: Tensor, matte: Tensor, score: Tensor) -> Tensor:
     border = torch.cat([matte[0, 0], matte[0, :, 0], matte[0, :, -1]]).mean()
     steady = 1 - (raw - matte).abs().mean() / area
     parts = (
-        step(area, 0.02, 0.06) * (1 - step(area, 0.7, 0.9)),  # neither a speck nor everything
-        step(gap, 0.1, 0.3),  # where the evidence is
-        step(apart + 0.5 * gap, 0.3, 0.55),  # of other colours than the rest, or clearly moving
-        1 - step(border, 0.35, 0.7),  # something in the frame, not its surroundings
-        step(steady, 0.4, 0.75),  # the same from frame to frame
+        smoothstep(area, 0.02, 0.06)
+        * (1 - smoothstep(area, 0.7, 0.9)),  # neither a speck nor everything
+        smoothstep(gap, 0.1, 0.3),  # where the evidence is
+        smoothstep(
+            apart + 0.5 * gap, 0.3, 0.55
+        ),  # of other colours than the rest, or clearly moving
+        1 - smoothstep(border, 0.35, 0.7),  # something in the frame, not its surroundings
+        smoothstep(steady, 0.4, 0.75),  # the same from frame to frame
     )
     return torch.stack(parts).prod()
 
@@ -152,13 +160,3 @@ def over_time(values: Tensor, motion: Motion) -> Tensor:
                 near.append(s)
         out.append(values[near].mean())
     return torch.stack(out)
-
-
-def step(x: Tensor, low: float, high: float) -> Tensor:
-    """Smooth step from 0 at `low` to 1 at `high`.
-
-    >>> step(torch.tensor([0.0, 1.5, 3.0]), 1, 2).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)

@@ -29,50 +29,16 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
+from relight.methods.carried_step import Carried, blended, step
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized
 from relight.methods.light_around import surroundings
 from relight.methods.light_transfer import fit_light
-from relight.methods.optical_flow import as_tensor, warp
-from relight.methods.ways import Ways, ways_of
+from relight.methods.optical_flow import as_tensor
+from relight.methods.ways import ways_of
 from relight.types import Size
 
 SIDE = 256  # shorter side of the small frames that this works on, in pixels
-FADING = 0.98  # trust kept in each step from neighbour to neighbour
-FAINT = 0.02  # weight of light that no flow could be trusted for, where two references meet
-OTHER = (0.06, 0.15)  # difference in colour up to which light is for a pixel, and from where not
-AMISS = (0.3, 0.6)  # difference of log gains up to which a long way is believed, and from where not
 Store = MutableMapping[str, Mapping[str, Tensor]]
-
-
-@dataclass(frozen=True, eq=False)
-class Carried:
-    """Light that came to a frame, (3, h, w) each, and how surely it did, (1, h, w) in [0, 1].
-
-    colour: (3, h, w) in [0, 1], of the source where that light is from: what has another colour
-    is not what it is for.
-    """
-
-    light: GainGlow
-    trust: Tensor
-    colour: Tensor
-
-    @classmethod
-    def of_reference(cls, light: GainGlow, frame: np.ndarray | Tensor) -> Carried:
-        """The light of a reference, and the source at its moment, (h', w', 3) uint8."""
-        size = Size(*light.glow.shape[-2:])
-        return cls(light, torch.ones_like(light.glow[:1]), _at_size(frame, size))
-
-    def to_tensors(self) -> dict[str, Tensor]:
-        """Named half-precision tensors, for a safetensors file."""
-        others = {"trust": self.trust, "colour": self.colour}
-        halves = {name: plane.half().contiguous() for name, plane in others.items()}
-        return {**self.light.to_tensors(), **halves}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Carried:
-        """The inverse of `to_tensors`."""
-        light = GainGlow.from_tensors(tensors)
-        return cls(light, tensors["trust"].float(), tensors["colour"].float())
 
 
 @dataclass(frozen=True)
@@ -234,79 +200,3 @@ def light_at(
         return found[0][1].light
     (near, a), (far, b) = found
     return blended(a, b, near / (near + far))
-
-
-def blended(a: Carried, b: Carried, weight: float) -> GainGlow:
-    """The light between two references, `weight` of the way from a (0) to b (1), by trust."""
-    share_a, share_b = (1 - weight) * (a.trust + FAINT), weight * (b.trust + FAINT)
-    return GainGlow.from_planes(
-        torch.lerp(a.light.planes, b.light.planes, share_b / (share_a + share_b))
-    )
-
-
-def step(anchor: Carried, state: Carried, frame: np.ndarray, ways: Ways) -> Carried | None:
-    """The light of `frame`, from the reference and from the frame before; None behind a cut.
-
-    Args:
-        anchor: the reference's light. state: that of the frame before.
-        ways: from `frame` to those two.
-    """
-    if ways.cut:
-        return None
-    size = Size(*anchor.trust.shape[-2:])
-    own = _at_size(frame, size)
-    here = torch.cat([anchor.light.planes, anchor.colour])
-    far = warp(here, ways.far_flow)
-    near = warp(torch.cat([state.light.planes, state.colour, state.trust]), ways.near_flow)
-    stays = ways.stays
-    straight = (1 - stays) * ways.far * alike(far[6:], own)
-    straight = straight * (1 - near[9:] * _amiss(far[:3], near[:3]))
-    through = (1 - stays - straight).clamp_min(0) * ways.near * alike(near[6:9], own)
-    known = stays * here + straight * far + through * near[:9]  # 1 together at most
-    straight = stays + straight
-    weight = straight + through
-    trust = straight + through * FADING * near[9:]
-    planes = known[:6]
-    if float(weight.min()) < 0.98:
-        around = surroundings(planes / weight.clamp_min(1e-3), weight, own[None])[0]
-        planes = planes + (1 - weight) * around
-    colour = known[6:] + (1 - weight) * own
-    return Carried(GainGlow.from_planes(planes), trust.clamp(0, 1), colour)
-
-
-def alike(colour: Tensor, own: Tensor) -> Tensor:
-    """Where a frame has the colour that its light came from: (1, h, w) in [0, 1].
-
-    Light that is handed on from frame to frame wanders over outlines: what is behind a subject
-    would light its rim. A change that the whole frame shares is the camera's or a fade, and counts
-    for nothing.
-
-    Args:
-        colour, own: (3, h, w) in [0, 1].
-
-    >>> grey = torch.full((3, 8, 8), 0.4)
-    >>> other = grey.clone()
-    >>> other[:, :, :3] = 0.9
-    >>> [round(float(x), 2) for x in alike(other, grey)[0, 4, [0, 6]]]
-    [0.0, 1.0]
-    >>> float(alike(grey, grey + 0.2).min())
-    1.0
-    """
-    apart = colour - own
-    apart = apart - apart.flatten(1).median(dim=1).values.view(3, 1, 1)
-    apart = box_mean(apart[None], 1)[0].abs().amax(0, keepdim=True)
-    low, high = OTHER
-    t = ((apart - low) / (high - low)).clamp(0, 1)
-    return 1 - t * t * (3 - 2 * t)
-
-
-def _amiss(far: Tensor, near: Tensor) -> Tensor:
-    """Where two log gains of one reference that came along two ways differ by more than light that
-    is handed on wanders: (1, h, w) in [0, 1]. A long flow is wrong sooner than a short one."""
-    low, high = AMISS
-    t = (((far - near).abs().amax(0, keepdim=True) - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def _at_size(frame: np.ndarray | Tensor, size: Size) -> Tensor:
-    return resized(as_tensor(frame)[None], size)[0]

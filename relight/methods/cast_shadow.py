@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from relight.errors import InputError
+from relight.methods.smoothstep import smoothstep
 from relight.methods.surfaces import ROUND, SOFT, blur, inflate, work_size
 
 LONG, STEPS = 0.3, 24
@@ -59,8 +60,7 @@ def cast_shadow(weight: Tensor, direction: Tensor) -> Tensor:
     small = functional.interpolate(weight.float(), size, mode="bilinear", antialias=True)
     height = ROUND * inflate(blur(small, SOFT * min(size)))
     above = _above(height, across / flat, down / flat, max(ahead, 0.0) / flat)
-    part = (above / HIDDEN).clamp(0, 1)
-    hidden = blur(part * part * (3 - 2 * part), SOFT * min(size))
+    hidden = blur(smoothstep(above, 0, HIDDEN), SOFT * min(size))
     return functional.interpolate(hidden, weight.shape[-2:], mode="bilinear")
 
 

@@ -1,8 +1,8 @@
 """Contact shadow: the dark strip on the ground where a subject stands on it.
 
 A subject that is put before another background seems to float, as nothing darkens the ground under
-it. Where it touches the ground is told by its outline alone: along the lower convex hull of the
-matte, where that is not steep. What stands on the hull keeps the light from the ground around it,
+it. It touches the ground along its lower outline: the lower convex hull of the matte, where that is
+not steep. What stands on the hull keeps the light from the ground around it,
 the more the nearer: so what stands over each point of the hull, counted less the higher it is, is
 spread over the ground at two widths, away from the light. (This project's.)
 """
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from relight.errors import InputError
+from relight.methods.smoothstep import smoothstep
 
 WORK = 240
 """Shorter side at which shadows are made, in pixels: they are soft."""
@@ -101,9 +102,7 @@ def darkened(ground: np.ndarray, shadow: np.ndarray) -> np.ndarray:
 
 def _inside_the_frame(matte: np.ndarray) -> float:
     """1 where the subject ends above the frame's lower edge, 0 where that cuts it off."""
-    low, high = CUT
-    t = min(max((float(matte[-1].mean()) - low) / (high - low), 0.0), 1.0)
-    return 1 - t * t * (3 - 2 * t)
+    return 1 - smoothstep(float(matte[-1].mean()), *CUT)
 
 
 def _ground(matte: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from relight.errors import InputError
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized
+from relight.methods.smoothstep import smoothstep
 
 CLIPPED = (0.9, 0.97)
 """Encoded value of the weakest channel from where it may be an emitter, and from where it is."""
@@ -35,10 +36,8 @@ def emitters(frames: Tensor) -> Tensor:
     """
     if frames.ndim != 4 or frames.shape[1] != 3:
         raise InputError(f"frames are (frames, 3, h, w), not {tuple(frames.shape)}")
-    low, high = CLIPPED
     white = box_mean(frames.amin(1, keepdim=True), 1)  # grain on what is nearly white is no lamp
-    t = ((white - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(white, *CLIPPED)
 
 
 def undarkened(light: GainGlow, source: Tensor, share: float = HELD) -> GainGlow:

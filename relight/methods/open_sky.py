@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from relight.errors import InputError
 from relight.methods.gain_and_glow import OFFSET, GainGlow, box_mean, luma
+from relight.methods.smoothstep import smoothstep
 
 NEAR = 0.02
 """Radius of the windows that are looked at for texture, of the shorter side."""
@@ -59,16 +60,18 @@ def open_sky(frames: Tensor) -> Tensor:
     around = box_mean(frames, radius)
     texture = box_mean(frames.square(), radius) - around.square()
     texture = texture.amax(1, keepdim=True).clamp_min(0).sqrt()
-    smooth = box_mean(1 - _step(texture, TEXTURE), radius)
-    core = _step(_reached(smooth), (0.3, 0.8))
+    smooth = box_mean(1 - smoothstep(texture, *TEXTURE), radius)
+    core = smoothstep(_reached(smooth), 0.3, 0.8)
     sky = _to_outlines(core, frames, radius)
     share = sky.mean((2, 3), keepdim=True)
     blue = _inside(frames[:, 2:] - frames[:, :1], sky)
     brighter = _inside(grey, sky) - _inside(grey, 1 - sky)
-    alike = torch.maximum(_step(blue, BLUE) * _step(brighter, BRIGHT), _step(blue, DEEP))
+    alike = torch.maximum(
+        smoothstep(blue, *BLUE) * smoothstep(brighter, *BRIGHT), smoothstep(blue, *DEEP)
+    )
     edge = max(1, round(0.05 * frames.shape[-2]))
     across = sky[:, :, :edge].mean((2, 3), keepdim=True)
-    return sky * alike * _step(share, LARGE) * _step(across, WIDE)
+    return sky * alike * smoothstep(share, *LARGE) * smoothstep(across, *WIDE)
 
 
 def evened(gain: Tensor, sky: Tensor, share: float = OPEN, *, least: float = -math.inf) -> Tensor:
@@ -124,15 +127,9 @@ def _to_outlines(core: Tensor, frames: Tensor, radius: int) -> Tensor:
     near = box_mean(core, 3 * radius)
     colour = box_mean(core * frames, 3 * radius) / near.clamp_min(1e-3)
     apart = (frames - colour).abs().amax(1, keepdim=True)
-    return (1 - _step(apart, ALIKE)) * _step(near, (0.02, 0.2))
+    return (1 - smoothstep(apart, *ALIKE)) * smoothstep(near, 0.02, 0.2)
 
 
 def _inside(x: Tensor, weight: Tensor) -> Tensor:
     total = weight.sum((2, 3), keepdim=True).clamp_min(1e-3)
     return (x * weight).sum((2, 3), keepdim=True) / total
-
-
-def _step(x: Tensor, bounds: tuple[float, float]) -> Tensor:
-    low, high = bounds
-    t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)

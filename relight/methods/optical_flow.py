@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from relight.methods.gain_and_glow import box_mean
+from relight.methods.smoothstep import smoothstep
 from relight.types import NO_ARRAY, Size
 
 WORK = 256  # long side at which the flow is computed, in pixels
@@ -78,9 +79,7 @@ def confidence(
 
 def same_scene(trust: torch.Tensor) -> float:
     """0 for a confidence map that says "another scene", 1 for the same one, smooth between."""
-    low, high = SAME_SCENE
-    t = min(max((float(trust.mean()) - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+    return smoothstep(float(trust.mean()), *SAME_SCENE)
 
 
 def link(

@@ -22,6 +22,7 @@ from torch import Tensor
 from relight.errors import InputError
 from relight.methods.exposure import seen_as
 from relight.methods.gain_and_glow import OFFSET, GainGlow, box_mean, luma, resized
+from relight.methods.smoothstep import smoothstep
 from relight.methods.surface_shading import lambert
 from relight.methods.surfaces import Surface
 
@@ -187,9 +188,7 @@ def colour_share(tint: Sequence[float]) -> float:
     >>> colour_share((1, 1, 1)), colour_share((1, 0.2, 0.1))
     (0.0, 1.0)
     """
-    low, high = COLOURED
-    t = min(max((1 - min(tint) - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+    return smoothstep(1 - min(tint), *COLOURED)
 
 
 def levelled(light: GainGlow, source: Tensor) -> GainGlow:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from relight.errors import InputError
 from relight.methods.cast_shadow import cast_shadow
+from relight.methods.smoothstep import smoothstep
 from relight.methods.surfaces import Surface, blur, luma
 
 ELEVATION = 28.0
@@ -80,7 +81,7 @@ def direction_of(
     explained = 1 - float((off - plane).square().mean() / off.square().mean())
     contrast = float(plane.amax() - plane.amin()) / max(2 * float(level.mean()), 1e-6)
     flat = math.cos(rise) / length
-    clear = min(max(explained, 0.0), 1.0) * _step(contrast, 0.1, 0.35)
+    clear = min(max(explained, 0.0), 1.0) * smoothstep(contrast, 0.1, 0.35)
     return torch.tensor([gx * flat, gy * flat, math.sin(rise)]), clear
 
 
@@ -113,7 +114,7 @@ def directions_of(
     steep = slope.norm(dim=0, keepdim=True).clamp_min(1e-6)
     reach = math.cos(math.radians(elevation)) * torch.tanh(steep)
     field = torch.cat([slope / steep * reach, (1 - reach.square()).sqrt()])
-    return field, _step(contrast, 0.1, 0.35)
+    return field, smoothstep(contrast, 0.1, 0.35)
 
 
 def shading_gain(
@@ -239,8 +240,3 @@ def _grey(levels: Tensor | np.ndarray) -> Tensor:
     if levels.ndim != 2 or min(levels.shape) < 2:
         raise InputError(f"a level map is (h, w) or (h, w, 3), not {tuple(levels.shape)}")
     return levels
-
-
-def _step(x: float, low: float, high: float) -> float:
-    t = min(max((x - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)

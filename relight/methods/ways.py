@@ -13,6 +13,7 @@ from torch import Tensor
 
 from relight.methods.gain_and_glow import box_max, box_mean, resized
 from relight.methods.optical_flow import apart, as_tensor, lengths, one_way, same_scene, warp
+from relight.methods.smoothstep import smoothstep
 
 OTHER = 0.12  # difference of two frames' thumbnails from which a flow that fails means a cut
 SAME = (2 / 255, 6 / 255)  # difference of blurred values up to which a pixel is the same, or not
@@ -80,9 +81,7 @@ def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
     """
     apart = (as_tensor(a) - as_tensor(b)).abs().amax(0, keepdim=True)[None]
     apart = box_max(box_mean(apart, 2), 3)
-    low, high = SAME
-    t = ((resized(apart, size)[0] - low) / (high - low)).clamp(0, 1)
-    return 1 - t * t * (3 - 2 * t)
+    return 1 - smoothstep(resized(apart, size)[0], *SAME)
 
 
 def _stayed(stays: Tensor, flow: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ def deep_avif() -> str:
 
 
 def portrait() -> str:
-    """A phone's: a depth map lies beside the picture."""
+    """A phone's picture: its file also holds a depth map."""
     depth_map = np.full((64, 64, 3), 90, np.uint8)
     image = np.repeat(picture(), 2, 0)[:64]
     heic("a.heic", image, beside=[(b"auxl", [auxiliary("auxid:2")], depth_map)])

@@ -9,16 +9,14 @@ import torch
 
 from relight.errors import InputError
 from relight.methods.carried_light import (
-    Carried,
-    alike,
     carried_lights,
     carry_leg,
     legs,
     light_at,
     reference_light,
     small_frame,
-    step,
 )
+from relight.methods.carried_step import Carried, alike, step
 from relight.methods.full_size_light import apply_light_uint8
 from relight.methods.gain_and_glow import GainGlow
 from relight.methods.ways import Ways
