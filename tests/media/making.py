@@ -21,6 +21,12 @@ def numbered(index, size=(64, 48)):
     return image
 
 
+def picture(height=64, width=96):
+    """A ramp of red to the right and of green downwards."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.dstack([x * 2, y * 3, 128 + 0 * x]).astype(np.uint8)
+
+
 def number_of(image):
     return round((int(image[-4, -4, 1]) - 20) / 2)
 

@@ -19,6 +19,8 @@ from relight.pipelines import (
 from relight.pipelines.diffusehigh_controlnet import canny, condition
 from tests.conftest import TINY, case_id
 
+from .making import noise_picture
+
 
 def _controlnet(unet):
     """A ControlNet of `unet` whose zero convolutions were trained a little."""
@@ -52,14 +54,10 @@ def pair(request, sd15, sdxl):
     return pipes
 
 
-def _picture(height=64, width=64, count=1):
-    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(3))
-
-
 def _run(pipe, image="default", **given):
     settings = {
         "prompt": "a bear",
-        "image": _picture() if isinstance(image, str) else image,
+        "image": noise_picture() if isinstance(image, str) else image,
         "sizes": [(128, 128)],
         "num_inference_steps": 4,
         "noising_steps": 2,
@@ -113,7 +111,7 @@ def test_every_stage_has_a_condition_of_its_own_size_and_picture(pair, tile):
 def test_tiles_and_a_condition(pair):
     """That tiles see their own part of it: tests/methods/test_tiled_denoising.py."""
     controlled, plain = pair
-    big = {"sizes": [(192, 256)], "image": _picture(96, 128), "tile": 128}
+    big = {"sizes": [(192, 256)], "image": noise_picture(96, 128), "tile": 128}
     off = _run(controlled, controlnet_conditioning_scale=0.0, **big)
     torch.testing.assert_close(off, _run(plain, **big), atol=1e-5, rtol=0)
     assert (_run(controlled, **big) - off).abs().max() > 1e-3
@@ -121,7 +119,7 @@ def test_tiles_and_a_condition(pair):
 
 def test_several_pictures_with_a_prompt_each(pair):
     controlled, _ = pair
-    out = _run(controlled, _picture(count=2), control="canny", sizes=[(64, 128)])
+    out = _run(controlled, noise_picture(count=2), control="canny", sizes=[(64, 128)])
     assert out.shape == (2, 3, 64, 128) and out.isfinite().all()
 
 
@@ -155,7 +153,7 @@ def test_several_controlnets(pair):
 )
 def test_what_is_no_condition_is_refused_in_one_line(control, message):
     with pytest.raises(InputError, match=message) as caught:
-        condition(control, _picture())
+        condition(control, noise_picture())
     assert "\n" not in str(caught.value)
 
 

@@ -1,0 +1,28 @@
+"""DiffuseHigh in one short stage."""
+
+import pytest
+import torch
+
+from .making import noise_picture
+
+
+@pytest.fixture
+def enlarge(diffusehigh):
+    """enlarge(image, pipe=..., **settings): one short stage, 2 steps of which 1 is guided."""
+
+    def call(image="default", pipe=diffusehigh, seed=0, **given):
+        settings = {
+            "prompt": "a bear",
+            "negative_prompt": "bad quality",
+            "image": noise_picture() if isinstance(image, str) else image,
+            "sizes": [(128, 128)],
+            "num_inference_steps": 6,
+            "noising_steps": 2,
+            "dwt_steps": 1,
+            "output_type": "pt",
+            "generator": torch.Generator().manual_seed(seed),
+            **given,
+        }
+        return pipe(**settings).images
+
+    return call
