@@ -13,7 +13,7 @@ from relight.engine.upscaling import Upscaling, recipe_of
 from relight.jobs import ResolvedUpscaleJob
 from relight.media import VideoInfo
 from relight.media.source_invariants import at_depth, finished
-from relight.models.catalogue import UpscaleEntry
+from relight.models.entries import UpscaleEntry
 from relight.models.finding import Found
 from relight.models.loader import Upscaler
 from relight.types import Size

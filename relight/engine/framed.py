@@ -15,7 +15,7 @@ from relight.jobs import ModelRelightJob, ResolvedRelightJob
 from relight.media import VideoInfo
 from relight.media.depth import to_uint8
 from relight.methods.carried_light import SIDE
-from relight.models.catalogue import Entry
+from relight.models.entries import Entry
 from relight.models.finding import Found
 from relight.models.loader import Model
 from relight.types import Size

@@ -26,7 +26,7 @@ from relight.types import Size
 
 if TYPE_CHECKING:
     from relight.engine.resolve import Models
-    from relight.models.catalogue import Entry, UpscaleEntry
+    from relight.models.entries import Entry, UpscaleEntry
     from relight.models.finding import Found
     from relight.models.loader import Model, Upscaler
 

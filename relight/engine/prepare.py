@@ -16,7 +16,8 @@ from relight.jobs.relight import MATTE_MODELS
 from relight.lights import resolve as resolve_light
 from relight.media import Reading, VideoInfo, check_many, probe
 from relight.models import hub
-from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry
+from relight.models.catalogue import CATALOGUE, UPSCALERS
+from relight.models.entries import Entry
 from relight.models.guides import check_guide
 from relight.types import Size
 

@@ -6,7 +6,7 @@ import functools
 from dataclasses import replace
 
 from relight.lights.words import Words, understand
-from relight.models.catalogue import Entry
+from relight.models.entries import Entry
 
 
 @functools.lru_cache(maxsize=64)  # read once a run, though every window asks

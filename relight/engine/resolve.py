@@ -25,7 +25,8 @@ from relight.media import VideoInfo
 from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import RECIPES
 from relight.models import hub
-from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry
+from relight.models.catalogue import CATALOGUE, UPSCALERS
+from relight.models.entries import Entry, UpscaleEntry
 from relight.models.files import identify
 from relight.models.finding import Found, find_guided, find_model
 from relight.models.guides import BICUBIC, GUIDES, check_guide, load_enlargement

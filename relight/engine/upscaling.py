@@ -28,7 +28,7 @@ from relight.methods.detail_agreement import REACH, agreed
 from relight.methods.detail_agreement import ROUNDS as AGREED_ROUNDS
 from relight.methods.diffuse_high import PAPER, RECIPES, UpscaleRecipe
 from relight.methods.network_enlargement import PROJECTED, ROUNDS, NetworkEnlargement
-from relight.models.catalogue import UpscaleEntry
+from relight.models.entries import UpscaleEntry
 from relight.models.guides import restores
 from relight.models.loader import Upscaler
 from relight.types import Band, Enlarge, Size, bands, whole_times

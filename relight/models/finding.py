@@ -14,7 +14,8 @@ from relight.diffusion.compute import resolve, resolve_device
 from relight.diffusion.parts import BACKDROP_OFFSETS, OFFSETS, Parts
 from relight.errors import ModelError
 from relight.jobs.base import Compute
-from relight.models.catalogue import CATALOGUE, UPSCALERS, Entry, UpscaleEntry, Weights
+from relight.models.catalogue import CATALOGUE, UPSCALERS
+from relight.models.entries import Entry, UpscaleEntry, Weights
 from relight.models.files import fault
 from relight.models.hub import check, is_here, locate
 from relight.pipelines.backbone import Backbone, Native

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from relight.errors import ModelError
-from relight.models.catalogue import MINI, Source, Weights
+from relight.models.catalogue import MINI
+from relight.models.entries import Source, Weights
 from relight.models.files import fault
 
 DEPTH_REPO = "depth-anything/Depth-Anything-V2-Small-hf"

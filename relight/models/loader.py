@@ -11,7 +11,7 @@ from relight.diffusion.compute import DTYPES, set_up
 from relight.diffusion.parts import BACKDROP_OFFSETS, Parts
 from relight.errors import ModelError
 from relight.jobs.base import Compute
-from relight.models.catalogue import Entry, UpscaleEntry
+from relight.models.entries import Entry, UpscaleEntry
 from relight.models.files import identify
 from relight.models.finding import Found, backbone, find_model, find_upscaler
 from relight.models.quiet import quietly

@@ -13,7 +13,8 @@ from PIL import Image
 from relight.cli import main
 from relight.errors import ModelError
 from relight.models import files, hub
-from relight.models.catalogue import CATALOGUE, Source
+from relight.models.catalogue import CATALOGUE
+from relight.models.entries import Source
 from tests.conftest import TINY
 
 COMMIT = "a" * 40

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from relight.errors import ModelError
 from relight.jobs import Compute
-from relight.models.catalogue import CATALOGUE, MINI_SHA256, UPSCALERS, Source
+from relight.models.catalogue import CATALOGUE, MINI_SHA256, UPSCALERS
+from relight.models.entries import Source
 from relight.models.finding import backbone, find_model, find_upscaler
 from relight.models.hub import is_here, locate
 from relight.models.loader import load_model, load_upscaler
