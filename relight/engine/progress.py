@@ -75,10 +75,6 @@ class Meter:
         """From now on, `preview` makes the picture of what there is so far."""
         self.preview = preview
 
-    def taken_over(self, kind: str, count: float) -> None:
-        """`count` units were done by an earlier run."""
-        self.units[kind].done += count
-
     def tell(self) -> None:
         """Report, if this is the thread to do so."""
         if threading.get_ident() != self._owner:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from relight import __version__, media
 from relight.diffusion.memory import peak_memory
-from relight.engine import estimates, manifest
+from relight.engine import manifest
 from relight.engine.ahead import ahead
+from relight.engine.costs import Costs
 from relight.engine.executors import Processes, serial
 from relight.engine.logs import fields
 from relight.engine.manifest import Manifest
@@ -55,8 +56,7 @@ class Run:
     workers: Workers | None = None
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    costs: dict[str, float] = field(default_factory=dict)
-    noted_s: float = 0.0
+    costs: Costs = field(default_factory=Costs)
     marks: tuple[tuple[int, ...], ...] = field(init=False)
     manifest: Manifest = field(init=False)
     models: Models = field(init=False)
@@ -224,7 +224,7 @@ class Run:
                 for stage, chunks in enumerate(waiting):
                     begun = time.perf_counter()
                     serial(guard, stage, chunks, self.work, meter, done)
-                    self._note_cost(chunks, time.perf_counter() - begun)
+                    self.costs.note(chunks, time.perf_counter() - begun)
             return
         with (self.workers or self._processes)(self.work.root) as workers:
             for stage, chunks in enumerate(waiting):
@@ -247,32 +247,15 @@ class Run:
         guard = Guard(flows, self.models, note, self.manifest.tight)
         return guard
 
-    def _note_cost(self, chunks: list[Chunk], seconds: float) -> None:
-        """Remember what a megapixel of these chunks took."""
-        cost = sum(chunk.cost for chunk in chunks)
-        if cost:
-            self.costs[chunks[0].stage] = seconds / cost
-            self.noted_s += seconds
-
     def remember(self, result: Result) -> None:
         """Keep what the run has cost, so that the next one's time can be estimated."""
-        width, height = self.size
-        models = {
-            "key": self.models.relighting,
-            "light": self.models.relighting,
-            "upscale": self.models.upscaling,
-            "guide": self.models.upscaling,
-        }
-        spent = result.seconds["total"] - self.seconds["load"] - self.noted_s
-        shared = {
-            "load": self.seconds["load"],
-            "rest": max(spent, 0.0) / (result.frames * width * height / 1e6),
-            "memory": float(peak_memory(self.job.device)),
-        }
-        for stage, model in models.items():
-            if model is not None and stage in self.costs:
-                own = {stage: self.costs[stage]}
-                estimates.record(model.name, model.compute.device, shared | own)
+        self.costs.keep(
+            result,
+            self.models,
+            load_s=self.seconds["load"],
+            size=self.size,
+            device=self.job.device,
+        )
 
     def check_input(self) -> None:
         """Refuse an output of an input that was changed while it was read.
