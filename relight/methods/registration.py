@@ -9,8 +9,6 @@ gradients agree best wins. Its moment is the frame for which that agreement is b
 
 from __future__ import annotations
 
-import bisect
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -109,46 +107,6 @@ def register(
             f"(at {where}), {MATCH:g} or more is needed; give a relit frame of this clip"
         )
     return best
-
-
-def place(
-    stills: Sequence[np.ndarray],
-    moments: Sequence[float | None],
-    frames: Sequence[np.ndarray],
-    times: Sequence[float],
-) -> list[Registration]:
-    """`register` for several stills, each at its moment in seconds or, where None, found here.
-
-    `times` are those of `frames`, rising.
-
-    Raises:
-        InputError: as `register`; a moment that is not in the clip; two stills for one frame.
-
-    >>> frame_at(0.5, [0.0, 0.2, 0.4, 0.6])
-    2
-    """
-    found: list[Registration] = []
-    for still, moment in zip(stills, moments, strict=True):
-        one = register(still, frames, None if moment is None else frame_at(moment, times))
-        if any(one.index == other.index for other in found):
-            at = f"{times[one.index]:.2f} s"
-            raise InputError(f"two references for the frame at {at}: give one picture for a moment")
-        found.append(one)
-    return found
-
-
-def frame_at(seconds: float, times: Sequence[float]) -> int:
-    """Index of the frame that is shown at a time; InputError where there is none.
-
-    >>> frame_at(0.25, [0.0, 0.1, 0.2, 0.3])
-    2
-    """
-    length = times[-1] + (times[-1] - times[0]) / max(len(times) - 1, 1)
-    if not math.isfinite(seconds) or seconds < 0 or seconds > max(length, times[-1] + 1e-3):
-        raise InputError(
-            f"a reference at {seconds:g} s: give a time from 0 to {times[-1]:.2f} s, in the clip"
-        )
-    return max(bisect.bisect_right(times, seconds + 1e-3) - 1, 0)
 
 
 def _searched(view: _View, frames: Sequence[np.ndarray]) -> Registration:

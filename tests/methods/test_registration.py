@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from relight.errors import InputError
-from relight.methods.registration import frame_at, place, register
+from relight.methods.registration import register
 
 from .test_carried_light import light_over, lit, world
 
@@ -78,15 +78,3 @@ def test_flat_and_tiny_stills_are_refused(clip):
         register(np.full((200, 300, 3), 128, np.uint8), clip)
     with pytest.raises(InputError, match="48x32"):
         register(np.zeros((32, 48, 3), np.uint8), clip)
-
-
-def test_moments_are_checked(clip):
-    times = [i / 25 for i in range(14)]
-    assert frame_at(0, times) == 0 and frame_at(0.4, times) == 10 and frame_at(0.55, times) == 13
-    for wrong in (-0.1, 2.0, float("nan"), float("inf")):
-        with pytest.raises(InputError, match=r"0 to 0\.52 s"):
-            frame_at(wrong, times)
-    stills = [relit(clip[10]), relit(clip[13])]
-    assert [found.index for found in place(stills, [0.4, None], clip, times)] == [10, 13]
-    with pytest.raises(InputError, match=r"two references for the frame at 0\.40 s"):
-        place([stills[0], stills[0]], [0.4, None], clip, times)
