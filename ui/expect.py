@@ -38,6 +38,7 @@ def expected(order: Order) -> dict[str, Any]:
         took,
         f"{panels.size(found.memory_bytes(known))} memory",
         f"result {size}{frames}",
+        *found.notes,
     ]
     return {"lines": lines, "seconds": seconds, **_offer(order, found, seconds)}
 

@@ -12,6 +12,21 @@ from relight.cli.benches import BENCHES, Bench, Settings, published_results
 from relight.errors import InputError
 
 PROMPT = "warm orange light"
+USUAL = {"prompt": PROMPT, "light": "left", "frames": 16, "factor": 2, "device": "auto", "seed": 1}
+FLAGS = {
+    "ablation": "--ablate",
+    "upscale": "--upscale",
+    "published": "--published",
+    "scale": "--scale",
+}
+UNREAD = {
+    "recipes": ("factor",),
+    "ablation": ("factor",),
+    "upscale": ("recipes", "prompt", "light"),
+    "published": ("inputs", "prompt", "light", "frames", "factor", "device", "seed", "set"),
+    "scale": ("recipes", "frames", "factor"),
+}
+"""What a comparison doesn't read."""
 
 
 def bench(
@@ -68,6 +83,14 @@ def bench(
     overwrite
         Write into a folder that holds something, and replace what has the same names.
     """
+    asked = {"ablation": ablate, "upscale": upscale, "published": published, "scale": scale}
+    names = [name for name, value in asked.items() if value]
+    if len(names) > 1:
+        raise InputError("give one of --ablate, --upscale, --published and --scale")
+    name = names[0] if names else "recipes"
+    free = {"inputs": inputs, "recipes": recipes, "prompt": prompt, "light": light}
+    free |= {"frames": frames, "factor": factor, "device": device, "seed": seed, "set": settings}
+    _refuse_unread(name, free)
     given = Settings(
         inputs=tuple(inputs or ()),
         output=output,
@@ -83,15 +106,19 @@ def bench(
         factor=factor,
         more=dict(_setting(text) for text in settings or ()),
     )
-    asked = {"ablation": ablate, "upscale": upscale, "published": published, "scale": scale}
-    names = [name for name, value in asked.items() if value]
-    if len(names) > 1:
-        raise InputError("give one of --ablate, --upscale, --published and --scale")
-    name = names[0] if names else "recipes"
     _check(given, name, overwrite)
     made = published_results(given, published) if name == "published" else BENCHES[name](given)
     _write(made, given)
     return 0
+
+
+def _refuse_unread(name: str, given: dict[str, Any]) -> None:
+    """Refuse options that a comparison doesn't read, where they aren't left at their defaults."""
+    for option in UNREAD[name]:
+        if given[option] not in (None, USUAL.get(option)):
+            comparison = "the comparison of recipes" if name == "recipes" else FLAGS[name]
+            said = "clips have" if option == "inputs" else f"--{option} has"
+            raise InputError(f"{said} no effect with {comparison}: leave it out", field=option)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -110,6 +137,8 @@ def _check(settings: Settings, name: str, overwrite: bool) -> None:
 
     if name != "published" and not settings.inputs:
         raise InputError("no clip was given: relight bench CLIP... -o DIR")
+    if name == "scale" and len(settings.inputs) > 1:
+        raise InputError(f"--scale measures one clip, not {len(settings.inputs)}: give one")
     if settings.peers and name != "upscale":
         raise InputError("a peer is compared with --upscale")
     if settings.output.exists() and not settings.output.is_dir():

@@ -128,6 +128,9 @@ def _run_all(jobs: list[Job], shown: Shown) -> int:
     if shown.dry_run:
         from relight.engine.plan_text import describe
 
+        idle = ["--json"] * shown.json + ["--log-file"] * (shown.log_file is not None)
+        if idle:
+            say(f"note: no effect with --dry-run: {', '.join(idle)}")
         for job in jobs:
             print("\n".join(describe(job)))  # noqa: T201
         return 0

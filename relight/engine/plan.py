@@ -91,6 +91,7 @@ class Plan:
     Attributes:
         job: with every setting decided. info: of its input. model: which is taken, and why.
         frames: of the output, as far as the file tells. width, height: of the output.
+        notes: on settings that have no effect.
     """
 
     job: ResolvedJob
@@ -100,6 +101,7 @@ class Plan:
     width: int
     height: int
     stages: tuple[Stage, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def disk_bytes(self) -> int:
@@ -147,6 +149,7 @@ def plan(job: Job, new_folder: bool = False) -> Plan:
 def planned(job: Job, info: VideoInfo) -> Plan:
     """What a run of `job`, which nothing speaks against, would do with that input."""
     from relight.engine.resolve import Loaders, resolve
+    from relight.engine.without_effect import notes_without_effect
     from relight.methods.back_projection import larger
     from relight.models.finding import find_model, find_upscaler
 
@@ -168,6 +171,7 @@ def planned(job: Job, info: VideoInfo) -> Plan:
         width=stages[-1].width if upscaled else info.width,
         height=stages[-1].height if upscaled else info.height,
         stages=stages,
+        notes=tuple(notes_without_effect(job, resolved, models, info)),
     )
 
 

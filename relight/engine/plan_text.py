@@ -35,7 +35,8 @@ def lines_of(found: Plan, known: Mapping[str, float]) -> list[str]:
         f"  model: {found.model}" + (f", on {found.stages[0].device}" if found.stages else ""),
     ]
     lines += [f"  {_stage_line(stage)}" for stage in found.stages]
-    lines += [f"  note: {UNTRIED}"] * _is_untried(found)
+    notes = [*found.notes, *[UNTRIED] * _is_untried(found)]
+    lines += [f"  note: {note}" for note in notes]
     lines += [
         f"  output: {found.frames} frames of {found.width}x{found.height}",
         "  time: not known, no run of this kind was made here yet"

@@ -24,6 +24,7 @@ from relight.engine.progress import Meter, OnProgress, timed
 from relight.engine.source import marks_of, notes_on_blocks, notes_on_plain
 from relight.engine.stages import count, new_meter, stages_of
 from relight.engine.survey import Survey, survey
+from relight.engine.without_effect import notes_without_effect
 from relight.engine.work import Work
 from relight.engine.writing import Writing
 from relight.errors import MediaError
@@ -106,26 +107,23 @@ class Run:
         if earlier is not None and not self._afresh(earlier):
             self.manifest.tight = earlier.tight
         self.manifest.save(self.work)
-        if isinstance(self.job, RelightJob):
-            self._read_light(self.job)
+        notes = notes_without_effect(self.asked, self.job, self.models, self.info)
+        for note in [*notes, *self._on_the_light()]:
+            log.info(note)
+            self.notes.append(note)
 
-    def _read_light(self, job: RelightJob) -> None:
-        """Say what of the light may surprise, which words of the prompt were read as others, and
-        which the model doesn't know."""
+    def _on_the_light(self) -> list[str]:
+        """What of the light may surprise, which words of the prompt were read as others, and which
+        the model doesn't know."""
         from relight.engine.prompts import understood
-        from relight.jobs.relight import LEFT
         from relight.lights import asked
 
-        notes = list(asked(job.light, job.light_at).notes())
-        if job.reference and (job.light_at or job.light != LEFT):
-            given = ", ".join(job.light_at) or job.light
-            notes = [f"a reference has its own light: {given} is left out of account"]
-        if self.models.relighting is not None:
-            read = understood(job.prompt, self.models.relighting.entry)
-            notes += [f"prompt: {note}" for note in read.notes]
-        for note in notes:
-            log.info(note)
-        self.notes += notes
+        job, model = self.job, self.models.relighting
+        if not isinstance(job, RelightJob) or model is None:
+            return []
+        read = understood(job.prompt, model.entry)
+        notes = [f"prompt: {note}" for note in read.notes]
+        return [*asked(job.light, job.light_at).notes(), *notes]
 
     def finish(self) -> Result:
         """Survey, compute, apply and encode."""

@@ -158,6 +158,14 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_dry_run_names_what_it_leaves_out(tmp_path, capsys):
+    arguments = ["upscale", str(CLIP), "-o", str(tmp_path / "x.mp4"), "--dry-run", "--json"]
+    assert main([*arguments, "--recipe", "paper", "--identity", "0.3"]) == 0
+    printed = capsys.readouterr()
+    assert "no effect with --dry-run: --json" in printed.err
+    assert "identity 0.3 has no effect: recipe paper has no such setting" in printed.out
+
+
 def test_a_dry_run_refuses_what_a_run_refuses(tmp_path, capsys):
     arguments = ["run", str(tmp_path / "no.mp4"), "-o", str(tmp_path / "x.mp4"), "--prompt", "red"]
     assert main([*arguments, "--dry-run"]) == 2
