@@ -22,6 +22,7 @@ from diffusers import (
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from relight.jobs import Compute
+from relight.models.loader import load_model
 from relight.pipelines import AnimateDiffRelightPipeline, DiffuseHighSDXLPipeline
 from relight.relighters.ic_light import ICLightPipeline, ic_light_scheduler, ic_light_unet
 
@@ -32,6 +33,13 @@ torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring
 GOLDEN = Path(__file__).parent / "golden"
 TINY = GOLDEN / "tiny"
 CPU = Compute(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def mini():
+    """A `load` that gives the embedded model, loaded once."""
+    model = load_model("mini", CPU)
+    return lambda *_: model
 
 
 @pytest.fixture(autouse=True)

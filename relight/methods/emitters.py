@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from relight.errors import InputError
-from relight.methods.gain_and_glow import GainGlow, box_mean, resized
+from relight.methods.gain_and_glow import GainGlow, box_mean, check_frames, resized
 from relight.methods.smoothstep import smoothstep
 
 CLIPPED = (0.9, 0.97)
@@ -34,8 +33,7 @@ def emitters(frames: Tensor) -> Tensor:
     >>> [float(emitters(room)[0, 0, y, 16]) for y in (2, 16)]
     [0.0, 1.0]
     """
-    if frames.ndim != 4 or frames.shape[1] != 3:
-        raise InputError(f"frames are (frames, 3, h, w), not {tuple(frames.shape)}")
+    check_frames(frames)
     white = box_mean(frames.amin(1, keepdim=True), 1)  # grain on what is nearly white is no lamp
     return smoothstep(white, *CLIPPED)
 

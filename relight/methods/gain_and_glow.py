@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relight.errors import InputError
+
 LUMA = (0.2126, 0.7152, 0.0722)  # BT.709
 OFFSET = 0.01  # encoded value (2.5 codes) that keeps ratios finite in black
 DARKEST, BRIGHTEST = 1 / 64, 6.0  # bounds of a ratio of encoded values
@@ -124,6 +126,18 @@ def luma(x: Tensor) -> Tensor:
 def bounded_ratio(relit: Tensor, source: Tensor) -> Tensor:
     """relit / source of encoded values, bounded; black over black is 1."""
     return ((relit + OFFSET) / (source + OFFSET)).clamp(DARKEST, BRIGHTEST)
+
+
+def check_frames(frames: Tensor) -> None:
+    """Refuse what is not (frames, 3, h, w).
+
+    Raises:
+        InputError: another shape.
+
+    >>> check_frames(torch.zeros(2, 3, 8, 8))
+    """
+    if frames.ndim != 4 or frames.shape[1] != 3:
+        raise InputError(f"frames are (frames, 3, h, w), not {tuple(frames.shape)}")
 
 
 def box_mean(x: Tensor, r: int) -> Tensor:

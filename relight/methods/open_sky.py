@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from relight.errors import InputError
-from relight.methods.gain_and_glow import OFFSET, GainGlow, box_mean, luma
+from relight.methods.gain_and_glow import OFFSET, GainGlow, box_mean, check_frames, luma
 from relight.methods.smoothstep import smoothstep
 
 NEAR = 0.02
@@ -53,8 +52,7 @@ def open_sky(frames: Tensor) -> Tensor:
     >>> [round(float(sky[0, 0, y, 32]), 1) for y in (8, 40)]
     [1.0, 0.0]
     """
-    if frames.ndim != 4 or frames.shape[1] != 3:
-        raise InputError(f"frames are (frames, 3, h, w), not {tuple(frames.shape)}")
+    check_frames(frames)
     radius = max(1, round(NEAR * min(frames.shape[-2:])))
     grey = luma(frames)
     around = box_mean(frames, radius)

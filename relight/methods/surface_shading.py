@@ -21,8 +21,9 @@ from torch import Tensor
 
 from relight.errors import InputError
 from relight.methods.cast_shadow import cast_shadow
+from relight.methods.gain_and_glow import luma
 from relight.methods.smoothstep import smoothstep
-from relight.methods.surfaces import Surface, blur, luma
+from relight.methods.surfaces import Surface, blur
 
 ELEVATION = 28.0
 """Degrees by which a light named by its side stands before the picture."""

@@ -18,13 +18,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from relight.errors import InputError
+from relight.methods.gain_and_glow import luma
 from relight.methods.spread import spread
 
 WORK = 128
 """Shorter side at which a surface is made, in pixels: everything about it is smooth."""
 STEEPEST = 2.0
 """Bound of a surface's slope: 63 degrees."""
-LUMA = (0.2126, 0.7152, 0.0722)  # BT.709
 RELIEF = 0.01
 """Height of the picture's relief where its luminance rises by 1, as a share of the shorter side:
 little, as eyes and brows would dent a face."""
@@ -211,11 +211,6 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 
 def _full_normals(height: Tensor, size: tuple[int, int]) -> Tensor:
     return unit(_fit(normals_of(blur(height, 0.01 * min(height.shape[-2:]))), size))
-
-
-def luma(frames: Tensor) -> Tensor:
-    """Luminance (frames, 1, h, w) of encoded values (frames, 3, h, w)."""
-    return (frames * torch.tensor(LUMA).to(frames).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def _fit(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+from tests.samples import CLIP
+
 HEAVY = ("torch", "diffusers", "transformers", "scipy", "peft", "accelerate")
 PROGRAM = f"""
 import sys

@@ -10,8 +10,8 @@ from PIL import Image
 
 from relight.cli import main
 from relight.lights import kinds
+from tests.samples import CLIP
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 PROMPT = ["--prompt", "a bunny, red light"]
 QUICK = ["--steps", "2", "--relight-steps", "2", "--frames", "3", "--seed", "1"]
 

@@ -10,8 +10,7 @@ from PIL import Image, ImageCms
 
 from relight import media
 from relight.cli import main
-
-from .test_cli import CLIP
+from tests.samples import CLIP
 
 
 def test_the_frame_at_a_time_is_saved_whole_and_tagged(tmp_path, capsys):

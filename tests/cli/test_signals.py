@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from relight import signals
+from tests.samples import CLIP
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 """A child of a shell in the background ignores Ctrl-C; a program in a terminal does not."""

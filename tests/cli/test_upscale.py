@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from relight import media
 from relight.cli import main
@@ -16,8 +15,9 @@ from relight.engine.run import run_relight
 from relight.errors import InputError
 from relight.jobs import RelightJob
 from relight.models.loader import load_model
-from tests.cli.test_cli import CLIP, _fails, _file
+from tests.cli.test_cli import _fails, _file
 from tests.engine.test_run import _sound
+from tests.samples import CLIP, small_clip, small_picture
 
 
 @pytest.fixture
@@ -25,21 +25,14 @@ def quick(tiny_model):
     return ["--model", str(tiny_model), "--steps", "1", "--seed", "1", "--guidance", "1"]
 
 
-@pytest.fixture(scope="module")
-def scene():
-    return next(media.read(CLIP)).image
-
-
 @pytest.fixture
-def small(tmp_path, scene):
-    """small(name, width, height): a picture of the scene."""
+def small(tmp_path):
+    """small(name): a picture of the scene."""
 
-    def make(name="in.png", width=40, height=24):
+    def make(name="in.png"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        shown = cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA)
-        Image.fromarray(shown).save(path)
-        return path
+        return small_picture(path)
 
     return make
 
@@ -47,11 +40,7 @@ def small(tmp_path, scene):
 @pytest.fixture
 def clip(tmp_path):
     """Three small frames of the sample clip, with its sound."""
-    path, info = tmp_path / "clip.mp4", media.probe(CLIP)
-    with media.write(path, info, size=(32, 18), fps=info.fps) as out:
-        for frame in media.read(CLIP, frames=3):
-            out.add(cv2.resize(frame.image, (32, 18), interpolation=cv2.INTER_AREA), frame.time)
-    return path
+    return small_clip(tmp_path / "clip.mp4", 3)
 
 
 def _images(path):

@@ -1,7 +1,6 @@
 """Pixels <-> latents: chunks, precision, determinism; and pictures in any form -> pixels."""
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +18,7 @@ from relight.diffusion.codecs import FrameCodec, video_codec
 from relight.errors import InputError, ModelError
 from relight.models.catalogue import MINI
 from tests.conftest import TINY, tiny_ltx_vae
-
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+from tests.samples import CLIP
 
 
 def _pixels(frames=5, height=16, width=24):

@@ -1,7 +1,6 @@
 """Words burned into a clip can still be read when it is relit."""
 
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from relight import relight_video
 from relight.media import Encoding, read, write
 from relight.media.colour import srgb_to_linear
+from tests.samples import CLIP
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 LEGIBLE = 4.0  # times brighter than its outline; WCAG 2.2 asks 3 of large text, 4.5 of small
 PLACE = (320, 320)  # the middle of the words
 

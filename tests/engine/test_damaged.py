@@ -14,7 +14,8 @@ from relight.errors import MediaError
 from relight.jobs import RelightJob
 from relight.models.loader import load_model
 from tests.conftest import CPU
-from tests.engine.test_run import CLIP, QUICK
+from tests.engine.test_run import QUICK
+from tests.samples import CLIP
 
 
 @pytest.fixture(scope="module")

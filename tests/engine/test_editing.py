@@ -19,8 +19,9 @@ from relight.errors import InputError, ModelError
 from relight.jobs import RelightJob
 from relight.models.catalogue import CATALOGUE, MINI
 from relight.relighters.ic_light import ic_light_unet
-from tests.engine.test_run import CLIP, _images
+from tests.engine.test_run import _images
 from tests.relighters import editors
+from tests.samples import CLIP
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from relight.errors import ModelError, OutOfMemory
 from relight.jobs import RelightJob, UpscaleJob
 from relight.models.loader import load_model, load_upscaler
 from tests.conftest import CPU
-from tests.engine.test_run import CLIP, QUICK, _images
+from tests.engine.test_run import QUICK, _images
+from tests.samples import CLIP
 
 SHORT = {"frames": 8, "transfer": "off", "side": 64, "steps": 1, "relight_steps": 1}
 

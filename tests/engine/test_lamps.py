@@ -11,17 +11,9 @@ from PIL import Image
 from relight.engine.run import run_relight
 from relight.jobs import RelightJob
 from relight.lights import MovingLight, parse_light
-from relight.models.loader import load_model
-from tests.conftest import CPU
 from tests.masks.scenes import texture
 
 HEIGHT, WIDTH, FPS = 96, 160, 10
-
-
-@pytest.fixture(scope="module")
-def mini():
-    model = load_model("mini", CPU)
-    return lambda *_: model
 
 
 @pytest.fixture(scope="module")

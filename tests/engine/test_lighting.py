@@ -15,18 +15,11 @@ from relight.errors import Cancelled, InputError
 from relight.jobs import RelightJob
 from relight.media import Encoding
 from relight.methods import spread
-from relight.models.loader import load_model
-from tests.conftest import CPU
-from tests.engine.test_run import CLIP, _images, _sound
+from tests.engine.test_run import _images, _sound
+from tests.samples import CLIP
 
 FFV1 = Encoding(codec="ffv1")
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # BT.709
-
-
-@pytest.fixture(scope="module")
-def mini():
-    model = load_model("mini", CPU)
-    return lambda *_: model
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from relight.errors import BusyError, Cancelled
 from relight.jobs import RelightJob, UpscaleJob
 from relight.models.loader import load_model
 from tests.conftest import CPU
-from tests.engine.test_run import CLIP, QUICK, _images
+from tests.engine.test_run import QUICK, _images
+from tests.samples import CLIP
 
 MANY = {"light_fps": 30, "frames": 40, "recipe": "paper"}
 """Three windows of the tiny model, and nothing before them."""

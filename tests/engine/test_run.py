@@ -16,8 +16,8 @@ from relight.jobs import RelightJob
 from relight.jobs.files import read_job
 from relight.models.loader import load_model
 from tests.conftest import CPU
+from tests.samples import CLIP
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light", "shape": 0}
 
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from relight import media
 from relight.engine.source import blocky
-from tests.engine.test_run import CLIP
+from tests.samples import CLIP
 
 
 def _scene():

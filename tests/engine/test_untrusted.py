@@ -10,8 +10,8 @@ from relight.cli import main
 from relight.errors import InputError, MediaError
 from relight.media import Reading
 from relight.media.untrusted import Limits, check_untrusted
-from tests.engine.test_run import CLIP
 from tests.media.bombs import gif_of
+from tests.samples import CLIP
 
 
 def test_a_good_file_is_counted_and_a_bad_one_told():

@@ -13,14 +13,14 @@ import relight
 from relight import media, metrics
 from relight.engine.plan_text import describe
 from relight.jobs import UpscaleJob
-from tests.engine.test_run import CLIP
-from tests.media.test_depth import wide_profile
+from tests import samples
+from tests.media.test_colours import wide_profile
 
 
 @pytest.fixture(scope="module")
 def scene():
     """A frame of the sample clip, small: (36, 64, 3) uint8."""
-    return cv2.resize(next(media.read(CLIP)).image, (64, 36), interpolation=cv2.INTER_AREA)
+    return samples.shrunk(samples.scene(), 64, 36)
 
 
 def _upscaled(source, name):
@@ -157,7 +157,7 @@ def test_line_art_stays_clean(tmp_path):
 def test_an_animation_keeps_its_timing(tmp_path, extension):
     frames = [
         Image.fromarray(cv2.resize(frame.image, (32, 18), interpolation=cv2.INTER_AREA))
-        for frame in media.read(CLIP, frames=4)
+        for frame in media.read(samples.CLIP, frames=4)
     ]
     shown = [100, 200, 50, 300]
     source = tmp_path / f"a.{extension}"
@@ -176,7 +176,7 @@ def test_an_animation_keeps_its_timing(tmp_path, extension):
 def test_blocks_of_compression_are_said_and_taken_away_unless_a_guide_is_named(
     tmp_path, quality, blocky
 ):
-    true = next(media.read(CLIP)).image[:, :480]
+    true = next(media.read(samples.CLIP)).image[:, :480]
     frame = cv2.resize(true, (240, 180), interpolation=cv2.INTER_AREA)
     source = tmp_path / "a.jpg"
     Image.fromarray(frame).save(source, quality=quality)

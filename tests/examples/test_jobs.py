@@ -11,18 +11,10 @@ from relight.jobs import RelightJob
 from relight.jobs.files import read_job
 from relight.jobs.regions import MaskAuto, MaskFile, MaskSeed
 from relight.lights import MovingLight, Several, kinds, parse_light
-from relight.models.loader import load_model
-from tests.conftest import CPU
 
 ROOT = Path(__file__).parents[2]
 JOBS = sorted((ROOT / "examples" / "jobs").glob("*.yaml"))
 SHOWN = (27, 30, 33)
-
-
-@pytest.fixture(scope="module")
-def mini():
-    model = load_model("mini", CPU)
-    return lambda *_: model
 
 
 @pytest.fixture(scope="module")

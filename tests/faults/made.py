@@ -13,8 +13,8 @@ from PIL import Image
 
 from relight.cli import main
 from tests.media.bombs import gif_of
+from tests.samples import CLIP
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 PROMPT = ["--prompt", "red light"]
 
 

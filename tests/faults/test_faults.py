@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.made import CLIP, Place
+from tests.faults.made import Place
 from tests.faults.page import PAGE, files_of_tests, page
 from tests.faults.table import FAULTS
+from tests.samples import CLIP
 
 ROOT = Path(__file__).parents[2]
 ALL = [fault for faults in FAULTS.values() for fault in faults]

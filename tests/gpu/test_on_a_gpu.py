@@ -1,7 +1,6 @@
 """Half precision, memory that runs out, devices: on a real card."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +14,10 @@ from relight.methods.consistent_light_attention import consistent_light_attentio
 from relight.models.guides import load_enlargement
 from relight.models.loader import load_model
 from relight.types import Size
+from tests.samples import CLIP
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 HALVES = {torch.float16: 4e-3, torch.bfloat16: 3e-2}
 """Relative error that is rounding."""
 QUICK = {"prompt": "warm light", "light": "left", "model": "mini", "seed": 1, "overwrite": True}

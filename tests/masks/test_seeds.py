@@ -1,7 +1,5 @@
 """A subject that is pointed out: the one meant, followed, from whichever frame."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,8 +8,7 @@ from relight import media
 from relight.errors import InputError
 from relight.masks import Box, Click, Known, find_subject
 from tests.masks.scenes import moving_disc, texture
-
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+from tests.samples import CLIP
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from relight.media import Encoding, write
 
 from .heif import auxiliary, heic
 from .making import encode, numbered
-from .test_depth import hdr, wide_profile
+from .test_colours import hdr, wide_profile
 
 SIZE = (64, 48)
 

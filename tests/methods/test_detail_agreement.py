@@ -10,7 +10,7 @@ from relight import media
 from relight.methods.back_projection import back_project, larger, smaller
 from relight.methods.detail_agreement import REACH, ROUNDS, agreed
 from relight.types import Size
-from tests.engine.test_run import CLIP
+from tests.samples import CLIP
 
 SMALL, LARGE = Size(32, 48), Size(64, 96)
 

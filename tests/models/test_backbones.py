@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,8 +28,7 @@ from relight.engine.run import relight_video
 from relight.models.loader import load_model
 from relight.pipelines import CogVideoXRelightPipeline, WanRelightPipeline
 from tests.conftest import CPU, TINY
-
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+from tests.samples import CLIP
 
 
 def _text(folder, config, encoder):

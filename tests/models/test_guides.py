@@ -6,7 +6,6 @@ import struct
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +21,7 @@ from relight.methods.network_enlargement import NetworkEnlargement
 from relight.models.guides import FOLDER, GUIDE_SHA256, GUIDES, load_enlargement, load_guide
 from relight.models.spandrel_guides import _torchvision
 from relight.types import Size
-
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
-
+from tests.samples import CLIP
 
 MARGIN_DB = 0.3
 """By which the guide is truer than back-projected bicubic at least; on held frames it is 1.3."""

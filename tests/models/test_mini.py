@@ -1,7 +1,6 @@
 """The embedded model really relights: on footage it never saw, through the library's own road."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,7 @@ from relight.engine.run import relight_video
 from relight.models.catalogue import MINI, MINI_SHA256
 from relight.models.loader import load_model
 from tests.conftest import CPU
-
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
+from tests.samples import CLIP
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Tiles leave no seams: the embedded model on a real picture, in tiles and whole."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -9,8 +7,8 @@ from relight import media
 from relight.methods.tiled_denoising import spans
 from relight.models.loader import load_upscaler
 from tests.conftest import CPU
+from tests.samples import CLIP
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 TILE, SIZE, FACTOR = 128, 256, 4  # pixels; FACTOR of them to a latent pixel
 
 

@@ -15,10 +15,10 @@ import pytest
 from relight import media
 from relight.ui.serve import Options, launch
 from relight.ui.studio import Studio
+from tests.samples import CLIP
 
 atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 
-CLIP = Path(__file__).parents[2] / "examples" / "clips" / "big_buck_bunny.mp4"
 QUICK = {"steps": "2", "relight_steps": "2", "side": "64", "seed": "7"}
 """Settings that make the mini model answer within seconds."""
 LIMIT = 2_000_000

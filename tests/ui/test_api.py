@@ -19,7 +19,8 @@ from relight.jobs import RelightJob, UpscaleJob
 from relight.ui import controls
 from relight.ui.keeper import DAY_SECONDS
 from relight.ui.shelf import Shelf, write_json
-from tests.ui.conftest import CLIP, QUICK
+from tests.samples import CLIP
+from tests.ui.conftest import QUICK
 
 NUMBERS = {name: int(value) for name, value in QUICK.items()}
 

@@ -17,7 +17,7 @@ from relight.ui import controls, draft, lamps, panels, regions, stage
 from relight.ui.files import Files
 from relight.ui.lamps import PRESETS, with_light
 from relight.ui.shelf import new_id
-from tests.ui.conftest import CLIP
+from tests.samples import CLIP
 
 
 class Later(RelightJob):

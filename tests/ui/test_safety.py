@@ -9,7 +9,8 @@ import pytest
 from relight.ui.runs import new_run
 from relight.ui.serve import Options, launch, logins
 from relight.ui.shelf import Entry, Shelf, new_id
-from tests.ui.conftest import CLIP, LIMIT
+from tests.samples import CLIP
+from tests.ui.conftest import LIMIT
 
 HERE = Path(__file__).resolve()
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from relight import media
 from relight.cli import main
-from tests.ui.conftest import CLIP, small_clip
+from tests.samples import CLIP
+from tests.ui.conftest import small_clip
 from tests.ui.test_browser import _bar, _choose, _quick, _result
 
 

@@ -17,7 +17,8 @@ from relight.ui.memory import LastModel
 from relight.ui.orders import Order
 from relight.ui.runs import new_run
 from relight.ui.shelf import Shelf, new_id
-from tests.ui.conftest import CLIP, QUICK
+from tests.samples import CLIP
+from tests.ui.conftest import QUICK
 
 MODELS = LastModel()
 

@@ -2,14 +2,11 @@
 
 import functools
 
-import cv2
 import pytest
-from PIL import Image
 
-from relight import media
 from relight.models.loader import load_upscaler
 from tests.conftest import CPU
-from tests.engine.test_run import CLIP
+from tests.samples import small_clip, small_picture
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +27,12 @@ def mini():
     return lambda *_, **__: upscaler
 
 
-@pytest.fixture(scope="module")
-def scene():
-    """A frame of the sample clip, (360, 640, 3) uint8."""
-    return next(media.read(CLIP)).image
-
-
 @pytest.fixture
-def picture(tmp_path, scene):
+def picture(tmp_path):
     """picture(width, height, name=...): a file that shows the scene, small."""
 
     def make(width=40, height=24, name="in.png"):
-        path = tmp_path / name
-        small = cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA)
-        Image.fromarray(small).save(path)
-        return path
+        return small_picture(tmp_path / name, width, height)
 
     return make
 
@@ -52,14 +40,4 @@ def picture(tmp_path, scene):
 @pytest.fixture
 def clip(tmp_path):
     """clip(frames, width, height): the sample clip, small, with its sound."""
-
-    def make(frames, width=32, height=18):
-        path = tmp_path / "in.mp4"
-        info = media.probe(CLIP)
-        with media.write(path, info, size=(width, height), fps=info.fps) as out:
-            for frame in media.read(CLIP, frames=frames):
-                small = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
-                out.add(small, frame.time)
-        return path
-
-    return make
+    return functools.partial(small_clip, tmp_path / "in.mp4")

@@ -10,6 +10,7 @@ from relight.engine import build_upscale
 from relight.errors import ModelError
 from relight.models.guides import GUIDES
 from tests.engine.upscaling.running import images, never, refused, upscaled
+from tests.samples import scene, shrunk
 
 # --- pictures of every kind
 
@@ -47,9 +48,9 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pictures_of_every_kind_come_back_upright_and_alike(tmp_path, scene, mini, kind):
+def test_pictures_of_every_kind_come_back_upright_and_alike(tmp_path, mini, kind):
     save, name = KINDS[kind]
-    small = cv2.resize(scene, (48, 32), interpolation=cv2.INTER_AREA)
+    small = shrunk(scene(), 48, 32)
     save(Image.fromarray(small), tmp_path / name)
     out = images(upscaled(mini, tmp_path / name, tmp_path / "out.png", identity=1).path)[0]
     assert out.shape == (64, 96, 3)

@@ -9,8 +9,8 @@ from relight.engine.sizes import check_memory
 from relight.errors import InputError, ModelError
 from relight.jobs import UpscaleJob
 from relight.models.loader import load_upscaler
-from tests.engine.test_run import CLIP
 from tests.engine.upscaling.running import images, never, refused, upscaled
+from tests.samples import CLIP
 
 
 @pytest.mark.parametrize("size", ["40x24", "39x100", "100x24", "1x1"])
