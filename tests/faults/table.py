@@ -311,7 +311,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "a limit on memory (ulimit -v, a container)",
-            "counted before the run; running into it is told as memory",
+            "counted before the run; running into it is reported as out of memory",
             "out of memory: ...",
             "test_a_limit_on_the_address_space_leaves_less_memory",
             "test_memory_is_named_whoever_ran_out_of_it",
