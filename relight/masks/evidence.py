@@ -43,21 +43,42 @@ def against_dominant(flow: np.ndarray) -> np.ndarray:
     """
     h, w = flow.shape[1:]
     x, y = _coordinates(h, w)
+    fit, spread = dominant(flow, np.clip(np.maximum(abs(x), abs(y)), 0.05, 1) ** 2)
+    apart = np.linalg.norm(flow - fit, axis=0)
+    return 1 - np.exp(-((apart / max(STILL_PX * min(h, w) / 128, 2.5 * spread)) ** 2))
+
+
+def dominant(flow: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, float]:
+    """The affine motion that most of a frame has, and how far the rest of it strays.
+
+    Args:
+        flow: (2, h, w) in pixels, x first. prior: how far each pixel counts, (h, w) in [0, 1].
+
+    Returns:
+        its flow, (2, h, w), and the spread of the residuals in pixels.
+
+    >>> flow = np.ones((2, 64, 64), np.float32)
+    >>> flow[0, 20:40, 20:40] = 5
+    >>> bool(np.allclose(dominant(flow, np.ones((64, 64)))[0], 1, atol=0.01))
+    True
+    """
+    h, w = flow.shape[1:]
+    x, y = _coordinates(h, w)
     terms = np.stack([np.ones_like(x), x, y], axis=-1)  # h, w, 3
     every = slice(None, None, max(1, min(h, w) // 48))
     a = terms[every, every].reshape(-1, 3)
     v = flow[:, every, every].reshape(2, -1).T
-    prior = np.clip(np.maximum(abs(a[:, 1]), abs(a[:, 2])), 0.05, 1) ** 2
+    prior = prior[every, every].reshape(-1)
+    counts = prior > 0 if (prior > 0).any() else np.ones_like(prior, bool)
     weight, unit = prior, min(h, w) / 128
     fit, spread = np.zeros((3, 2)), 0.15 * unit
     for i in range(ROUNDS):
         weighted = a * weight[:, None]
         fit = np.linalg.solve(a.T @ weighted + 1e-6 * np.eye(3), weighted.T @ v)
         residual = np.linalg.norm(v - a @ fit, axis=1)
-        spread = max(0.15 * unit, 1.5 * float(np.median(residual)))
+        spread = max(0.15 * unit, 1.5 * float(np.median(residual[counts])))
         weight = prior / (1 + (residual / (spread * (2 if i < ROUNDS // 2 else 1))) ** 2) ** 2
-    apart = np.linalg.norm(flow - np.moveaxis(terms @ fit, -1, 0), axis=0)
-    return 1 - np.exp(-((apart / max(STILL_PX * unit, 2.5 * spread)) ** 2))
+    return np.moveaxis(terms @ fit, -1, 0), spread
 
 
 def texture(image: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from torch import Tensor
 from relight.masks.appearance import gathered, lab, subjects_share
 from relight.masks.cutting import Colours
 from relight.masks.grabcut import CONTEXT, EDGE, Coarse, Subject, look_for
+from relight.masks.movement import movement
 from relight.masks.seeds import Seed
 from relight.masks.steady import along_flow, guided, motion_of, resized
 from relight.methods.spread import one_thread, spread
@@ -26,7 +27,7 @@ SIDE = 224
 """Frames are looked at with so many pixels squared, whatever their shape."""
 POOL = 3
 """Frames on either side whose colours tell those of a frame."""
-SPREAD = 2 * (POOL + 1)
+SPREAD = 2 * (POOL + 2)
 """Frames on either side whose coarse cuts a frame's matte depends on."""
 FINE_CONTEXT = CONTEXT + SPREAD
 """Frames on either side that it depends on."""
@@ -38,8 +39,8 @@ THRESHOLD = (0.2, 0.6)
 """Bounds of the evidence from which something is the subject; between them Otsu's decides."""
 EVIDENCE = 0.35
 """Its part in what is thought of a pixel at first; the rest is the coarse cut's."""
-COARSE, COLOUR, SMOOTH = 0.7, 1.0, 2.0
-"""Weights of the coarse evidence, the colours and the neighbours, on log odds."""
+COARSE, COLOUR, SMOOTH, MOVEMENT = 0.7, 1.0, 2.0, 2.0
+"""Weights of the coarse evidence, the colours, the neighbours and the motion, on log odds."""
 PASSES = 3
 """Of smoothing along the picture's edges in a round."""
 AROUND = 0.04
@@ -110,10 +111,12 @@ def _refined(images: Tensor, coarse: Coarse) -> Tensor:
     motion, colours = motion_of(images, size), lab(images)
 
     def steadied(prior: Tensor, rounds: int) -> Tensor:
+        odds = COARSE * _logit(prior) + MOVEMENT * movement(colours, motion, prior)
+        prior = torch.sigmoid(odds)
         around = _pooled(torch.stack([_grid(*one) for one in zip(colours, prior, strict=True)]))
 
         def judged(t: int) -> Tensor:
-            return _judged(images[t], colours[t], prior[t], around[t], rounds)
+            return _judged(images[t], colours[t], odds[t], around[t], rounds)
 
         return along_flow(torch.stack(list(spread(judged, range(len(images))))), motion, reach=1)
 
@@ -123,12 +126,16 @@ def _refined(images: Tensor, coarse: Coarse) -> Tensor:
     return torch.stack([torch.from_numpy(_whole(one[0].numpy()))[None] for one in matte])
 
 
-def _judged(image: Tensor, colours: Tensor, prior: Tensor, around: Tensor, rounds: int) -> Tensor:
-    """One frame's matte after some rounds, (1, h, w); `around` is the grid of those around it."""
-    matte = prior
+def _judged(image: Tensor, colours: Tensor, known: Tensor, around: Tensor, rounds: int) -> Tensor:
+    """One frame's matte after some rounds, (1, h, w).
+
+    Args:
+        known: log odds by what else is known of it, (1, h, w). around: grid of those around it.
+    """
+    matte = torch.sigmoid(known)
     for _ in range(rounds):
         share = subjects_share(colours, _grid(colours, matte) + around)
-        odds = COARSE * _logit(prior) + COLOUR * _logit(share)
+        odds = known + COLOUR * _logit(share)
         matte = torch.sigmoid(odds)
         for _ in range(PASSES):
             smooth = guided(matte[None], image[None], radius=0.02)[0]

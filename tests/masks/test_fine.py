@@ -10,7 +10,7 @@ from tests.masks.scenes import moving_disc, texture
 def with_ears(frames=5, size=192):
     """A disc with two thin ears on a ground of other colours, moving: clip and mattes."""
     ground = texture(size, size, (0.3, 0.45, 0.3), 1)
-    coat = texture(size, size, (0.75, 0.5, 0.4), 2)
+    coat = texture(2 * size, 2 * size, (0.75, 0.5, 0.4), 2)
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     clip, mattes = [], []
     for t in range(frames):
@@ -20,7 +20,8 @@ def with_ears(frames=5, size=192):
             axis = (x - cx - side * (0.07 * size + (cy - y) * 0.3)).abs()
             body |= (axis < size * 0.013) & (y < cy) & (y > cy - size * 0.42)
         inside = body.float()[None]
-        clip.append(inside * coat + (1 - inside) * ground)
+        own = coat[:, :size, size - 2 * t : 2 * size - 2 * t]  # moves with the disc
+        clip.append(inside * own + (1 - inside) * ground)
         mattes.append(inside)
     return torch.stack(clip), torch.stack(mattes)
 
