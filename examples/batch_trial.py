@@ -30,7 +30,7 @@ Events = list[dict]
 
 
 def main() -> None:
-    """Run the trial and print what was told."""
+    """Run the trial and print its report."""
     clips, out = Path(sys.argv[1]), Path(sys.argv[2])
     with disk(out / "disk") as target:
         first, second = trial(inputs(clips, out / "in"), target, out, SETTINGS)

@@ -76,7 +76,7 @@ def light_fusion(
         on_step: called with (step, steps) of each relight; may raise to stop.
         on_fused: called with the relit prediction of each step, (frames, 3, h, w), about [-1, 1].
         height, width: the size `pipe` generates, in pixels, if not that of `video`; looked at only
-            where its latents are a sequence that does not tell its shape (LTX).
+            where its latents are a sequence that does not have its shape (LTX).
         codec: of the VAE of `pipe`; None: found by the VAE's class.
 
     Yields:

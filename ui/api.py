@@ -167,7 +167,7 @@ def order_of(kind: str, given: dict[str, Any]) -> Order:
 
 
 def checker(kind: str, names: list[str]) -> Callable[..., list[dict[str, Any]]]:
-    """A validator: bad files and settings are told before they wait in the queue.
+    """A validator: bad files and settings are reported before they wait in the queue.
 
     Its answer has one place for each of `names`; the message stands at the one it is about.
     """
@@ -224,7 +224,7 @@ def _endpoint(
 
 
 async def _watch(run: Run, progress: gr.Progress) -> None:
-    """Tell a caller how far its run is, until that is over."""
+    """Report a run's progress to its caller, until it is over."""
     seen = -1
     while run.busy:
         await asyncio.sleep(GLANCE_SECONDS)

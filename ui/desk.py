@@ -24,7 +24,7 @@ from relight.ui.shelf import Entry, new_id
 from relight.ui.studio import Studio, one_line
 
 SHOWN_OVER = 60
-"""Runs that are over and still told, so that a batch can be shown whole."""
+"""Finished runs that are still sent to the page, so that a batch can be shown whole."""
 LIVE_SIDE = 640
 """Longer side of the pictures of a run that is going on."""
 BOOT = new_id()

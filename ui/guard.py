@@ -87,7 +87,7 @@ def _fault(body: bytes) -> tuple[int, str] | None:
 
 
 def _names_address(data: Any) -> bool:
-    """Whether any file in `data` (a mapping with a path) lies behind a URL."""
+    """Whether any file in `data` (a mapping with a path) is behind a URL."""
     pending = [data]
     while pending:
         one = pending.pop()

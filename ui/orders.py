@@ -96,7 +96,7 @@ class Order:
             files=files,
             format=wanted,
         )
-        order.job(clip, clip.with_name(f"out{order.suffix}"))  # a wrong setting is told now
+        order.job(clip, clip.with_name(f"out{order.suffix}"))  # a wrong setting is reported now
         return order
 
     @property

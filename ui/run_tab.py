@@ -233,7 +233,7 @@ class RunTab:
         return start
 
     def _expected(self, request: gr.Request, **given: Any) -> dict[str, Any]:
-        """What a run would take, told before it is started."""
+        """What a run would take, shown before it is started."""
         try:
             order = self.order(given, request)
         except FAILURES:

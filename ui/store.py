@@ -140,7 +140,7 @@ class Store:
                 run.save()
 
     def forget(self, owner: str, id: object) -> None:
-        """A finished run whose result is deleted is listed no longer."""
+        """Stop listing a finished run whose result is deleted."""
         with self._lock:
             run = self.get(owner, id)
             if not run.busy:

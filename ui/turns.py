@@ -2,7 +2,7 @@
 
 Models can't be built in two threads at once: transformers and diffusers do it by switching all of
 PyTorch's modules over. And two computations on the same cores slow each other. So a large run
-pauses where it tells its progress, and goes on when the small ones are done.
+pauses where it reports its progress, and continues when the small ones are done.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 
-from relight.engine.light_stream import DRAWN
+from relight.engine.full_size import DRAWN
 from relight.jobs import Compute
 from relight.methods.full_size_light import apply_light
 from relight.methods.light_transfer import fit_light

@@ -75,14 +75,14 @@ Json = Annotated[
 Verbose = Annotated[
     bool,
     Parameter(
-        name=["--verbose", "-v"], negative=(), help="Tell what is done, and show tracebacks."
+        name=["--verbose", "-v"], negative=(), help="Print what is done, and show tracebacks."
     ),
 ]
 LogFile = Annotated[
     Path | None,
     Parameter(
         name="--log-file",
-        help="Add what is done to a file, a line of JSON each: jobs, chunks, seconds, memory.",
+        help="Append what is done to a file, as JSON lines: jobs, chunks, seconds, memory.",
     ),
 ]
 Anonymous = Annotated[

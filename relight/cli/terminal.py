@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def report(result: Result, as_json: bool) -> None:
-    """Tell what a job made: its notes on stderr, the rest on stdout."""
+    """Print what a job made: its notes on stderr, the rest on stdout."""
     for note in result.notes:
         say(f"note: {note}")
     if as_json:

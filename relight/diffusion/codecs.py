@@ -29,7 +29,7 @@ class FrameCodec:
     Args:
         vae: used as it is (dtype), but for `force_upcast` half-precision VAEs, which overflow and
             are therefore run in float32 and put back.
-        device: where the VAE computes; None: where it lies (they differ under offloading).
+        device: where the VAE computes; None: where its weights are (they differ under offloading).
         chunk: frames per call; None: as many as make up `CHUNK` pixels, at least one.
     """
 
@@ -84,8 +84,8 @@ class VideoCodec(ABC):
     """Pixels (frames, 3, h, w) <-> the latents a video pipeline's scheduler steps on.
 
     Args:
-        vae: used as it is. device: where it computes; None: where it lies.
-        clip: (frames, height, width) in pixels, for latents whose shape does not tell it.
+        vae: used as it is. device: where it computes; None: where its weights are.
+        clip: (frames, height, width) in pixels, for latents whose shape does not show it.
     """
 
     def __init__(
@@ -189,20 +189,20 @@ class LTXCodec(ClipCodec):
         return latents.transpose(1, 2).unflatten(2, self._grid(latents.shape[1])) * std + mean
 
     def _frames(self, raw: Tensor) -> Tensor:
-        # A decoder that also removes noise is told that there is none.
+        # A decoder that also removes noise gets a noise level of zero.
         clean = raw.new_zeros(1) if self.vae.config.timestep_conditioning else None
         return self.vae.decode(raw, clean, return_dict=False)[0]
 
     def _grid(self, tokens: int) -> tuple[int, int, int]:
         if self.clip is None:
-            raise InputError("a sequence of latents tells no shape: say the clip's")
+            raise InputError("a sequence of latents has no shape of its own: give the clip's")
         frames, height, width = self.clip
         f, s = self.vae.temporal_compression_ratio, self.vae.spatial_compression_ratio
         grid = (frames - 1) // f + 1, height // s, width // s
         if math.prod(grid) != tokens:
             raise InputError(
                 f"{tokens} latents are not a clip of {frames} frames of {width} x {height}: "
-                "tell light_fusion the height and width that the pipeline is called with"
+                "give light_fusion the height and width that the pipeline is called with"
             )
         return grid
 
@@ -228,7 +228,7 @@ def video_codec(
     """The codec of a video pipeline's VAE.
 
     Args:
-        device: where the VAE computes; None: where it lies (they differ under offloading).
+        device: where the VAE computes; None: where its weights are (they differ under offloading).
         clip: (frames, height, width) in pixels; needed where latents are a sequence (LTX).
 
     Raises:

@@ -211,7 +211,7 @@ class Keys:
         return has_place(self.light, every)
 
     def strength_at(self, seconds: float) -> float:
-        """How strong the light is at a time: what a model is not told of one from a side."""
+        """How strong the light is at a time; a model is shown one from a side at full strength."""
         return 1.0 if self._plain else strength(self.light, seconds)
 
     @property

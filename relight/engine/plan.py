@@ -90,7 +90,7 @@ class Plan:
 
     Attributes:
         job: with every setting decided. info: of its input. model: which is taken, and why.
-        frames: of the output, as far as the file tells. width, height: of the output.
+        frames: of the output, as far as the file says. width, height: of the output.
         notes: on settings that have no effect.
     """
 

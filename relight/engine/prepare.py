@@ -129,7 +129,7 @@ def _refuse_mask_file(path: Path, job: RelightJob, info: VideoInfo) -> tuple[str
         return tuple(notes)
     there = mask.frames or round((mask.duration or 0) * mask.fps)
     wanted = {frame_count(job, info), info.frames or frame_count(job, info)}
-    # A length in seconds tells the count but roughly; all pictures are counted when they are read.
+    # A length in seconds gives a rough count only; all pictures are counted when they are read.
     unsure = 0 if mask.frames and info.frames else 1 + 0.01 * max(wanted)
     if there and min(abs(there - count) for count in wanted) > unsure:
         raise InputError(
@@ -186,7 +186,7 @@ def refuse_recipe(job: RelightJob, entry: Entry) -> None:
 
 
 def frame_count(job: Job, info: VideoInfo) -> int:
-    """How many frames a job will take, as far as the file tells."""
+    """How many frames a job will take, as far as the file says."""
     rate = float(info.fps)
     count = info.frames or round((info.duration or 0) * rate)
     count = max(count - round(job.start * rate), 1)

@@ -203,7 +203,7 @@ def default_recipe(job: RelightJob, entry: Entry) -> str:
 
 
 def _scene(job: RelightJob) -> str:
-    """What the video model is told to draw."""
+    """The video model's prompt."""
     if job.scene is not None:
         return job.scene
     words = "" if job.behind is None else job.behind.words

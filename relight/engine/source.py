@@ -1,4 +1,4 @@
-"""What is said about the input of a run: is it still the same file, is there anything to light?"""
+"""Notes about the input of a run: is it still the same file, is there anything to light?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCKY = 0.35
 
 
 def marks_of(path: Path) -> tuple[tuple[int, ...], ...]:
-    """What tells whether a file, or each of a sequence, is the one it was: node, size and date."""
+    """What changes when a file, or one of a sequence, is another one: node, size and date."""
     files = [path]
     if is_clip(path, media.Reading(as_clip=True)):
         with contextlib.suppress(InputError, OSError):

@@ -23,7 +23,11 @@ class Step(Protocol):
         on_step: Callable[[], None] | None = None,
         show: Callable[[Callable[[], np.ndarray]], None] | None = None,
     ) -> dict[str, np.ndarray]:
-        """What is stored of a chunk; told its steps, and what there is to see meanwhile."""
+        """Compute what is stored of a chunk.
+
+        Args:
+            on_step: called after each step. show: given what there is to see meanwhile.
+        """
         ...
 
 

@@ -78,8 +78,8 @@ Compile = Annotated[
 Devices = Annotated[
     str | None,
     Field(
-        description="Several devices, e.g. cuda:0,cuda:1: chunks of the clip are computed in one "
-        "process each."
+        description="Several devices, e.g. cuda:0,cuda:1: one process on each computes chunks of "
+        "the clip."
     ),
 ]
 WorkFolder = Annotated[
@@ -91,7 +91,7 @@ WorkFolder = Annotated[
 ]
 KeepWork = Annotated[bool, Field(description="Keep the chunks when the output is complete.")]
 Resume = Annotated[
-    bool, Field(description="Take over the finished chunks of a run that was interrupted.")
+    bool, Field(description="Reuse the finished chunks of a run that was interrupted.")
 ]
 Overwrite = Annotated[bool, Field(description="Replace the output if it exists.")]
 
@@ -164,8 +164,8 @@ class Delivery(BaseModel, frozen=True):
     )
     keep_metadata: bool | None = Field(
         None,
-        description="Keep the source's tags, also the place where it was taken; no: none of them; "
-        "default: all but the place.",
+        description="Keep the source's tags, including the place where it was taken; no: keep "
+        "none; default: all but the place.",
     )
     matte: str | None = Field(
         None,

@@ -31,18 +31,19 @@ class RelightJob(Job, frozen=True):
     exclusive = ("light", "light_at")
 
     prompt: str = Field(
-        "", description='Subject and light, e.g. "a bear, red neon light"; none with a reference.'
+        "",
+        description='Subject and light, e.g. "a bear, red neon light"; none with a reference.',
     )
     light: str = Field(
         LEFT,
-        description=f"Where the light comes from: {usages()} (bright where the light is); several "
-        "of them with ' + ' between (a list in YAML). `relight lights` explains them.",
+        description=f"Where the light comes from: {usages()} (bright where the light is); join "
+        "several with ' + ' (a list in YAML). `relight lights` explains them.",
     )
     light_at: list[str] = Field(
         [],
-        description="Instead of a light, one that moves: SECONDS=LIGHT, given for each place it "
-        "passes, counted from the first frame. 0=left and 2.5=point:x=.8 make it go from there to "
-        "there; 2.5=smooth:point:x=.8 eases the way.",
+        description="Instead of a light, one that moves: SECONDS=LIGHT for each keyframe, counted "
+        "from the first frame. 0=left and 2.5=point:x=.8 move it from one to the other; "
+        "2.5=smooth:point:x=.8 eases in and out.",
     )
     mask: str | None = Field(
         None,
@@ -57,20 +58,20 @@ class RelightJob(Job, frozen=True):
     )
     background: str | None = Field(
         None,
-        description="What the subject is put before: a picture, a video or a folder of pictures, "
-        "whose light it takes where no other is given; or words for what the video model draws "
-        "behind it.",
+        description="A new background for the subject: a picture, a video or a folder of pictures, "
+        "whose light it takes unless another is given; or words for what the video model is to "
+        "draw behind it.",
     )
     contact_shadow: Fraction01 = Field(
         0.8,
         description="How dark the shadow is where the subject touches the ground of a new "
-        "background: 0 none. There is none where the frame's lower edge cuts the subject off.",
+        "background; 0: no shadow. A subject that the frame's lower edge cuts off has none.",
     )
     matte_model: Path | None = Field(
         None,
-        description="A network of yours that finds the subject: .tflite or .onnx, run by OpenCV, "
-        "for mask auto; or the folder of a SAM 2 video model, for a click and a box too. Default: "
-        "SAM 2 if its weights are here, else GrabCut.",
+        description="A network of your own that finds the subject: .tflite or .onnx, run by "
+        "OpenCV, for mask auto; or the folder of a SAM 2 video model, also for a click or a box. "
+        "Default: SAM 2 if its weights are installed, else GrabCut.",
     )
     model: str = Field(
         "auto",
@@ -81,7 +82,7 @@ class RelightJob(Job, frozen=True):
         None, description="Prompt of the video model, without the light; default: the prompt."
     )
     negative_prompt: str = Field(
-        "bad quality, worst quality", description="What the video model moves away from."
+        "bad quality, worst quality", description="What the video model should avoid."
     )
     reference: list[str] = Field(
         [],
@@ -92,7 +93,7 @@ class RelightJob(Job, frozen=True):
         None,
         ge=0,
         allow_inf_nan=False,
-        description="When the frame of the reference is shown, in seconds; default: found.",
+        description="Time of the reference's frame in the clip, in seconds; default: found.",
     )
     intensity: float = Field(
         1.0,
@@ -103,31 +104,31 @@ class RelightJob(Job, frozen=True):
     )
     shape: Fraction01 = Field(
         0.8,
-        description="How far the form takes part in the light of recipes fast and best: 0 a wash "
-        "of light, 1 a lamp.",
+        description="How strongly the light shades the form of things, in recipes fast and best: "
+        "0 a wash of light, 1 a lamp.",
     )
     delight: Fraction01 = Field(
         0.0,
-        description="How far the source's own shading is weakened before it is relit: 0 not at "
-        "all, 1 all that is smooth. For clips that are strongly lit already.",
+        description="How much the source's own shading is weakened before it is relit: 0 not at "
+        "all, 1 all smooth shading. For clips that already have strong light.",
     )
     surface: str = Field(
         "auto",
-        description="What gives the light its form: subject (what the clip is about, its matte "
+        description="What gives the light its form: subject (the clip's subject, its matte "
         "inflated), depth (the network Depth Anything V2 small), a folder of such a network, or "
-        "auto: depth where its weights are here.",
+        "auto: depth if its weights are installed.",
     )
     depth_clip: Path | None = Field(
         None,
         description="Depth of the clip, brighter is nearer: a video, a folder or f/%05d.png of "
         "pictures, or one picture for a still camera. The light falls on its form instead of on "
-        "that of a subject that is found.",
+        "the subject's.",
     )
     recipe: Literal["auto", "fast", "best", "paper"] = Field(
         "auto",
         description="fast: keyframes are relit, and their light is carried along the motion. best: "
         "the video model takes part, at less than half of what paper costs. paper: Light-A-Video "
-        "exactly as published. auto: what measures better with the model.",
+        "exactly as published. auto: the one that measures better with the model.",
     )
     strength: float | None = Field(
         None,
@@ -138,7 +139,7 @@ class RelightJob(Job, frozen=True):
         "default: the model's.",
     )
     steps: int | None = Field(
-        None, ge=1, le=1000, description="Denoising steps that are run; default: the model's."
+        None, ge=1, le=1000, description="Denoising steps; default: the model's."
     )
     relight_steps: int | None = Field(
         None, ge=1, le=1000, description="Steps of each relight; default: the model's."
@@ -148,7 +149,7 @@ class RelightJob(Job, frozen=True):
         ge=0,
         le=50,
         allow_inf_nan=False,
-        description="Guidance scale of the video model; 1 and less run without guidance.",
+        description="Guidance scale of the video model; 1 or less: no guidance.",
     )
     gamma: Fraction01 | None = Field(
         None, description="Share of Consistent Light Attention, 0 to 1; default: the recipe's."

@@ -34,7 +34,7 @@ class UpscaleJob(Job, frozen=True):
     )
     prompt: str = Field("", description="What the picture shows, as a hint to the model.")
     negative_prompt: str = Field(
-        "blurry, lowres, bad quality", description="What the model moves away from."
+        "blurry, lowres, bad quality", description="What the model should avoid."
     )
     identity: Fraction01 | None = Field(
         None,
@@ -63,7 +63,7 @@ class UpscaleJob(Job, frozen=True):
         ge=0,
         le=50,
         allow_inf_nan=False,
-        description="Guidance scale; 1 and less run without guidance, in half the time; default: "
+        description="Guidance scale; 1 or less: no guidance, in half the time; default: "
         "the model's.",
     )
     tile: int | None = Field(

@@ -24,7 +24,7 @@ LAYERS = ((0.04, 0.04, 0.7), (0.3, 0.2, 0.7))
 FLAT = 0.5
 """Height of a shadow on the ground relative to its width: the ground is seen at a slant."""
 AWAY = 1.0
-"""How far a shadow lies away from a light from the side, in widths of its spread."""
+"""How far a light from the side moves a shadow away from it, in widths of its spread."""
 ENCODED = 2.2
 """Stops of linear light that a stop of sRGB-encoded values is, about."""
 CUT = (0.01, 0.06)

@@ -102,11 +102,11 @@ def smooth_light(light: GainGlow, frames: Tensor, *, sigma: float = 2.0) -> Gain
 def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, Tensor]:
     """Log slope of one line per window, and how far that line is from the relit frame.
 
-    Where the line of the luminance tells what the relit frame is, each channel has its own slope;
+    Where the line of the luminance predicts the relit frame, each channel has its own slope;
     where it does not, all keep the luminance's contrast, or edges would get coloured fringes.
 
     Returns:
-        (F, 3, h, w); (F, 1, h, w): 0 where the line tells the relit frame, 1 where it does not.
+        (F, 3, h, w); (F, 1, h, w): 0 where the line predicts the relit frame, 1 where it does not.
     """
     source, relit = (torch.cat([x, luma(x)], dim=1) for x in (source, relit))  # F, 4, h, w
     mean, relit_mean = box_mean(source, r), box_mean(relit, r)

@@ -53,7 +53,7 @@ class Registration:
         return self.match * min(self.shown, 1.0) ** 3
 
     def warp(self, still: np.ndarray, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """The still as it lies over the frame.
+        """The still laid over the frame.
 
         Returns:
             (3, height, width) in [0, 1], and (1, height, width): 1 where the still shows the frame.

@@ -23,7 +23,7 @@ _WITHOUT_WEIGHTS = {
 
 
 def fault(path: Path) -> str | None:
-    """What is wrong with a part's folder or file, as far as names and sizes tell; None: nothing.
+    """What is wrong with a part's folder or file, as far as names and sizes show; None: nothing.
 
     A folder with weights needs its configuration and all its safetensors, whole; an index names
     the files that belong to it.

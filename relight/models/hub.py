@@ -78,7 +78,7 @@ def depth_network(name: str) -> str | None:
 
 
 def check(name: str, known: Mapping[str, Weights]) -> None:
-    """Refuse a model that can't be loaded, as far as its name and its files tell.
+    """Refuse a model that can't be loaded, as far as its name and its files show.
 
     Args:
         name: "auto", a key of `known`, or a folder. known: part of the catalogue.

@@ -1,4 +1,4 @@
-"""Loading without the bars of other libraries, and without what they tell developers alone."""
+"""Loading without the progress bars of other libraries, and without their notes to developers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def quietly() -> Iterator[None]:
     """Silence diffusers and transformers below errors, unless more than warnings is wanted of them.
 
-    What they would tell is e.g. which of torchvision's faster ways they don't take, and that
-    weights are cast, which is meant. Their bars count files; ours counts work.
+    They would say e.g. that a faster path of torchvision isn't taken, and that weights are cast,
+    which is intended. Their bars count files; ours counts work.
 
     >>> with quietly():
     ...     pass  # load something

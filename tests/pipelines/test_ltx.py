@@ -197,7 +197,7 @@ def _by_hand(pipe, text, relighter, recipe):
 
 
 def test_a_size_that_the_pipeline_is_not_called_with_is_told_in_one_line(ltx, text, relighter):
-    with pytest.raises(InputError, match="tell light_fusion the height") as error:
+    with pytest.raises(InputError, match="give light_fusion the height") as error:
         _fused(ltx, text, relighter, PAPER, height=32)
     assert "\n" not in str(error.value)
     assert "step" not in vars(ltx.scheduler)

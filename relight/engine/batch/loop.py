@@ -1,4 +1,4 @@
-"""The loop of a batch: rows to workers, failures again, everything told."""
+"""The loop of a batch: rows to workers, failures again, everything reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Batch:
     events: list[Event] = field(default_factory=list)
 
     def run(self, rows: Sequence[Row], pool: Pool, together: int = 0) -> None:
-        """Do all rows; a failure doesn't stop the rest. An interruption is raised, once told.
+        """Do all rows; a failure doesn't stop the rest. An interruption is raised, once reported.
 
         Args:
             together: the first so many rows are each done by all workers.
@@ -66,7 +66,7 @@ class Batch:
             task = self._ended(task, pool.spread(row))
 
     def _ended(self, task: Task, answer: Answer) -> Task | None:
-        """Tell how a task has ended; the next attempt, if there is to be one."""
+        """Report how a task has ended; the next attempt, if there is to be one."""
         if answer.status == "interrupted":
             self.tell(task, "interrupted", answer)
             raise Cancelled("interrupted")

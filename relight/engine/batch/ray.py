@@ -237,7 +237,7 @@ def _ray() -> Any:
 
 def _connect(ray: Any, address: str) -> None:
     """Join a cluster; for "auto", where there is none, start a local instance."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage statistics are sent
     if ray.is_initialized():
         return
     quiet = {"logging_level": "ERROR", "log_to_driver": False}

@@ -1,4 +1,4 @@
-"""What a batch tells: a line of JSON for each event as it happens, and a table at the end."""
+"""What a batch reports: a line of JSON for each event as it happens, and a table at the end."""
 
 from __future__ import annotations
 

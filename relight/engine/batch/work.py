@@ -125,7 +125,7 @@ class Worker:
             result = run()
         except BaseException:
             if attempt:
-                with contextlib.suppress(MediaError):  # the first error is the one to tell
+                with contextlib.suppress(MediaError):  # the first error is the one to report
                     self._records.give_up(attempt, row.target)
             raise
         self._records.finish(attempt, row.target, key, job.output)

@@ -73,7 +73,7 @@ def compare(task: Task, variants: Sequence[Variant], say: Say = lambda text: Non
     """Relight each clip by each variant in turn; a row of cost and scores each.
 
     Args:
-        task: what all are given. variants: what differs. say: told of each result.
+        task: what all are given. variants: what differs. say: called with a line for each result.
 
     Raises:
         RelightError: as of a run.

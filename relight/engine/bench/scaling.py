@@ -69,7 +69,7 @@ def summary(rows: list[Row]) -> str:
 def _fits(rows: list[Row]) -> tuple[list[Row], list[Row], growth.Fit, growth.Fit, growth.Fit]:
     """Rows by length and by size; CPU seconds by frames and by megapixels, memory by frames.
 
-    CPU seconds, as the wall clock's tell as much of what else a machine does.
+    CPU seconds, as the wall clock also shows what else a machine does.
     """
     lengths, sizes = rows[: len(growth.LENGTHS)], [rows[0], *rows[len(growth.LENGTHS) :]]
     by_frames = growth.fit([r["frames"] for r in lengths], [r["cpu_seconds"] for r in lengths])
