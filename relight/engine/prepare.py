@@ -11,8 +11,8 @@ from relight.engine.sizes import GUIDED, possible_size
 from relight.errors import InputError, MediaError, ModelError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.base import Delivery
+from relight.jobs.conflicts import MATTE_MODELS
 from relight.jobs.regions import USAGE, MaskFile, MaskSeed
-from relight.jobs.relight import MATTE_MODELS
 from relight.lights import resolve as resolve_light
 from relight.media import Reading, VideoInfo, check_many, probe
 from relight.models import hub

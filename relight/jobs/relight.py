@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from relight.jobs.base import Fraction01, Job
+from relight.jobs.conflicts import LEFT, refuse_lights, refuse_regions, refuse_ways
 from relight.jobs.references import absolute_reference, reference_texts, split_reference
 from relight.jobs.regions import (
     USAGE,
@@ -18,11 +19,7 @@ from relight.jobs.regions import (
     parse_background,
     parse_mask,
 )
-from relight.lights import BackdropLight, Keyframe, Light, MovingLight, parse_light, usages
-
-LEFT = "left"
-MATTE_MODELS = (".tflite", ".onnx")
-"""Suffixes of networks that find a subject."""
+from relight.lights import BackdropLight, Keyframe, Light, parse_light, usages
 
 
 class RelightJob(Job, frozen=True):
@@ -269,49 +266,10 @@ class RelightJob(Job, frozen=True):
         return found
 
     @model_validator(mode="after")
-    def _regions(self) -> Self:
-        region = self.region
-        if self.behind is not None and self.lit != "subject":
-            raise ValueError(
-                f"with a background the subject is relit: relight is subject, not {self.lit}"
-            )
-        if self.drawn_background and (self.recipe == "fast" or self.reference):
-            raise ValueError(
-                f"background {self.background!r} is no file, so the video model has to draw it: "
-                "take recipe best, or give a picture or a video"
-            )
-        if self.matte_model is not None:
-            if isinstance(region, MaskFile):
-                raise ValueError("matte_model finds the subject: a mask of a file needs none")
-            suffix = self.matte_model.suffix.lower()
-            if suffix in MATTE_MODELS and not isinstance(region, MaskAuto):
-                raise ValueError(
-                    f"a {suffix} network finds the subject by itself: leave mask at auto, or give "
-                    "the folder of a SAM 2 as matte_model"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _texts(self) -> Self:
-        if not self.prompt.strip() and not self.reference:
-            raise ValueError("prompt is empty: say what is lit and how, or give a reference")
-        if self.reference_at is not None and len(self.reference) != 1:
-            raise ValueError("reference_at is for one reference: write several as SECONDS=FILE")
-        if self.reference and self.transfer == "off":
-            raise ValueError("a reference gives light, and no pixels: transfer can't be off")
-        if self.intensity != 1 and self.transfer == "off":
-            raise ValueError("intensity scales transferred light: transfer can't be off")
-        if self.depth_clip is not None and self.recipe == "paper":
-            raise ValueError("a depth clip gives light its form, which recipe paper has none of")
-        if self.recipe == "fast" and self.transfer == "off":
-            raise ValueError("recipe fast carries light: for the model's own pixels take best")
-        if "\0" in self.light:
-            raise ValueError("a path holds a zero byte")
-        parse_light(self.light)
-        if self.light_at:
-            MovingLight.read(self.light_at)
-            if self.light != LEFT:
-                raise ValueError("give a light, or a moving one by light_at, not both")
+    def _in_accord(self) -> Self:
+        refuse_regions(self)
+        refuse_ways(self)
+        refuse_lights(self)
         return self
 
     def settings(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ MEASURES = (
     Measure("light_x", "", "", "chromaticity of the added light; unchanged: .3127"),
     Measure("light_y", "", "", "chromaticity of the added light; unchanged: .3290"),
     Measure("temperature", "", "K", "of the added light; unchanged: 6500"),
-    Measure("illuminance", "", "stops", "brighter than the source by"),
+    Measure("illuminance", "", "stops", "brighter (+) or darker (-) than the source"),
     Measure("hue_error", "lower", "degrees", "from the colour that the prompt names"),
     Measure("black", "lower", "", "share of pixels without detail in black"),
     Measure("clipped", "lower", "", "share of pixels with a channel at its limit"),

@@ -13,6 +13,7 @@ from relight.cli import main
 from relight.engine.full_size import GLIMPSE, glimpse
 from relight.errors import Cancelled, InputError, MediaError, OutOfMemory
 from relight.ui import clips, work
+from relight.ui.expect import expected
 from relight.ui.memory import LastModel
 from relight.ui.orders import Order
 from relight.ui.runs import new_run
@@ -141,6 +142,12 @@ def test_an_upscaling_preview_is_the_middle_of_the_frame(root):
     shape = next(media.read(entry.path(entry.output))).image.shape
     assert shape == (2 * work.PREVIEW_SIDE, 2 * work.PREVIEW_SIDE, 3)
     assert json.loads(entry.path(entry.job).read_text())["settings"]["input"] == CLIP.name
+
+
+def test_the_bar_names_settings_without_effect(short):
+    lines = expected(_order(short, steps=None, strength="0.6"))["lines"]
+    assert lines[-1] == "strength 0.6 has no effect: recipe fast runs no video model"
+    assert not any("no effect" in line for line in expected(_order(short, steps=None))["lines"])
 
 
 def test_quality_means_steps_unless_they_are_given(root, short):
