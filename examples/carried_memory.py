@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(name)
         peaks = [measured(folder, given.size, count) for count in given.frames]
         measured(folder, given.large[0], int(given.large[1]))
-        same = killed_and_resumed(folder, given.size, given.frames[0])
+        same = killed_and_resumed(folder, given.size, given.frames[-1])
     ratio = max(peaks) / peaks[0]
     print(f"longest clip over shortest: x {ratio:.3f}")
     print(f"killed half-way and run again: {'the same frames' if same else 'OTHER FRAMES'}")

@@ -37,7 +37,7 @@ from relight.models.catalogue import Entry
 from relight.models.finding import Found
 from relight.models.hub import depth_network
 from relight.models.loader import Model
-from relight.relighters.ic_light import image_to_image_steps
+from relight.relighters.steps import image_to_image_steps
 from relight.types import Size
 
 EDITED = 4

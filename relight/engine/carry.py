@@ -21,7 +21,7 @@ from relight.methods.spread import one_thread, spread
 from relight.methods.ways import Ways, ways_of
 from relight.types import Size
 
-LEG = 24
+LEG = 16
 """Frames in a chunk of a way along which light is carried."""
 
 

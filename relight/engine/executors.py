@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relight.diffusion.memory import peak_memory
+from relight.diffusion.memory import peak_memory, trim
 from relight.engine.chunks import Chunk, ready
 from relight.engine.progress import Meter, timed
 from relight.engine.work import Work
@@ -43,6 +43,7 @@ def serial(
         with timed(meter.seconds, "model"):
             arrays = guard.compute(stage, chunk, steps, meter.show if meter.report else None)
         work.save(chunk.name, arrays)
+        trim()
         steps.finish()
         on_done(chunk, time.perf_counter() - begun, peak_memory(guard.device))
 
@@ -163,6 +164,7 @@ def _work(root: Path, device: str, threads: int, tasks: Any, answers: Any) -> No
                 begun = time.perf_counter()
                 step = functools.partial(answers.put, ("step", chunk.name))
                 work.save(chunk.name, guard.compute(stage, chunk, step))
+                trim()
                 seconds = time.perf_counter() - begun
                 answers.put(("done", (chunk.name, seconds, peak_memory(guard.device))))
     except RelightError as error:

@@ -8,7 +8,6 @@ end, so that the next job of the same process finds the models as they were.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import logging
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relight.diffusion.memory import trim
 from relight.engine.failures import is_out_of_memory
 from relight.errors import ModelError, NotFinite, OutOfMemory
 
@@ -219,6 +219,4 @@ def free() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    # The C library of Linux keeps what was given back to it; others have no such call.
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    trim()

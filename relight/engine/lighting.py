@@ -26,7 +26,7 @@ from relight.engine.chunks import Chunk
 from relight.engine.form import Form
 from relight.engine.frames import Source
 from relight.engine.full_size import Lit, transferred
-from relight.engine.lit_clip import Clip, Load, Show, light_size
+from relight.engine.lit_clip import Clip, Load, Show, light_size, remembering
 from relight.engine.pairs import load_pairs
 from relight.engine.region import Region
 from relight.media import Frame
@@ -80,7 +80,7 @@ class Lighting:
         seen = self.clip.survey.seen
         number = int(max(np.searchsorted(seen, first, "right") - 1, 0))
         source = Source(self.clip.job.input, self.clip.survey.times, self.clip.job.reading)
-        load = _remembering(load)
+        load = remembering(load)
         return transferred(source.open(first), self._lit(load, number), self.clip.scale)
 
     def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:
@@ -259,8 +259,3 @@ def _lit_part(image: np.ndarray, light: GainGlow, weight: Tensor | None) -> np.n
         return lit
     share = resized_weights(weight, image.shape[:2])[0, 0].numpy()[..., None]
     return (image + share * (lit.astype(np.float32) - image)).round().astype(np.uint8)
-
-
-def _remembering(load: Load) -> Load:
-    """A `load` that keeps the last few chunks in memory."""
-    return functools.lru_cache(maxsize=5)(load)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -76,6 +77,20 @@ class Clip:
         """When they are shown, counted from the first frame that is lit."""
         times, seen = self.survey.times, self.survey.seen
         return [float(times[seen[number]] - times[0]) for number in numbers]
+
+
+def remembering(load: Load) -> Load:
+    """A `load` that keeps the last two chunks of each stage in memory: a frame is between two.
+
+    >>> loaded = []
+    >>> load = remembering(lambda name: loaded.append(name) or {})
+    >>> for name in ("a-0", "b-0", "a-1", "b-0", "a-2", "a-1", "a-0"):
+    ...     _ = load(name)
+    >>> loaded
+    ['a-0', 'b-0', 'a-1', 'a-2', 'a-0']
+    """
+    kept: defaultdict[str, Load] = defaultdict(lambda: functools.lru_cache(maxsize=2)(load))
+    return lambda name: kept[name.rpartition("-")[0]](name)
 
 
 def direction_at(light: Light, size: tuple[int, int], seconds: float) -> tuple[Tensor, float]:

@@ -25,7 +25,7 @@ from relight.engine.chunks import Chunk, joined
 from relight.engine.frames import Source
 from relight.engine.full_size import DRAWN, Lit, glimpse, transferred
 from relight.engine.lighting import Lighting
-from relight.engine.lit_clip import Load
+from relight.engine.lit_clip import Load, remembering
 from relight.engine.prompts import understood
 from relight.engine.region import Region
 from relight.engine.stored import pack, unpack
@@ -154,7 +154,7 @@ class Relighting:
         )
 
     def _lit(self, load: Callable[[str], dict[str, np.ndarray]], begin: int) -> Iterator[Lit]:
-        load = functools.lru_cache(maxsize=5)(load)
+        load = remembering(load)
         lights = joined(
             self.chunks, lambda chunk: load(chunk.name), lambda x, i: x["light"][i], begin
         )

@@ -16,13 +16,14 @@ from typing import overload
 import cv2
 import numpy as np
 
+from relight.diffusion.memory import trim
 from relight.engine.keyframes import THUMB
 from relight.engine.pairs import Pairs
 from relight.engine.stored import decoded, encoded
 from relight.engine.work import Work
 from relight.media import Frame
 
-BLOCK = 32
+BLOCK = 16
 """Small frames stored in one file."""
 FILE = "survey"
 BLACK, FLAT = 4, 3
@@ -178,3 +179,4 @@ class SmallFrames(Sequence[np.ndarray]):
 
 def _save_block(work: Work, index: int, images: list[np.ndarray]) -> None:
     work.save(f"small-{index:05d}", {f"{i:02d}": encoded(x) for i, x in enumerate(images)})
+    trim()

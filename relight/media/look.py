@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 from av.buffer import Buffer
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
@@ -137,8 +138,13 @@ def _look(
 
 
 def tagged(picture: av.VideoFrame, kind: SideData) -> bytes | None:
-    """What a frame is tagged with beside its pixels."""
-    tags = cast(Mapping[SideData, Buffer], picture.side_data)  # PyAV's types know no keys
+    """What a frame is tagged with beside its pixels.
+
+    Not by `picture.side_data`: a frame that holds its tags, which hold the frame, stays in memory
+    until Python looks for such rings, after a hundred frames or more.
+    """
+    made = cast(Callable[[av.VideoFrame], Mapping[SideData, Buffer]], SideDataContainer)
+    tags = made(picture)  # PyAV's types know neither this nor the keys
     return bytes(tags[kind]) if kind in tags else None
 
 

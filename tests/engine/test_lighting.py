@@ -1,5 +1,7 @@
 """Keyframes and references light a clip: with the embedded model, on real footage."""
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import cv2
@@ -101,6 +103,18 @@ def test_a_reference_lights_the_clip_without_a_model(tmp_path, small):
     assert metrics.structure(source, out) > 0.9
     assert result.settings["recipe"] == "fast"
     assert _sound(result.path) == _sound(small)
+
+
+def test_a_reference_needs_no_package_of_models(tmp_path, small):
+    frame = list(media.read(small))[7].image
+    Image.fromarray(frame // 2).save(tmp_path / "lit.png")
+    code = (
+        "import sys; from relight.cli import main; code = main(sys.argv[1:]);"
+        "sys.exit(code or any(m in sys.modules for m in ('diffusers', 'transformers')))"
+    )
+    given = ["run", small, "-o", tmp_path / "out.mp4", "--reference", tmp_path / "lit.png"]
+    done = subprocess.run([sys.executable, "-c", code, *map(str, given)], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.mark.slow

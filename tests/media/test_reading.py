@@ -1,5 +1,6 @@
 """Frames come in order, with their times."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -121,6 +122,16 @@ def test_memory_is_a_few_frames(here):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * frame_bytes
+
+
+def test_what_ffmpeg_decoded_does_not_wait_for_the_garbage_collector(here):
+    clip("a.mp4", 40)  # one of 4K takes 12 MiB, and Python doesn't know it
+    gc.disable()
+    try:
+        for _ in read("a.mp4"):
+            assert sum(isinstance(one, av.VideoFrame) for one in gc.get_objects()) <= 8
+    finally:
+        gc.enable()
 
 
 def test_reading_is_lazy_and_closes_its_file(here):

@@ -4,7 +4,6 @@ from relight.relighters.base import OnStep
 from relight.relighters.ic_light.loading import load_ic_light
 from relight.relighters.ic_light.pipeline import ICLightPipeline
 from relight.relighters.ic_light.relighter import ICLight, grey_composite
-from relight.relighters.ic_light.sampling import image_to_image_steps
 from relight.relighters.ic_light.weights import ic_light_scheduler, ic_light_unet
 
 __all__ = [
@@ -14,6 +13,5 @@ __all__ = [
     "grey_composite",
     "ic_light_scheduler",
     "ic_light_unet",
-    "image_to_image_steps",
     "load_ic_light",
 ]

@@ -29,7 +29,8 @@ from relight.diffusion.prompts import encode_prompts
 from relight.diffusion.typed import Scheduler
 from relight.errors import InputError
 from relight.relighters.base import OnStep
-from relight.relighters.ic_light.sampling import STRENGTH, sample
+from relight.relighters.ic_light.sampling import sample
+from relight.relighters.steps import STRENGTH
 from relight.types import Size
 
 NEGATIVE_PROMPT = "lowres, bad anatomy, bad hands, cropped, worst quality"

@@ -12,7 +12,7 @@ from relight.diffusion.light_maps import AnyLight
 from relight.errors import InputError
 from relight.relighters.base import OnStep
 from relight.relighters.ic_light.pipeline import NEGATIVE_PROMPT, ICLightPipeline
-from relight.relighters.ic_light.sampling import image_to_image_steps
+from relight.relighters.steps import image_to_image_steps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,19 +18,7 @@ from relight.diffusion.typed import Scheduler
 from relight.errors import InputError
 from relight.methods.consistent_light_attention import consistent_light_attention
 from relight.relighters.base import OnStep
-
-STRENGTH = 0.9
-"""How far from the light's picture the sampling starts, as published."""
-
-
-def image_to_image_steps(steps: int, strength: float = STRENGTH) -> tuple[int, int]:
-    """(length of the schedule, UNet passes run) for `steps` asked for, rounded as published.
-
-    >>> image_to_image_steps(15), image_to_image_steps(4)
-    ((17, 15), (4, 3))
-    """
-    total = max(round(steps / strength), 1)
-    return total, max(int(total * strength), 1)
+from relight.relighters.steps import image_to_image_steps
 
 
 def fresh_schedule(
