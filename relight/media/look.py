@@ -222,12 +222,9 @@ def to_pixels(
         converter: that of the file. A frame's own would be made anew for each frame, its threads
             too, which takes three times as long on small frames and leaves memory behind.
     """
-    deep = look.depth > 8
-    # In planes: into packed 16-bit RGB, swscale turns strong colours of 4:2:0 into others.
-    form = ("gbrap16le" if look.alpha else DEEP) if deep else "rgba" if look.alpha else "rgb24"
     image = converter.reformat(
         picture,
-        format=form,
+        format=_rgb_form(picture, look),
         src_colorspace=look.matrix,
         src_color_range=ColorRange.JPEG if look.full_range else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
@@ -244,6 +241,19 @@ def to_pixels(
     alpha = _whole(image[..., 3], look.depth) if look.alpha else None
     image = _to_bt709(np.ascontiguousarray(image[..., :3]), look)
     return (image, None) if alpha is None else (bled(image, alpha), alpha)
+
+
+def _rgb_form(picture: av.VideoFrame, look: Look) -> str:
+    """The pixel format that swscale is asked for.
+
+    Planes, where it makes the same codes in half the time. Into packed RGB of 16 bits it turns
+    strong colours of 4:2:0 into others; into planes it brings RGB of 5 bits a channel as it is.
+    """
+    if look.depth > 8:
+        return "gbrap16le" if look.alpha else DEEP
+    if look.interpolation == EXACT and not picture.format.is_rgb:
+        return "gbrap" if look.alpha else "gbrp"
+    return "rgba" if look.alpha else "rgb24"
 
 
 def _whole(alpha: np.ndarray, depth: int) -> np.ndarray:

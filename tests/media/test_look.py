@@ -1,5 +1,6 @@
 """Frames come upright, square and in the right colours."""
 
+import io
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, VideoReformatter
 
 from relight.errors import MediaError
 from relight.media import Encoding, probe, read, to_uint8, write
+from relight.media.look import EXACT, Looks, to_pixels
 
 from .making import clip, copy, encode, number_of, one_line
 
@@ -222,3 +225,48 @@ def test_ffmpegs_own_conversion_is_offered_for_comparing(here, size):
         theirs = next(container.decode(video=0)).to_ndarray(format="rgb24")
     assert np.array_equal(next(read("a.mp4", conversion="ffmpeg")).image, theirs)
     assert not np.array_equal(next(read("a.mp4")).image, theirs)
+
+
+@pytest.mark.parametrize("form", ["yuv420p", "nv12", "yuv444p", "yuva420p", "gray", "pal8", "bgr0"])
+def test_planes_hold_the_codes_that_packed_pixels_would(form):
+    picture, looks = _stored(form)
+    look = looks.of(picture)
+    image, alpha = to_pixels(picture, look, VideoReformatter())
+    packed = _packed(picture, look, "rgba" if look.alpha else "rgb24")
+    assert np.array_equal(image, packed[..., :3])
+    assert alpha is None or np.array_equal(alpha, packed[..., 3])
+
+
+def test_rgb_of_five_bits_reaches_white():
+    picture, looks = _stored("rgb565le")
+    picture.planes[0].update(np.full((48, 64), 0xFFFF, np.uint16).tobytes())
+    image, _ = to_pixels(picture, looks.of(picture), VideoReformatter())
+    assert image.min() == 255
+
+
+def _stored(form):
+    """A picture of strong colours in a pixel format, and the looks of a file that holds it."""
+    colours = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
+    if form == "pal8":
+        palette = np.random.default_rng(1).integers(0, 256, (256, 4)).astype(np.uint8)
+        palette[:, 0] = 255
+        picture = av.VideoFrame.from_ndarray((colours[..., 0].copy(), palette), "pal8")
+    else:
+        picture = av.VideoFrame.from_ndarray(colours, "rgb24").reformat(format=form)
+    stream = av.open(io.BytesIO(), "w", format="mp4").add_stream("libx264")
+    return picture, Looks(stream, stream.codec_context, Path("a.mp4"), "exact")
+
+
+def _packed(picture, look, form):
+    return (
+        VideoReformatter()
+        .reformat(
+            picture,
+            format=form,
+            src_colorspace=look.matrix,
+            src_color_range=ColorRange.JPEG if look.full_range else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=EXACT,
+        )
+        .to_ndarray()
+    )
