@@ -24,7 +24,8 @@ class Codec:
         crf: (best, worst, default) on the encoder's own scale; None: it has no such setting.
         quality: the encoder's name of that setting.
         presets: in order of speed; default_preset: "" leaves it to the encoder.
-        options: always given. about: for people.
+        options: always given; default_options: where no preset is asked for.
+        about: for people.
         linked: False: only in builds of FFmpeg for the right machine (hardware encoders).
     """
 
@@ -38,6 +39,7 @@ class Codec:
     preset_option: str = "preset"
     default_preset: str = ""
     options: dict[str, str] = field(default_factory=dict)
+    default_options: dict[str, str] = field(default_factory=dict)
     about: str = ""
     linked: bool = True
 
@@ -69,7 +71,10 @@ CODECS: dict[str, Codec] = {
         odd=_444,
         crf=(0, 51, 18),
         presets=_X26X,
-        default_preset="fast",  # as good as "medium" at its size, in four fifths of the time
+        # As good as "medium" at its size. Without a choice of reference frame for each part of a
+        # block, 1080p takes four fifths of the time at the same size and quality.
+        default_preset="fast",
+        default_options={"mixed-refs": "0"},
         about="H.264: plays everywhere",
     ),
     "h265": Codec(

@@ -104,7 +104,7 @@ def _options(codec: Codec, encoding: Encoding) -> dict[str, str]:
         options["x264-params"] = "asm=AVX2"
     if preset := encoding.preset or codec.default_preset:
         options[codec.preset_option] = preset
-    return options
+    return options if encoding.preset else options | codec.default_options
 
 
 def quiet() -> None:

@@ -71,6 +71,14 @@ def test_quality_and_speed_are_passed_on(here):
     assert probed("p.mp4", "stream=pix_fmt")["streams"] == [{"pix_fmt": "yuv422p"}]
 
 
+@pytest.mark.parametrize(("preset", "mixed"), [(None, b"mixed_ref=0"), ("fast", b"mixed_ref=1")])
+def test_h264_is_tuned_only_where_no_preset_is_asked_for(here, preset, mixed):
+    clip("a.mp4", 1)
+    copy("a.mp4", "b.mp4", preset=preset)
+    written = Path("b.mp4").read_bytes()  # x264 writes its settings into the stream
+    assert mixed in written and b"subme=6" in written
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 def test_h265_of_few_frames_is_whole(here, count):
     """x265 gives the packets of one or two frames random times of decoding: one in five failed."""
