@@ -20,7 +20,8 @@ KNEE = 0.9  # encoded value above which brightened pixels roll off
 TOE = 0.35  # part of the gain that black keeps where a negative glow would clip it
 WINDOW = 0.01  # radius of the guided filter's window, of the shorter side
 TEXTURE = 0.002  # variance of a channel below which a difference is texture, not an edge
-STRIP = 64  # rows handled at once at full size
+STRIP = 32  # rows handled at once at full size
+TILE = 64  # rows after which the dither's pattern repeats
 
 
 def apply_light(source: Tensor, light: GainGlow, guide: Tensor | None = None) -> Tensor:
@@ -70,15 +71,18 @@ def apply_light_uint8(
         small = cv2.resize(image, light.glow.shape[:-3:-1], interpolation=cv2.INTER_AREA)
         guide = torch.from_numpy(small).permute(2, 0, 1).float() / 255
     lines, low, high = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
-    lines = F.interpolate(lines, (lines.shape[2], w), mode="bilinear", align_corners=False)
-    pattern = _pattern(min(STRIP, h), w)
-    out = np.empty_like(image)
+    _to_codes(lines, low, high)
+    lines = np.stack([cv2.resize(x, (w, len(x))) for x in lines[0].numpy()])
+    lines = torch.from_numpy(lines)[None]
+    out, room = np.empty(image.shape, np.uint8), torch.empty(1, 12, min(STRIP, h), w)
     for top in range(0, h, STRIP):
         rows = slice(top, min(top + STRIP, h))
-        source = torch.from_numpy(np.stack(cv2.split(image[rows])))[None].float().div_(255)
-        lit = _lit(source, *_evaluated(_rows(lines, rows, h), source, low, high))[0]
-        lit = lit.mul_(255).add_(pattern[:, : lit.shape[1]]).clamp_(0, 255).byte()
-        out[rows] = cv2.merge(list(lit.numpy()))
+        source = torch.from_numpy(np.stack(cv2.split(image[rows])))[None].float()
+        light_here = _evaluated(_rows(lines, rows, h, room), source, low, high)
+        lit = _lit(source, *light_here, white=255.0)[0].numpy()
+        pattern = _pattern(TILE, w)[:, top % TILE :]
+        pairs = zip(lit, pattern, strict=True)  # added, rounded, kept within 0 and 255
+        cv2.merge([cv2.add(x, p[: len(x)], dtype=cv2.CV_8U) for x, p in pairs], out[rows])
     return out
 
 
@@ -126,38 +130,64 @@ def _bounded(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return x
 
 
-def _lit(source: Tensor, gain: Tensor, glow: Tensor) -> Tensor:
-    """gain * source + glow, kept off black and white; (F, 3, H, W). Overwrites `gain`."""
+def _lit(source: Tensor, gain: Tensor, glow: Tensor, white: float = 1.0) -> Tensor:
+    """gain * source + glow, kept off black and white; (F, 3, H, W). Overwrites `glow`.
+
+    white: its value in source and glow.
+    """
     scaled = gain * source
     lit = scaled + glow
     lit = torch.maximum(lit, scaled.mul_(TOE), out=lit)
-    white = gain.add_(glow).amax(1, keepdim=True)  # where a white pixel would land
-    if float(white.max()) <= 1:
+    knee, rest = KNEE * white, (1 - KNEE) * white
+    top = _brightest(lit)
+    if float(top.max()) <= knee:
         return lit
-    end = ((white - KNEE) / (1 - KNEE)).clamp_min_(1)
-    top = lit.amax(1, keepdim=True).clamp_min_(KNEE)
-    reach = (top - KNEE) / (1 - KNEE)
-    rolled = KNEE + (1 - KNEE) * reach * (1 + reach / (end * end)) / (1 + reach)
+    end = _brightest(glow.add_(gain, alpha=white))  # where a white pixel would land
+    if float(end.max()) <= white:
+        return lit
+    end = end.sub_(knee).div_(rest).clamp_min_(1)
+    top = top.clamp_min_(knee)
+    reach = (top - knee).div_(rest)
+    rolled = knee + rest * reach * (1 + reach / (end * end)) / (1 + reach)
     share = rolled / top
-    return torch.lerp(rolled, lit.mul_(share), share)  # what rolls off also pales
+    # What rolls off also pales: from `rolled` to lit * share by that share.
+    return torch.addcmul(rolled * (1 - share), lit, share * share)
 
 
-def _rows(lines: Tensor, rows: slice, height: int) -> Tensor:
-    """Rows of `lines` (1, c, h, W) interpolated to `height`, half-pixel centres: (1, c, n, W)."""
+def _brightest(x: Tensor) -> Tensor:
+    """The largest of three channels, (F, 1, H, W). `Tensor.amax` takes twice as long."""
+    r, g, b = x.split(1, dim=1)
+    return torch.maximum(torch.maximum(r, g), b)
+
+
+def _to_codes(lines: Tensor, low: Tensor, high: Tensor) -> None:
+    """Make `guided_lines`, in place, take a source of 0 to 255 and give the glow for it."""
+    lines[:, :3] /= 255  # slopes of the gain
+    lines[:, 9:] *= 255  # offsets of the glow
+    low[:, 3:] *= 255
+    high[:, 3:] *= 255
+
+
+def _rows(lines: Tensor, rows: slice, height: int, room: Tensor) -> Tensor:
+    """Rows of `lines` (1, c, h, W) interpolated to `height`, half-pixel centres: (1, c, n, W).
+
+    They are written into `room`, (1, c, n or more, W), as new memory takes longer to fill.
+    """
     h = lines.shape[2]
     y = ((torch.arange(rows.start, rows.stop) + 0.5) * (h / height) - 0.5).clamp(0, h - 1)
     first, last = int(y[0]), min(int(y[-1]) + 2, h)
     tents = (1 - (y[:, None] - torch.arange(first, last)).abs()).clamp_min(0)  # n, rows read
-    return tents @ lines[:, :, first:last]  # as a product: faster than gathering rows
+    # As a product: faster than gathering rows.
+    return torch.matmul(tents, lines[:, :, first:last], out=room[:, :, : len(y)])
 
 
 @functools.lru_cache(maxsize=4)
-def _pattern(height: int, width: int) -> Tensor:
-    """What is added before rounding down, (3, height, width) in codes: .5 +- .49, by position.
+def _pattern(height: int, width: int) -> np.ndarray:
+    """What is added before rounding, (3, height, width): up to .49 codes either way, by position.
 
     Interleaved gradient noise (Jimenez, SIGGRAPH 2014), another phase for each channel.
     """
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     phases = np.array([0, 37, 71]).reshape(3, 1, 1)
     noise = 52.9829189 * ((0.06711056 * (x + phases) + 0.00583715 * (y + phases)) % 1) % 1
-    return torch.from_numpy(0.01 + 0.98 * noise).float()
+    return (0.98 * noise - 0.49).astype(np.float32)
