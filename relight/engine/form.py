@@ -60,12 +60,12 @@ class Form:
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
     ) -> dict[str, np.ndarray]:
-        """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w); of a
-        lamp that moves the surface, which shows it anew at each time."""
+        """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w); for a
+        light that moves the surface, which shows it anew at each time."""
         gains = []
         with one_thread():
             first, surface = self._surface(chunk)
-            if self.lamps_move:
+            if self.light.moving:
                 own = slice(chunk.first - first, chunk.last - first)
                 planes = torch.cat([surface.normals[own], surface.weight[own]], dim=1)
                 if on_step is not None:
@@ -87,34 +87,33 @@ class Form:
         """Natural log of what is added at a small frame, (3, h, w).
 
         Args:
-            seconds: where the lamps of a moving light are then; None: when the frame is shown.
+            seconds: how a moving light stands then; None: when the frame is shown.
         """
         chunk = next(chunk for chunk in self.chunks if chunk.first <= number < chunk.last)
         stored, place = load(chunk.name), number - chunk.first
-        if not self.lamps_move:
+        if not self.light.moving:
             return torch.from_numpy(stored["form"][place]).float()
         planes = torch.from_numpy(stored["surface"][place])[None].float()
         clear = torch.from_numpy(stored["confidence"][place : place + 1])
         surface = Surface(unit(planes[:, :3]), planes[:, 3:], clear)
-        return self._placed(number, surface, seconds)[0]
+        return self._gain(number, surface, seconds)[0]
 
-    def _gain(self, number: int, surface: Surface) -> Tensor:
+    def _gain(self, number: int, surface: Surface, seconds: float | None = None) -> Tensor:
         """Natural log of what the light's form, place and colour add, (1, 3, h, w)."""
-        shape = self.clip.job.shape
+        seconds = self.clip.seconds([number])[0] if seconds is None else seconds
         if self.placed:
-            return self._placed(number, surface)
-        direction, clear = self.direction(number)
+            return self._placed(surface, seconds)
+        shape = self.clip.job.shape
+        direction, clear = self.direction(number, seconds)
         gain = shading_gain(surface, direction, shape=shape * clear, behind=BEHIND)
         gain = gain.expand(-1, 3, -1, -1)
-        share = colour_share(self.light.tint(self.clip.seconds([number])[0]))
+        share = colour_share(self.light.tint(seconds))
         if not share:
             return gain
-        seconds = self.clip.seconds([number])[0]
         levels = self._levels([(1.0, self.light)], seconds, surface)
         return gain + share * tint_gain(levels)
 
-    def _placed(self, number: int, surface: Surface, seconds: float | None = None) -> Tensor:
-        seconds = self.clip.seconds([number])[0] if seconds is None else seconds
+    def _placed(self, surface: Surface, seconds: float) -> Tensor:
         parts = list(taken_apart(self.light, seconds))
         points = [(weight, one) for weight, one in parts if isinstance(one, PointLight)]
         others = [pair for pair in parts if not isinstance(pair[1], PointLight)]
@@ -139,11 +138,6 @@ class Form:
         """Whether the light has places, not a side alone."""
         count = len(self.clip.survey.seen)
         return has_place(self.light, self.clip.seconds(range(count)))
-
-    @property
-    def lamps_move(self) -> bool:
-        """Whether the light has places that change: each frame has them where they are then."""
-        return self.light.moving and self.placed
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -211,12 +205,14 @@ class Form:
             self._loaded = found
         return self._loaded
 
-    def direction(self, number: int) -> tuple[Tensor, float]:
-        """Where the light comes from at a small frame, and how clearly: not at all from a place."""
+    def direction(self, number: int, seconds: float | None = None) -> tuple[Tensor, float]:
+        """Where the light comes from at a small frame, or at a time, and how clearly: not at all
+        from a place."""
         if self.placed:
             return torch.tensor([0.0, 0.0, 1.0]), 0.0
         size = light_size(*self.clip.small[0].shape[:2])
-        return direction_at(self.light, size, self.clip.seconds([number])[0])
+        seconds = self.clip.seconds([number])[0] if seconds is None else seconds
+        return direction_at(self.light, size, seconds)
 
 
 def _flat(count: int, size: tuple[int, int]) -> Surface:

@@ -36,8 +36,8 @@ class Lit:
 
     Attributes:
         small: (3, h, w) in [0, 1]. light: its gain and glow, (6, h, w).
-        moved: what the light is with its lamps where they are at another time; None: they don't
-            move within the frame.
+        moved: what the light is with its lamps as they stand at another time; None: they stay as
+            they are.
     """
 
     time: Fraction

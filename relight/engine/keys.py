@@ -210,6 +210,11 @@ class Keys:
         every = self.clip.seconds(range(len(self.clip.survey.seen)))
         return has_place(self.light, every)
 
+    @property
+    def light_moves(self) -> bool:
+        """Whether the light is another one at another time."""
+        return self.light.moving
+
     def strength_at(self, seconds: float) -> float:
         """How strong the light is at a time; a model is shown one from a side at full strength."""
         return 1.0 if self._plain else strength(self.light, seconds)

@@ -90,14 +90,14 @@ class Lighting:
             yield small, self._light(number, small, load)
 
     def light_at(self, number: int, time: Fraction, load: Load) -> GainGlow:
-        """The light of a small frame, its lamps where they are at a time."""
+        """The light of a small frame, its lamps as they stand at a time."""
         seconds = float(time - self.clip.survey.times[0])
         return self._light(number, self.clip.tensors([number])[0], load, seconds)
 
     @property
-    def lamps_move(self) -> bool:
+    def light_moves(self) -> bool:
         """Whether `light_at` changes with the time."""
-        return self.form is not None and self.form.lamps_move
+        return self.carry.keys.light_moves
 
     def _light(
         self, number: int, small: Tensor, load: Load, seconds: float | None = None
@@ -105,7 +105,8 @@ class Lighting:
         fall_off, factor = self._lamp(load)
         light = exposed(self._unexposed(number, small, fall_off, load, seconds), factor)
         keys, share = self.carry.keys, min(self.clip.job.intensity, 1.0)
-        strong = strength_gain(keys.strength_at(self.clip.seconds([number])[0]))
+        here = self.clip.seconds([number])[0] if seconds is None else seconds
+        strong = strength_gain(keys.strength_at(here))
         if strong:
             light = shaded_light(light, torch.full((1, 1, 1), share * strong))
         keeps = keys.keeps_colours * share
@@ -138,7 +139,7 @@ class Lighting:
 
     def _moved(self, number: int, load: Load) -> Callable[[Fraction], Tensor] | None:
         """A small frame's light at another time; None where that is the same."""
-        if not self.lamps_move:
+        if not self.light_moves:
             return None
         return lambda time: self.light_at(number, time, load).planes
 
@@ -146,7 +147,7 @@ class Lighting:
         self, form: Form, number: int, fall_off: float, load: Load, seconds: float | None
     ) -> Tensor:
         gain = form.gain(number, load, seconds)
-        direction, clear = form.direction(number)
+        direction, clear = form.direction(number, seconds)
         job = self.clip.job
         near = bent(nearness(direction, gain.shape[-2], gain.shape[-1]))
         stops = fall_off * job.shape * clear

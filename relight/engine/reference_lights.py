@@ -27,6 +27,11 @@ class References:
     def numbers(self) -> tuple[int, ...]:
         return tuple(sorted(self.lights))
 
+    @property
+    def light_moves(self) -> bool:
+        """Stills are what they are."""
+        return False
+
     def strength_at(self, seconds: float) -> float:
         """A still is as bright as it is."""
         return 1.0

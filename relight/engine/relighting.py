@@ -168,7 +168,7 @@ class Relighting:
     def _moved(self, number: int, own: GainGlow, load: Load) -> Callable[[Fraction], Tensor] | None:
         """A small frame's light at another time: as the shared one changes, on a log scale."""
         shared = self.shared
-        if shared is None or not shared.lamps_move:
+        if shared is None or not shared.light_moves:
             return None
         here = self.survey.times[self.survey.seen[number]]
 

@@ -11,6 +11,7 @@ from PIL import Image
 from relight.engine.run import run_relight
 from relight.jobs import RelightJob
 from relight.lights import MovingLight, parse_light
+from relight.lights.lamps import strength
 from tests.masks.scenes import texture
 
 HEIGHT, WIDTH, FPS = 96, 160, 10
@@ -173,3 +174,46 @@ def test_between_the_frames_that_are_lit_a_lamp_is_on_its_way(tmp_path, wall, mi
     across = [_place(gain)[0] for gain in gains]
     for number, found in enumerate(across):
         assert abs(found - (0.2 + 0.6 * number / 9)) < 0.05, across
+
+
+FAST = {"relight_steps": 1, "side": 64, "light_fps": 6}
+BETWEEN = [(6, {}), (24, {}), (60, {}), (24, {"recipe": "best", "steps": 2})]
+
+
+@pytest.mark.parametrize("fps, recipe", BETWEEN)
+def test_a_pulse_is_as_bright_as_it_is_at_each_frames_own_time(tmp_path, wall, mini, fps, recipe):
+    """Twice as fast as what is seen shows: seen alone, its dark would be missed."""
+    still, light = _at_fps(wall, tmp_path / "in", fps), parse_light("pulse:seconds=.4,low=.1")
+    given = {**FAST, **recipe, "fps": fps, "light": str(light)}
+    found = _lit(still, tmp_path / "out", mini, **given).mean((1, 2, 3))
+    strong = np.array([strength(light, i / fps) for i in range(fps)])
+    wanted = (0.12 + 0.88 * strong) ** (1 / 2.2)  # see the lamp beside the frame, above
+    assert abs(found / found[0] - wanted / wanted[0]).max() < 0.06
+
+
+@pytest.mark.parametrize("fps, recipe", BETWEEN)
+def test_police_are_red_and_blue_at_each_frames_own_time(tmp_path, wall, mini, fps, recipe):
+    still, light = _at_fps(wall, tmp_path / "in", fps), parse_light("police:seconds=.4")
+    given = {**FAST, **recipe, "fps": fps, "light": str(light)}
+    found = _lit(still, tmp_path / "out", mini, **given)
+    for i, gain in enumerate(found):
+        red, blue = (part.intensity for part in light.at(i / fps).parts())
+        if max(red, blue) < 1:
+            continue  # both shine
+        side, channel = (gain[:, :40], 0) if red else (gain[:, -40:], 2)
+        seen = side.mean((0, 1))
+        assert seen.argmax() == channel and seen.min() < 0.6 * seen.max(), (i / fps, seen)
+
+
+@pytest.mark.parametrize("fps", [24, 60])
+def test_the_colour_of_a_lamp_turns_between_the_frames_that_are_seen(tmp_path, wall, mini, fps):
+    keys = ["0=left:color=#ff2010", "0.1=left:color=#2040ff", "0.3=left:color=#20ff30"]
+    still, light = _at_fps(wall, tmp_path / "in", fps), MovingLight.read(keys)
+    given = {**FAST, "fps": fps, "light_at": keys}
+    found = _lit(still, tmp_path / "out", mini, **given)[:, :, :40].mean((1, 2))
+    for i in range(fps // 2):
+        wanted = np.array(light.tint(i / fps))
+        if wanted.max() - wanted.min() < 0.5 * wanted.max():
+            continue  # on its way through grey
+        hue, lamp = (colorsys.rgb_to_hsv(*(c / c.max()))[0] for c in (found[i], wanted))
+        assert abs((hue - lamp + 0.5) % 1 - 0.5) * 360 < 25, (i / fps, found[i], wanted)
