@@ -48,7 +48,7 @@ class ModelError(RelightError):
 
 
 class NotFinite(ModelError):
-    """A model gave values that are no numbers, or black pictures, as half precision does that
+    """A model gave values that are not numbers, or black pictures, as half precision does that
     overflows."""
 
 

@@ -142,13 +142,13 @@ def order_of(kind: str, given: dict[str, Any]) -> Order:
     light = given.get("light")
     if kind == "relight" and isinstance(light, str) and light not in ("", "image"):
         if any(mark in light for mark in "/\\~") or "image:" in light or "video:" in light:
-            raise InputError("light is no path: upload a picture as light_image", field="light")
+            raise InputError("light can't be a path: upload it as light_image", field="light")
         try:
             reads_files = bool(parse_light(light).files())
         except InputError as error:
             raise InputError(str(error), field="light") from None
         if reads_files:
-            raise InputError("light is no path: upload a picture as light_image", field="light")
+            raise InputError("light can't be a path: upload it as light_image", field="light")
     mask = str(given.get("mask") or "")
     if mask and mask != "auto" and not mask.startswith(("click:", "box:")):
         raise InputError("mask is auto, click:x,y or box:left,top,right,bottom", field="mask")

@@ -41,7 +41,7 @@ class Files:
         """Take an upload over; the answer is its id.
 
         Raises:
-            InputError: it is no upload.
+            InputError: it is not an upload.
         """
         upload = self._upload(path)
         return self.copy(upload, name)
@@ -101,7 +101,7 @@ class Files:
                 return upload
         except (OSError, ValueError, RuntimeError):
             pass
-        raise InputError("this is no upload: choose the file again")
+        raise InputError("this is not an upload: choose the file again")
 
 
 def place(file: Path, target: Path) -> None:

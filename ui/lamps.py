@@ -56,7 +56,7 @@ def read(plain: Any, files: Files) -> tuple[Light, list[Path]]:
         InputError: no such kind, a value out of its range, or a file that is not there.
     """
     if not isinstance(plain, dict) or not isinstance(plain.get("word"), str):
-        raise InputError("this is no light", field="light")
+        raise InputError("this is not a light", field="light")
     word = plain["word"]
     kind = next((kind for kind in kinds() if word in kind.words), None)
     if kind is None or kind is MovingLight:

@@ -36,9 +36,9 @@ def click(given: Any) -> tuple[float, float, float] | None:
     try:
         x, y, moment = (float(point[name]) for name in ("x", "y", "moment"))
     except (TypeError, ValueError, KeyError):
-        raise InputError("this is no point of the frame: click again", field="mask") from None
+        raise InputError("this is not a point of the frame: click again", field="mask") from None
     if not (0 <= x <= 1 and 0 <= y <= 1 and math.isfinite(moment) and moment >= 0):
-        raise InputError("this is no point of the frame: click again", field="mask")
+        raise InputError("this is not a point of the frame: click again", field="mask")
     return x, y, moment
 
 

@@ -126,7 +126,7 @@ def _pool(manner: Manner, output: Path, rows: list[Row], watch: _Watch) -> Pool:
     if manner.devices is not None:
         devices = [name.strip() for name in manner.devices.split(",") if name.strip()]
         if not devices:
-            raise InputError("devices names none: e.g. cuda:0,cuda:1", field="devices")
+            raise InputError("devices is empty: give e.g. cuda:0,cuda:1", field="devices")
         return Processes(output, devices[: len(rows)], untrusted=manner.untrusted)
     worker = Worker(output, runner=Runner(say_model), untrusted=manner.untrusted)
     return Serial(worker, watch)

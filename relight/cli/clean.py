@@ -34,7 +34,7 @@ def clean(
     total = 0
     for folder in folders:
         if not folder.is_dir():
-            raise InputError(f"{folder} is no folder")
+            raise InputError(f"{folder} is not a folder")
         for left in list(abandoned(folder)):
             print(f"{left.path} ({size(left.size)}, {left.what})")  # noqa: T201
             total += left.size

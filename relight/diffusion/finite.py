@@ -47,7 +47,7 @@ def refuse_black(made: Tensor, source: Tensor) -> None:
     >>> refuse_black(torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2))
     """
     if not bool(torch.isfinite(made).all()):
-        raise NotFinite("the model's frames hold values that are no numbers")
+        raise NotFinite("the model's frames hold values that are not numbers")
     dark = (made.amax((1, 2, 3)) < BLACK).cpu() & (source.amax((1, 2, 3)) > LIT).cpu()
     if bool(dark.any()):
         raise NotFinite(f"the model made {int(dark.sum())} of {len(made)} frames black")
@@ -80,7 +80,7 @@ def _watch(name: str) -> Any:
         tensor = _first(made)
         if tensor is not None and not bool(torch.isfinite(tensor).all()):
             raise NotFinite(
-                f"the model's {name.replace('_', ' ')} gave values that are no numbers "
+                f"the model's {name.replace('_', ' ')} gave values that are not numbers "
                 f"({str(tensor.dtype).removeprefix('torch.')})"
             )
 

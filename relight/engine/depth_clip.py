@@ -71,7 +71,7 @@ def read_depth(
         (times, height, width) float32 in [0, 1]; of a picture, that picture.
 
     Raises:
-        InputError: values that are no numbers or outside of [0, 1], or a depth that is flat.
+        InputError: values that are not numbers or outside of [0, 1], or a depth that is flat.
     """
     path = job.depth_clip
     assert path is not None, "only a job with a depth clip has depth"

@@ -49,7 +49,7 @@ def logged(path: Path | None, hide: bool = False) -> Iterator[None]:
         yield
         return
     if path.exists() and not _is_log(path):
-        raise InputError(f"{path} exists and is no log: give another name", path=path)
+        raise InputError(f"{path} exists and is not a log: give another name", path=path)
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:

@@ -194,7 +194,7 @@ class Upscaling:
 
 def _check(image: Tensor) -> None:
     if not bool(torch.isfinite(image).all()):
-        raise NotFinite("the guide gave values that are no numbers")
+        raise NotFinite("the guide gave values that are not numbers")
 
 
 def reach_of(guide: Enlarge, times: int) -> int | None:

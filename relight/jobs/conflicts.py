@@ -30,8 +30,8 @@ def refuse_regions(job: RelightJob) -> None:
     >>> RelightJob.make(input="a.mp4", output="b.mp4", prompt="red", background="a beach",
     ...     recipe="fast")
     Traceback (most recent call last):
-    relight.errors.InputError: background 'a beach' is no file, so the video model has to draw it: \
-take recipe best, or give a picture or a video
+    relight.errors.InputError: background 'a beach' is not a file, so the video model has to draw \
+it: take recipe best, or give a picture or a video
     """
     region = job.region
     if job.behind is not None and job.lit != "subject":
@@ -40,7 +40,7 @@ take recipe best, or give a picture or a video
         )
     if job.drawn_background and (job.recipe == "fast" or job.reference):
         raise ValueError(
-            f"background {job.background!r} is no file, so the video model has to draw it: "
+            f"background {job.background!r} is not a file, so the video model has to draw it: "
             "take recipe best, or give a picture or a video"
         )
     if job.matte_model is None:

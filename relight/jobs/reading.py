@@ -17,7 +17,7 @@ import yaml
 from relight.errors import InputError
 
 LARGEST = 16 * 2**20
-"""Bytes of a file of settings."""
+"""Bytes of a settings file."""
 DEEPEST = 20
 """Levels of lists and mappings in each other."""
 SHOWN = 80
@@ -47,21 +47,21 @@ def _small(value: object) -> object:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of settings, without a byte order mark.
+    """The text of a settings file, without a byte order mark.
 
     Raises:
         InputError: it can't be read, is too large, or isn't UTF-8.
     """
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no file of settings", path=path)
+            raise InputError(f"{path} is not a settings file", path=path)
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise InputError(f"can't read the job file {path}: {error.strerror}", path=path) from None
     if len(content) > LARGEST:
         raise InputError(
-            f"{path} is larger than the {LARGEST // 2**20} MiB of a file of settings", path=path
+            f"{path} is larger than the {LARGEST // 2**20} MiB of a settings file", path=path
         )
     try:
         return content.decode("utf-8-sig")
@@ -136,7 +136,7 @@ class _Plain(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise ValueError("aliases (*name) aren't read in files of settings")
+            raise ValueError("aliases (*name) aren't read in settings files")
         self._level += 1
         if self._level > DEEPEST:
             raise ValueError(f"nested more than {DEEPEST} levels deep")

@@ -57,7 +57,7 @@ def contact_shadow(matte: np.ndarray, aside: float = 0.0) -> np.ndarray:
     """
     if matte.ndim != 2 or not -1 <= aside <= 1:
         raise InputError(
-            f"a matte is (h, w) and a light lies between -1 and 1, not {matte.shape}, {aside:g}"
+            f"a matte is (h, w) and a light is between -1 and 1, not {matte.shape}, {aside:g}"
         )
     height, width = matte.shape
     shrink = min(WORK / min(height, width), 1.0)

@@ -48,7 +48,7 @@ def check_guide(name: str) -> Path | None:
     if path.suffix != ".safetensors":
         raise ModelError(f"unknown guide {name!r}: use {known}, or a .safetensors file")
     if not path.is_file():
-        raise ModelError(f"the guide {name} is no file: use {known}, or a .safetensors file")
+        raise ModelError(f"the guide {name} is not a file: use {known}, or a .safetensors file")
     problem = fault(path)
     if problem:
         raise ModelError(f"the guide {name} is not a whole safetensors file: {problem}")

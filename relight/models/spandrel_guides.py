@@ -71,7 +71,7 @@ def _built(weights: dict[str, Tensor], path: Path) -> ImageModelDescriptor:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} is damaged: {reason}") from error
     if not isinstance(model, spandrel.ImageModelDescriptor):
-        raise ModelError(f"{path} holds a network that needs a mask: it is no guide")
+        raise ModelError(f"{path} holds a network that needs a mask: it can't be a guide")
     if model.input_channels != 3 or model.output_channels != 3:
         raise ModelError(f"{path} holds a network of {model.input_channels} channels, not of three")
     if model.scale < 2:

@@ -1,4 +1,4 @@
-"""Values that are no numbers are found where they arise."""
+"""Values that are not numbers are found where they arise."""
 
 import pytest
 import torch

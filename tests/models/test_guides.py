@@ -124,7 +124,7 @@ def test_what_is_no_guide_is_refused(tmp_path):
     save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
     for source, words in {
         "blurry": "unknown guide 'blurry': use bicubic, mini,",
-        tmp_path / "missing.safetensors": "is no file",
+        tmp_path / "missing.safetensors": "is not a file",
         tmp_path / "text.safetensors": "not a whole safetensors file",
         tmp_path / "other.safetensors": "no compact super-resolution network",
     }.items():

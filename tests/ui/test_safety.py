@@ -262,7 +262,7 @@ def test_the_pages_own_calls_tell_one_visitor_nothing_of_another(web, served, an
 @pytest.mark.parametrize("name", ["take", "keep"])
 def test_the_stage_takes_uploads_only(web, name, path):
     said = _ask(web, name, who=new_id(), path=path, name="x.mp4")
-    assert said == {"error": "this is no upload: choose the file again"}
+    assert said == {"error": "this is not an upload: choose the file again"}
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class Report:
     def __init__(self, path: Path, folder: Path) -> None:
         self.path, self._folder = path, folder
         if path.exists() and not _is_report(path):
-            raise InputError(f"{path} exists and is no report: give another name", path=path)
+            raise InputError(f"{path} exists and is not a report: give another name", path=path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: TextIO = path.open("w", encoding="utf-8")

@@ -125,7 +125,7 @@ def shard(rows: Sequence[Row], which: str | None) -> list[Row]:
     first, _, count = which.partition("/")
     if not (first.isdigit() and count.isdigit()) or not int(first) < int(count):
         raise InputError(
-            f"shard {shown(which)} is no I/N: the shards of 4 are 0/4, 1/4, 2/4 and 3/4",
+            f"shard {shown(which)} is not I/N: the shards of 4 are 0/4, 1/4, 2/4 and 3/4",
             field="shard",
             value=which,
         )

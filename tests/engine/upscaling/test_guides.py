@@ -122,7 +122,7 @@ def test_a_clip_by_the_guide_alone_is_the_same_in_any_chunks(tmp_path, clip, mon
     "guide, named",
     [
         ("sharp", "unknown guide 'sharp': use bicubic, mini, restore, or a .safetensors file"),
-        ("no.safetensors", "is no file"),
+        ("no.safetensors", "is not a file"),
         ("x.pth", "unknown guide"),
     ],
 )
