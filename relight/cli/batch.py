@@ -20,27 +20,27 @@ class Manner:
     """How a batch is run."""
 
     manifest: Path | None = None
-    "One row a job: .csv, .jsonl or .yaml with input, and output, kind or any setting."
+    "One row per job: .csv, .jsonl or .yaml with input and, if wanted, output, kind, any setting."
     job: Path | None = None
     "Settings for all jobs: a job file, or the sidecar of an output."
     kind: Literal["relight", "upscale"] | None = None
-    "What is done; default: what has the settings that are given."
+    "What is done; default: decided by the settings that are given."
     report: Path | None = None
-    "File that gets a line of JSON for each job when it ends; default: in DIR/.relight-batch."
+    "File that gets a line of JSON for each event as it happens; default: in DIR/.relight-batch."
     retries: Annotated[int, Parameter(validator=Number(gte=0))] = 1
-    "Further attempts of a job that has failed, but for a wrong setting."
+    "Further attempts at a job that has failed, except for a wrong setting."
     devices: str | None = None
-    "One process a device, each with its own models, e.g. cuda:0,cuda:1."
+    "One process per device, each with its own models, e.g. cuda:0,cuda:1."
     ray: str | None = None
-    "Let Ray do it: auto (the cluster here, or else this machine), or a cluster's address."
+    "Run on Ray: auto (the cluster here, or else this machine), or a cluster's address."
     workers: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
     "How many workers Ray starts; default: as many as its GPUs hold."
     gpus_each: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0
     "GPUs of each of Ray's workers; .5 lets two share one."
     shard: str | None = None
-    "I/N: the I-th share of N machines, from 0/N; they share DIR and need nothing else."
+    "I/N: one of N shares, counted from 0/N, for N machines; they share DIR and nothing else."
     untrusted: Annotated[bool, Flag] = False
-    "Read each input to its end in a process that is killed at limits of time and memory first."
+    "First read each input to its end in a process that is killed at limits of time and memory."
     dry_run: Annotated[bool, Flag] = False
     "Print what would be done, how long it may take and what it needs; do nothing."
 
@@ -56,9 +56,9 @@ def batch(
     log_file: LogFile = None,
     anonymous: Anonymous = False,
 ) -> int:
-    """Do many jobs: relight batch clips/ -o out/ --prompt "sunset" --light left
+    """Run many jobs: relight batch clips/ -o out/ --prompt "sunset" --light left
 
-    What is done already is skipped, known by content and settings; again, what is left is done.
+    Finished jobs are recognised by content and settings, and skipped when it is run again.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def batch(
         Clips, pictures, folders of them to any depth, patterns in quotes ("clips/**/*.mp4"),
         numbered pictures (shots/%05d.png); with --as-clip, each folder of pictures is a clip.
     output
-        The folder of the outputs, which are laid out like the inputs.
+        The folder for the outputs, which keep the folder structure of the inputs.
     """
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s")

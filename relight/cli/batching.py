@@ -38,6 +38,7 @@ def run(
     anonymous: bool,
 ) -> int:
     """Do the rows of a batch, or print their plan; the exit code."""
+    _refuse(manner)
     rows = _rows(inputs, output, manner, settings)
     if manner.dry_run:
         return _dry_run(rows, output)
@@ -53,6 +54,14 @@ def run(
             print("\n".join(table(done.events)), flush=True)  # noqa: T201
             say(f"report: {report.path}")
     return 1 if done.failed else 0
+
+
+def _refuse(manner: Manner) -> None:
+    """Refuse ways of running that exclude, or need, each other."""
+    if manner.ray is not None and manner.devices is not None:
+        raise InputError("give devices or ray, not both", field="devices")
+    if manner.ray is None and (manner.workers is not None or manner.gpus_each != 1):
+        raise InputError("workers and gpus-each are for Ray: add --ray, or leave them out")
 
 
 def _rows(inputs: list[Path], output: Path, manner: Manner, settings: object) -> list[Row]:
@@ -114,8 +123,6 @@ def _pool(manner: Manner, output: Path, rows: list[Row], watch: _Watch) -> Pool:
     if manner.ray is not None:
         from relight.engine.batch.ray import RayPool
 
-        if manner.devices is not None:
-            raise InputError("give devices or ray, not both", field="devices")
         return RayPool(
             output,
             manner.ray,

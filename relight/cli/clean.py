@@ -18,13 +18,13 @@ def clean(
 ) -> int:
     """Remove what stopped runs have left: relight clean out/
 
-    A run that was stopped begins afresh afterwards: its finished chunks are gone too. What a run
-    works with now is left alone.
+    A run that was stopped then begins afresh: its finished chunks are gone, too. The files of runs
+    that are still going are left alone.
 
     Parameters
     ----------
     folders
-        Searched to their depth for work folders (.NAME.relight) and parts of outputs.
+        Searched to any depth for work folders (.NAME.relight) and parts of outputs.
     dry_run
         Print what would be removed; remove nothing.
     """

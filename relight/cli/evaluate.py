@@ -59,11 +59,11 @@ def evaluate(
     start
         Where in the source the result begins, in seconds.
     csv_file
-        Write the scores to this file, one row a pair.
+        Write the scores to this file, one row per pair.
     overwrite
         Replace the CSV file if it exists.
     json_result
-        Print JSON on stdout, one line a pair.
+        Print JSON on stdout, one line per pair.
     """
     from relight.engine.scoring import check_light
 

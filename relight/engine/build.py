@@ -33,7 +33,7 @@ from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, NoLight, asked
 from relight.media import Frame, VideoInfo
 from relight.media.source_invariants import with_bars
-from relight.models.catalogue import Entry
+from relight.models.entries import Entry
 from relight.models.finding import Found
 from relight.models.hub import depth_network
 from relight.models.loader import Model
