@@ -64,7 +64,7 @@ def test_an_anonymous_log_can_be_followed_and_names_nobody(tmp_path):
 def test_a_file_that_is_no_log_is_left_alone(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("mine")
-    with pytest.raises(InputError, match="no log"), logged(path):
+    with pytest.raises(InputError, match="not a log"), logged(path):
         pass
     assert path.read_text() == "mine"
 

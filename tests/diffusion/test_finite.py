@@ -48,5 +48,5 @@ def test_black_is_refused_where_the_source_was_not_black():
     refuse_black(lit, black)
     with pytest.raises(NotFinite, match="1 of 2 frames black"):
         refuse_black(torch.stack([black[0], lit[0]]), lit)
-    with pytest.raises(NotFinite, match="no numbers"):
+    with pytest.raises(NotFinite, match="not numbers"):
         refuse_black(lit * float("nan"), lit)

@@ -185,7 +185,7 @@ def test_no_numbers_anywhere_are_an_error_and_never_a_black_clip(tmp_path, model
         PLACES[place](model).bias[0] = value
     outcome = run_safely(lambda: run_relight(_job(tmp_path, model), load=lambda *_: model))
     assert isinstance(outcome.error, ModelError)
-    assert "no numbers" in outcome.message and "nothing was written" in outcome.message
+    assert "not numbers" in outcome.message and "nothing was written" in outcome.message
     assert not list(tmp_path.glob("a.mp4*"))  # chunks before it may be kept
 
 

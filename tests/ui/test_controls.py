@@ -113,8 +113,8 @@ def test_lights_go_to_the_page_and_back(text, files):
         ({"word": "pulse", "settings": {"light": "/etc/passwd"}}, "light is one of"),
         ({"word": "point", "settings": {"x": "nan"}}, "x should be"),
         ({"word": "point", "settings": {"color": "url(x)"}}, "unknown color"),
-        ({"word": 5}, "no light"),
-        (None, "no light"),
+        ({"word": 5}, "not a light"),
+        (None, "not a light"),
     ],
     ids=["path", "id", "none", "keys", "word", "nested", "nan", "color", "number", "nothing"],
 )

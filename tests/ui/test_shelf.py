@@ -114,7 +114,7 @@ def test_only_uploads_become_files_of_a_visitor(tmp_path):
         "/etc/passwd",
     ]
     for wrong in [*bad, "a.mp4", "", "x\0y", None, 5, {"path": str(other)}]:
-        with pytest.raises(InputError, match="no upload"):
+        with pytest.raises(InputError, match="not an upload"):
             files.take(wrong, "x.mp4")
     for wrong in ("", None, "..", new_id(), 7):
         assert files.find(wrong) is None
