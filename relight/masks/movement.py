@@ -57,19 +57,21 @@ def movement(colours: Tensor, motion: Motion, matte: Tensor) -> Tensor:
 
 def _of(t: int, colours: Tensor, motion: Motion, matte: Tensor) -> Tensor:
     """The same of one frame, (h, w)."""
-    scene, subject, near = [], [], torch.zeros_like(matte)
+    scene, subject, near, sure = [], [], torch.zeros_like(matte), torch.zeros_like(matte)
     for s, links in ((t - 1, motion.back), (t + 1, motion.ahead)):
         if not 0 <= s < len(colours) or max(s, t) in motion.cuts:
             continue
-        behind, own, near = _layers(*links[min(s, t)], matte)
+        vectors, trust = links[min(s, t)]
+        behind, own, near = _layers(vectors, trust, matte)
+        sure = trust[0] if not scene else torch.ones_like(sure)
         for found, flow in ((scene, behind), (subject, own)):
             found.append((colours[t] - warp(colours[s], flow)).square().sum(0))
     if not scene:
         return near
-    # What one neighbour hides the other shows.
+    # What one neighbour hides the other shows; where there is one alone, flow says what it hides.
     behind, own = torch.stack(scene).amin(0), torch.stack(subject).amin(0)
     odds = (behind - own) / (GRAIN + UNLIKE * torch.minimum(behind, own))
-    odds = torch.where(odds > 0, odds * near, odds).clamp(-MOST, MOST)
+    odds = sure * torch.where(odds > 0, odds * near, odds).clamp(-MOST, MOST)
     return guided(odds[None, None], colours[t][None] / 100, radius=WINDOW)[0, 0]
 
 

@@ -59,3 +59,13 @@ def test_a_matte_follows_motion_where_colours_do_not_tell():
     matte = fine_subject(clip).matte > 0.5
     inside = truth > 0.5
     assert float((matte & inside).sum() / (matte | inside).sum()) > 0.8
+
+
+def test_ground_that_the_last_frame_uncovers_is_no_subject():
+    clip, truth = moving_disc(
+        frames=2, step=9, pan=1, ground=(0.6, 0.6, 0.55), colour=(0.3, 0.2, 0.2)
+    )
+    found = odds(clip, near(truth, 0.3))
+    uncovered = (truth[0] > 0.5) & (truth[1] < 0.5)
+    assert found[1][uncovered].mean() < 0.3
+    assert found[1][truth[1] > 0.5].mean() > 0.8
