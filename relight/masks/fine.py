@@ -21,6 +21,7 @@ from relight.masks.grabcut import CONTEXT, EDGE, Coarse, Subject, look_for
 from relight.masks.movement import movement
 from relight.masks.seeds import Seed
 from relight.masks.steady import along_flow, guided, motion_of, resized
+from relight.methods.smoothstep import smoothstep
 from relight.methods.spread import one_thread, spread
 
 SIDE = 224
@@ -43,6 +44,15 @@ COARSE, COLOUR, SMOOTH, MOVEMENT = 0.7, 1.0, 2.0, 2.0
 """Weights of the coarse evidence, the colours, the neighbours and the motion, on log odds."""
 PASSES = 3
 """Of smoothing along the picture's edges in a round."""
+CLEAR = (0.8, 0.86)
+"""Share of the evidence's variance that parting it in two explains (Otsu), from which some evidence
+beside the cut is doubt of it."""
+DOUBTFUL = (0.2, 0.7)
+"""Evidence, relative to its threshold, from which that is so, to where it is full doubt."""
+DOUBTED = 0.5
+"""Part of the coarse evidence that is taken back where it is in doubt."""
+TOLD = 0.08
+"""How far around what is seen to move that tells enough, of the shorter side."""
 AROUND = 0.04
 """How far the second rounds look around an outline, of the shorter side."""
 BESIDE = 0.05
@@ -97,11 +107,31 @@ def fine_size(h: int, w: int) -> tuple[int, int]:
 
 def _prior(coarse: Coarse) -> Tensor:
     """How likely each pixel is the subject's, before its surroundings are asked: (n, 1, h, w)."""
-    codes = (255 * coarse.score).round().byte().numpy()
-    otsu = [cv2.threshold(one.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)[0] / 255 for one in codes]
-    threshold = torch.tensor(otsu).float().clamp(*THRESHOLD).view(-1, 1, 1, 1)
-    evidence = torch.sigmoid((coarse.score - threshold) / DOUBT)
+    evidence = torch.sigmoid((coarse.score - _threshold(coarse.score)) / DOUBT)
     return torch.lerp(coarse.cut, evidence, EVIDENCE)
+
+
+def _threshold(score: Tensor) -> Tensor:
+    """The evidence from which something is the subject, (n, 1, 1, 1)."""
+    codes = (255 * score).round().byte().numpy()
+    otsu = [cv2.threshold(one.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)[0] / 255 for one in codes]
+    return torch.tensor(otsu).float().clamp(*THRESHOLD).view(-1, 1, 1, 1)
+
+
+def _doubt(score: Tensor) -> Tensor:
+    """Where a cut may have lost a part of the subject, (n, 1, h, w) in [0, 1].
+
+    A sleeve of the wall's colours has less evidence than the face, but more than the wall, if the
+    evidence parts the two well. What was cut off there must not tell the background's colours.
+    """
+    threshold = _threshold(score)
+    above = (score > threshold).float()
+    share = above.mean((2, 3), keepdim=True).clamp(1e-3, 1 - 1e-3)
+    inside = (score * above).mean((2, 3), keepdim=True) / share
+    outside = (score * (1 - above)).mean((2, 3), keepdim=True) / (1 - share)
+    variance = score.var((2, 3), keepdim=True).clamp_min(1e-6)
+    parted = share * (1 - share) * (inside - outside).square() / variance
+    return smoothstep(parted, *CLEAR) * smoothstep(score / threshold, *DOUBTFUL)
 
 
 def _refined(images: Tensor, coarse: Coarse) -> Tensor:
@@ -109,14 +139,19 @@ def _refined(images: Tensor, coarse: Coarse) -> Tensor:
     size = (images.shape[-2], images.shape[-1])
     prior = resized(_prior(coarse), size).clamp(0.01, 0.99)
     motion, colours = motion_of(images, size), lab(images)
+    unclear = resized(_doubt(coarse.score), size)
 
     def steadied(prior: Tensor, rounds: int) -> Tensor:
-        odds = COARSE * _logit(prior) + MOVEMENT * movement(colours, motion, prior)
+        moved = movement(colours, motion, prior)
+        told = torch.stack([_blurred(one[0].abs(), TOLD)[None] for one in moved]).clamp(0, 1)
+        doubt = unclear * (1 - told)
+        odds = COARSE * (1 - DOUBTED * doubt) * _logit(prior) + MOVEMENT * moved
         prior = torch.sigmoid(odds)
-        around = _pooled(torch.stack([_grid(*one) for one in zip(colours, prior, strict=True)]))
+        each = zip(colours, prior, doubt, strict=True)
+        around = _pooled(torch.stack([_grid(*one) for one in each]))
 
         def judged(t: int) -> Tensor:
-            return _judged(images[t], colours[t], odds[t], around[t], rounds)
+            return _judged(images[t], colours[t], odds[t], doubt[t], around[t], rounds)
 
         return along_flow(torch.stack(list(spread(judged, range(len(images))))), motion, reach=1)
 
@@ -126,15 +161,18 @@ def _refined(images: Tensor, coarse: Coarse) -> Tensor:
     return torch.stack([torch.from_numpy(_whole(one[0].numpy()))[None] for one in matte])
 
 
-def _judged(image: Tensor, colours: Tensor, known: Tensor, around: Tensor, rounds: int) -> Tensor:
+def _judged(
+    image: Tensor, colours: Tensor, known: Tensor, doubt: Tensor, around: Tensor, rounds: int
+) -> Tensor:
     """One frame's matte after some rounds, (1, h, w).
 
     Args:
-        known: log odds by what else is known of it, (1, h, w). around: grid of those around it.
+        known: log odds by what else is known of it, (1, h, w). doubt: where its background may be
+            none, (1, h, w). around: grid of the frames around it.
     """
     matte = torch.sigmoid(known)
     for _ in range(rounds):
-        share = subjects_share(colours, _grid(colours, matte) + around)
+        share = subjects_share(colours, _grid(colours, matte, doubt) + around)
         odds = known + COLOUR * _logit(share)
         matte = torch.sigmoid(odds)
         for _ in range(PASSES):
@@ -143,15 +181,15 @@ def _judged(image: Tensor, colours: Tensor, known: Tensor, around: Tensor, round
     return matte
 
 
-def _grid(colours: Tensor, matte: Tensor) -> Tensor:
+def _grid(colours: Tensor, matte: Tensor, doubt: Tensor) -> Tensor:
     """What is sure of one frame, of the subject and of the background.
 
-    Beside the subject little is sure to be background: a paw that was missed would tell that its
-    colour isn't the subject's.
+    Beside the subject, and in doubt, little is sure to be background: a paw that was missed would
+    tell that its colour isn't the subject's.
     """
     near = _blurred(matte[0], BESIDE)
     sure = 2 * matte[0] - 1
-    ground = (-sure).clamp_min(0) * (1 - near)
+    ground = (-sure).clamp_min(0) * (1 - near) * (1 - doubt[0])
     return gathered(colours, torch.stack([sure.clamp_min(0), ground]))
 
 

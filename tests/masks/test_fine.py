@@ -3,7 +3,7 @@
 import torch
 
 from relight.masks import Click, Known, find_subject
-from relight.masks.fine import FINE_CONTEXT, fine_subject
+from relight.masks.fine import FINE_CONTEXT, _doubt, fine_subject
 from tests.masks.scenes import moving_disc, texture
 
 
@@ -64,3 +64,16 @@ def test_what_moves_as_a_whole_is_the_subject_whatever_stands_out_behind_it():
     still[:] = torch.tensor([0.9, 0.8, 0.1]).view(1, 3, 1, 1)  # a bright thing that stands still
     clip = torch.where(truth.bool(), moving_disc(frames=8, step=3, pan=0)[0], clip)
     assert iou(fine_subject(clip).matte, truth) > 0.85
+
+
+def test_what_has_some_evidence_beside_a_clear_subject_is_in_doubt():
+    score = torch.full((1, 1, 40, 40), 0.02)
+    score[..., 10:, 10:26] = 0.9  # a figure
+    score[..., 20:, 26:32] = 0.3  # its sleeve
+    found = _doubt(score)[0, 0]
+    assert found[30, 29] > 0.5 and found[30, 35] == 0
+
+
+def test_nothing_is_in_doubt_where_evidence_tells_no_two_sides():
+    score = torch.linspace(0.2, 0.6, 40).expand(1, 1, 40, 40)
+    assert float(_doubt(score).max()) == 0
