@@ -193,8 +193,7 @@ def _relighting(
     mask: SubjectMask | None,
     region: Region | None,
 ) -> tuple[tuple[Step, ...], Relighting]:
-    """The windows of the video model, and what anchors them: not the paper's, and not those with
-    a background that the model draws for itself."""
+    """The windows of the video model, and the clip's one light, where they share it."""
     job, survey = of_model(clip.job), clip.survey
     before: tuple[Step, ...] = ()
     shared: Lighting | None = None

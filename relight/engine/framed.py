@@ -87,8 +87,11 @@ def small_scale(size: Size, info: VideoInfo) -> Scale:
 
 
 def anchors(job: ModelRelightJob) -> bool:
-    """Whether the windows of a resolved job of the video model share the clip's one light."""
-    return job.recipe == "best" and not job.drawn_background
+    """Whether the windows of a resolved job of the video model share the clip's one light.
+
+    Not the paper's, nor those whose background and subject are drawn by the model as one picture.
+    """
+    return job.recipe == "best" and not (job.drawn_background and job.transfer == "off")
 
 
 def of_model(job: ResolvedRelightJob) -> ModelRelightJob:

@@ -102,17 +102,27 @@ class Relighting:
         relit = self.framing.cut(relit).cpu().float()
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         refuse_black(relit, source)
-        if self.shared is not None:
+        if self.shared is not None and not self.job.drawn_background:
             relit = anchored(relit, self._under_shared(self.shared, chunk)).clamp(0, 1)
         if self.job.transfer == "off":
             return pack(relit, chunk)
+        made = {"light": self._light_of(chunk, source, relit, weights).numpy()}
+        return made | pack(relit, chunk) if self.job.drawn_background else made
+
+    def _light_of(
+        self, chunk: Chunk, source: Tensor, relit: Tensor, weights: Tensor | None
+    ) -> Tensor:
+        """Of a window's frames, (frames, 3, h, w) in [0, 1], the light: (frames, 6, h, w)."""
+        if self.shared is not None and self.job.drawn_background:
+            # What is drawn is the background; its subject was drawn along, and is the worse for it.
+            lights = self.shared.lights(self.work.load, chunk.first, chunk.last)
+            return torch.stack([light.planes for _, light in lights])
         light = fit_light(source, relit, radius=DRAWN)
         if weights is not None:
             light = light_within(light, source, weights)
         if not self.light.moving:  # else it would be where the lamp was, and will be
             light = smooth_light(light, source)
-        made = {"light": light.planes.numpy()}
-        return made | pack(relit, chunk) if self.job.drawn_background else made
+        return light.planes
 
     def _under_shared(self, lighting: Lighting, chunk: Chunk) -> Tensor:
         """A window's small frames, (frames, 3, h, w) in [0, 1], under the clip's light.

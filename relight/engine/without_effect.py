@@ -143,8 +143,6 @@ def _formless(job: ResolvedRelightJob, edits: bool) -> str | None:
     """Why the light of a job takes no form from what is in the clip; None: it does."""
     if job.recipe == "paper":
         return "recipe paper adds no form to the light"
-    if job.drawn_background:
-        return "the video model that draws the background gives the light its form"
     if job.transfer == "off":
         return "with transfer off the model's own pixels are taken"
     if edits and job.depth_clip is None:

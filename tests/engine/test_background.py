@@ -179,6 +179,17 @@ def test_words_let_the_video_model_draw_it(tmp_path, scene, tiny):
     assert inside > 0.5, inside
 
 
+def test_before_what_the_model_draws_the_subject_has_the_light_of_keyframes(tmp_path, scene, tiny):
+    mask, made = {"mask": str(scene / "mask"), "light": "left"}, {}
+    drawn = {"background": "a sandy beach", "recipe": "best", "strength": 0.5}
+    for name, given in (("drawn", drawn), ("fast", {"relight": "subject", "light_fps": 60})):
+        run_relight(_job(scene, tmp_path / name, **mask, **given), load=tiny)
+        made[name] = _images(tmp_path / name).astype(int)
+    source, inside = _images(scene / "clip").astype(int), _images(scene / "mask")[..., 0] > 250
+    changed = np.abs(made["fast"] - source)[inside].mean()
+    assert np.abs(made["drawn"] - made["fast"])[inside].mean() < changed / 4
+
+
 def test_words_need_a_model_that_draws(tmp_path, scene):
     with pytest.raises(InputError, match="take recipe best"):
         _job(scene, tmp_path / "out", recipe="fast", background="a beach")

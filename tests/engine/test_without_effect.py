@@ -48,7 +48,6 @@ CASES = [  # settings, those of them that have no effect, a part of the reason
     ({"recipe": "fast"}, {"contact_shadow": 0.2}, "no new background"),
     ({"background": "a beach", **BEST}, {"contact_shadow": 0.2}, "has its own shadows"),
     ({"background": "a beach", **BEST}, {"light_fps": 4.0}, "background of every frame"),
-    ({"background": "a beach", **BEST}, {"shape": 0.2, **FORM_GIVEN}, "draws the background"),
     ({**BEST, "guidance": 1.0}, {"negative_prompt": "rain"}, "without guidance"),
     (OWN, {"light_fps": 4.0}, "sees every frame"),
     (OWN, {"shape": 0.2, **FORM_GIVEN}, "own pixels are taken"),
