@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ class Carry:
     keys: Keys | References
     chunks: tuple[Chunk, ...]
     parts: tuple[tuple[Leg, range], ...]
+    beside: ClassVar[int] = 4
+    needs: ClassVar[frozenset[str]] = frozenset({"key", "mask"})
 
     @classmethod
     def plan(cls, clip: Clip, keys: Keys | References) -> Carry:
@@ -104,11 +107,10 @@ class Carry:
         if number in self.keys.numbers:
             return self.keys.light_of(number, load)
         found = []
-        for chunk, (leg, part) in zip(self.chunks, self.parts, strict=True):
-            if number in part:
-                record = self._record(load(chunk.name), number)
-                if record is not None:
-                    found.append((abs(number - leg.reference), record))
+        for chunk, leg in self._covering(number):
+            record = self._record(load(chunk.name), number)
+            if record is not None:
+                found.append((abs(number - leg.reference), record))
         if not found:
             size = self.keys.light_of(self.keys.numbers[0], load).glow.shape[-2:]
             return GainGlow.none(size[0], size[1])
@@ -116,6 +118,20 @@ class Carry:
             return found[0][1].light
         (near, a), (far, b) = found
         return blended(a, b, near / (near + far))
+
+    def wait_for(self, number: int, load: Load) -> None:
+        """Load what the light of a small frame is stored in."""
+        if number in self.keys.numbers:
+            self.keys.light_of(number, load)
+            return
+        for chunk, _ in self._covering(number):
+            load(chunk.name)
+
+    def _covering(self, number: int) -> Iterator[tuple[Chunk, Leg]]:
+        """The chunks that hold a small frame, and their ways."""
+        for chunk, (leg, part) in zip(self.chunks, self.parts, strict=True):
+            if number in part:
+                yield chunk, leg
 
     @staticmethod
     def _record(stored: dict[str, np.ndarray], number: int) -> Carried | None:

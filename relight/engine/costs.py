@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,17 +19,17 @@ class Costs:
     """The costs of one run.
 
     Attributes:
-        stages: seconds a megapixel, by stage. noted_s: seconds that these account for.
+        stages: seconds and megapixels, by stage. noted_s: seconds that these account for.
     """
 
-    stages: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, tuple[float, float]] = field(default_factory=dict)
     noted_s: float = 0.0
 
-    def note(self, chunks: Sequence[Chunk], seconds: float) -> None:
-        """Remember what a megapixel of these chunks, of one stage, took."""
-        cost = sum(chunk.cost for chunk in chunks)
-        if cost:
-            self.stages[chunks[0].stage] = seconds / cost
+    def note(self, chunk: Chunk, seconds: float) -> None:
+        """Remember what a chunk took."""
+        if chunk.cost:
+            took, cost = self.stages.get(chunk.stage, (0.0, 0.0))
+            self.stages[chunk.stage] = took + seconds, cost + chunk.cost
             self.noted_s += seconds
 
     def keep(
@@ -56,5 +55,6 @@ class Costs:
         }
         for stage, model in by_stage.items():
             if model is not None and stage in self.stages:
-                own = {stage: self.stages[stage]}
+                seconds, megapixels = self.stages[stage]
+                own = {stage: seconds / megapixels}
                 estimates.record(model.name, model.compute.device, shared | own)

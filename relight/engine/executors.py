@@ -1,4 +1,4 @@
-"""Executors run the chunks of a workflow: one after another, or in one process a device.
+"""Executors run the chunks of a workflow: in this process (`lanes.py`), or in one a device.
 
 A chunk is computed once the one that it comes after is stored; nothing else within a workflow
 depends on the order, so every executor makes the same files.
@@ -15,16 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from relight.diffusion.memory import peak_memory, trim
 from relight.engine.chunks import Chunk, ready
 from relight.engine.progress import Meter, timed
 from relight.engine.work import Work
 from relight.errors import ModelError, RelightError
-
-if TYPE_CHECKING:
-    from relight.engine.guard import Guard
 
 LOOK_S = 0.1
 """Seconds between two looks at the workers."""
@@ -33,22 +30,7 @@ OnDone = Callable[[Chunk, float, int], None]
 """Called with a chunk that is stored, the seconds it took, and the peak memory of its process."""
 
 
-def serial(
-    guard: Guard, stage: int, chunks: Sequence[Chunk], work: Work, meter: Meter, on_done: OnDone
-) -> None:
-    """One chunk of the workflow at place `stage` after another, in this process and as given."""
-    for chunk in chunks:
-        meter.tell()
-        steps, begun = _Steps(meter, chunk), time.perf_counter()
-        with timed(meter.seconds, "model"):
-            arrays = guard.compute(stage, chunk, steps, meter.show if meter.report else None)
-        work.save(chunk.name, arrays)
-        trim()
-        steps.finish()
-        on_done(chunk, time.perf_counter() - begun, peak_memory(guard.device))
-
-
-class _Steps:
+class Steps:
     """Counts the passes of a chunk, as many as were planned however many there are."""
 
     def __init__(self, meter: Meter, chunk: Chunk) -> None:
@@ -114,7 +96,7 @@ class Processes:
             RelightError: that of the first worker that failed, or that one died.
         """
         waiting, running = list(chunks), dict[str, Chunk]()
-        steps = {chunk.name: _Steps(meter, chunk) for chunk in chunks}
+        steps = {chunk.name: Steps(meter, chunk) for chunk in chunks}
         while waiting or running:
             with timed(meter.seconds, "model"):
                 for chunk in ready(waiting, running.values()):

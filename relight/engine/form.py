@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -53,9 +54,15 @@ class Form:
     subject: FoundSubject | None = None
     mask: SubjectMask | None = None
     network: str | None = None
+    needs: ClassVar[frozenset[str]] = frozenset({"subject", "mask"})
 
     def __post_init__(self) -> None:
         self._loaded: DepthAnything | None = None
+
+    @property
+    def beside(self) -> int:
+        """Whether a chunk may be computed beside other steps: not by a network."""
+        return int(self.network is None)
 
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
@@ -83,13 +90,17 @@ class Form:
                     on_step()
         return {"form": torch.cat(gains).numpy()}
 
+    def chunk_of(self, number: int) -> Chunk:
+        """The chunk that holds a small frame."""
+        return next(chunk for chunk in self.chunks if chunk.first <= number < chunk.last)
+
     def gain(self, number: int, load: Load, seconds: float | None = None) -> Tensor:
         """Natural log of what is added at a small frame, (3, h, w).
 
         Args:
             seconds: how a moving light stands then; None: when the frame is shown.
         """
-        chunk = next(chunk for chunk in self.chunks if chunk.first <= number < chunk.last)
+        chunk = self.chunk_of(number)
         stored, place = load(chunk.name), number - chunk.first
         if not self.light.moving:
             return torch.from_numpy(stored["form"][place]).float()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ class FoundSubject:
 
     clip: Clip
     chunks: tuple[Chunk, ...]
+    beside: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def plan(cls, clip: Clip) -> FoundSubject:

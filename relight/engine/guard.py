@@ -109,6 +109,12 @@ class Guard:
                 said = self._widen(reason)
             self._note(f"{chunk.name} {said}")
 
+    def compute_beside(
+        self, stage: int, chunk: Chunk, on_step: Callable[[], None] | None = None
+    ) -> dict[str, np.ndarray]:
+        """What is stored of a chunk of a step that has no model, in any thread; tried once."""
+        return self._flows[stage].compute(chunk, on_step)
+
     def _tighten(self, longest: int) -> str:
         """Need less memory from now on; says how."""
         if self.tight == TIGHTEST or not self._pipes():

@@ -85,9 +85,25 @@ class Lighting:
 
     def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:
         """Small frames (3, h, w) in [0, 1] from number `begin` to `end`, and the light of each."""
-        for number in range(begin, end):
+        self._lamp(load)  # for which other chunks may have to be waited for
+
+        def one(number: int) -> tuple[Tensor, GainGlow]:
             small = self.clip.tensors([number])[0]
-            yield small, self._light(number, small, load)
+            return small, self._light(number, small, load)
+
+        yield from spread(one, (self._waited(number, load) for number in range(begin, end)))
+
+    def _waited(self, number: int, load: Load, count: int = 1) -> int:
+        """The number of a small frame, once the chunks that it and those after it need are there.
+
+        To be called where frames are handed out: the threads that they are spread over are those
+        that compute the chunks.
+        """
+        for one in range(number, number + count):
+            self.carry.wait_for(one, load)
+            if self.form is not None:
+                load(self.form.chunk_of(one).name)
+        return number
 
     def light_at(self, number: int, time: Fraction, load: Load) -> GainGlow:
         """The light of a small frame, its lamps as they stand at a time."""
@@ -184,10 +200,11 @@ class Lighting:
         source = torch.stack(smalls)
         seen = apply_light(source, GainGlow.from_planes(drawn))
         fall_off = missing_fall_off(source, seen, direction)
-        lit = [
-            self._unexposed(number, small, fall_off, load)
-            for number, small in zip(some, smalls, strict=True)
-        ]
+
+        def lit_one(number: int) -> GainGlow:
+            return self._unexposed(number, self.clip.tensors([number])[0], fall_off, load)
+
+        lit = list(spread(lit_one, (self._waited(number, load) for number in some)))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
         brightness, weights, parts, inside = 1.0, None, smalls, lit
         if self.region is not None:
@@ -227,13 +244,19 @@ class Lighting:
         Seen at the source's size, or nearly: grain, which small frames have lost, counts, too.
         Of a light that moves both frames are seen under one: what it does itself is no shimmer.
         """
-        pairs = load_pairs(self.clip.work).items()
-        return list(spread(_change, (self._pair(*pair, fall_off, factor, load) for pair in pairs)))
+        pairs = load_pairs(self.clip.work)
+
+        def change(number: int) -> tuple[float, float]:
+            pair = self._pair(number, pairs[number], fall_off, factor, load)
+            lit = [_lit_part(*part) for part in pair]
+            return changes_of(pairs[number], lit)
+
+        return list(spread(change, (self._waited(number, load, 2) for number in pairs)))
 
     def _pair(
         self, number: int, images: Sequence[np.ndarray], fall_off: float, factor: float, load: Load
     ) -> list[Part]:
-        """A frame and the next, with what lights them and where: that may have to be waited for."""
+        """A frame and the next, with what lights them and where."""
         moving = self.form is not None and self.form.light.moving
         pair: list[Part] = []
         for one, image in enumerate(images, number):
@@ -247,11 +270,6 @@ class Lighting:
 
 Part = tuple[np.ndarray, GainGlow, Tensor | None]
 """A frame, its light, and where it is to be lit, (1, 1, h, w) in [0, 1]; None: everywhere."""
-
-
-def _change(pair: Sequence[Part]) -> tuple[float, float]:
-    """How the second frame differs from the first, lit and as it was; see `changes_of`."""
-    return changes_of([image for image, _, _ in pair], [_lit_part(*part) for part in pair])
 
 
 def _lit_part(image: np.ndarray, light: GainGlow, weight: Tensor | None) -> np.ndarray:

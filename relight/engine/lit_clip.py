@@ -25,6 +25,8 @@ from relight.methods.surface_shading import direction_of
 Load = Callable[[str], dict[str, np.ndarray]]
 LEAST_SIDE = 16
 """Of what is looked at for a subject and a direction; smaller frames are stretched to it."""
+KEPT = 3
+"""Chunks of a stage in memory."""
 MOMENTS = 7
 """Moments of a clip that decide the colours of its subject."""
 Show = Callable[[Callable[[], np.ndarray]], None]
@@ -80,16 +82,17 @@ class Clip:
 
 
 def remembering(load: Load) -> Load:
-    """A `load` that keeps the last two chunks of each stage in memory: a frame is between two.
+    """A `load` that keeps the last chunks of each stage in memory: a frame is between two, and the
+    next frames, which are lit at the same time, may be between others.
 
     >>> loaded = []
     >>> load = remembering(lambda name: loaded.append(name) or {})
-    >>> for name in ("a-0", "b-0", "a-1", "b-0", "a-2", "a-1", "a-0"):
+    >>> for name in ("a-0", "b-0", "a-1", "b-0", "a-2", "a-1", "a-3", "a-0"):
     ...     _ = load(name)
     >>> loaded
-    ['a-0', 'b-0', 'a-1', 'a-2', 'a-0']
+    ['a-0', 'b-0', 'a-1', 'a-2', 'a-3', 'a-0']
     """
-    kept: defaultdict[str, Load] = defaultdict(lambda: functools.lru_cache(maxsize=2)(load))
+    kept: defaultdict[str, Load] = defaultdict(lambda: functools.lru_cache(maxsize=KEPT)(load))
     return lambda name: kept[name.rpartition("-")[0]](name)
 
 

@@ -15,7 +15,8 @@ from relight.diffusion.memory import peak_memory
 from relight.engine import manifest
 from relight.engine.ahead import ahead
 from relight.engine.costs import Costs
-from relight.engine.executors import Processes, serial
+from relight.engine.executors import Processes
+from relight.engine.lanes import Lanes
 from relight.engine.logs import fields
 from relight.engine.manifest import Manifest
 from relight.engine.output import Result, sidecar_path
@@ -218,11 +219,13 @@ class Run:
         if not any(waiting):
             return
         if self.job.devices is None and self.workers is None:
+
+            def noted(chunk: Chunk, seconds: float, peak: int) -> None:
+                done(chunk, seconds, peak)
+                self.costs.note(chunk, seconds)
+
             with self._guard(flows) as guard:
-                for stage, chunks in enumerate(waiting):
-                    begun = time.perf_counter()
-                    serial(guard, stage, chunks, self.work, meter, done)
-                    self.costs.note(chunks, time.perf_counter() - begun)
+                Lanes(guard, flows, waiting, self.work, meter, noted).run()
             return
         with (self.workers or self._processes)(self.work.root) as workers:
             for stage, chunks in enumerate(waiting):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -132,7 +133,7 @@ class Work:
 
     def write(self, path: Path, content: bytes) -> None:
         """Write a file of this folder atomically."""
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part = path.with_name(f"{path.name}.{threading.get_native_id()}.part")
         try:
             part.write_bytes(content)
             os.replace(part, path)

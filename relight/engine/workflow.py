@@ -12,7 +12,12 @@ from relight.media import Frame
 
 
 class Step(Protocol):
-    """What is computed, chunk by chunk, for those that come after it."""
+    """What is computed, chunk by chunk, for those that come after it.
+
+    One without a model, which may be computed in any thread, has `beside`: how many of its chunks
+    are computed at once, beside other steps, at most; and `needs`: the names of the stages that it
+    needs, all those before it unless it says so (see `relight.engine.lanes`).
+    """
 
     @property
     def chunks(self) -> tuple[Chunk, ...]: ...
@@ -47,4 +52,5 @@ class Workflow(Step, Protocol):
 
 
 Workflows = tuple[*tuple[Step, ...], Workflow]
-"""The steps of a job, each of which needs the chunks of the last; the last one is the result."""
+"""The steps of a job, each of which needs the chunks of those before it, or of some of them (see
+`Step`); the last one is the result."""
