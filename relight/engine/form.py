@@ -58,6 +58,7 @@ class Form:
 
     def __post_init__(self) -> None:
         self._loaded: DepthAnything | None = None
+        self._direction_at = functools.lru_cache(maxsize=64)(self._found_direction)
 
     @property
     def beside(self) -> int:
@@ -170,7 +171,7 @@ class Form:
     def _surface(self, chunk: Chunk) -> tuple[int, Surface]:
         """The number of the first frame of a surface that covers a chunk, and that surface."""
         job, first, last = self.clip.job, chunk.first, chunk.last
-        size = light_size(*self.clip.small[first].shape[:2])
+        size = light_size(*self.clip.small.size)
         if job.shape == 0:
             return first, _flat(last - first, size)
         if job.depth_clip is not None:
@@ -221,9 +222,11 @@ class Form:
         from a place."""
         if self.placed:
             return torch.tensor([0.0, 0.0, 1.0]), 0.0
-        size = light_size(*self.clip.small[0].shape[:2])
         seconds = self.clip.seconds([number])[0] if seconds is None else seconds
-        return direction_at(self.light, size, seconds)
+        return self._direction_at(seconds if self.light.moving else 0.0)
+
+    def _found_direction(self, seconds: float) -> tuple[Tensor, float]:
+        return direction_at(self.light, light_size(*self.clip.small.size), seconds)
 
 
 def _flat(count: int, size: tuple[int, int]) -> Surface:

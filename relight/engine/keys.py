@@ -113,7 +113,7 @@ class Keys:
         if not self.light.moving:  # what a model draws anew in each would drift between them
             light = smooth_light(light, source, sigma=AGREE)
         # The size at which light is kept for the small frames, whatever the model's own.
-        planes = resized(light.planes, light_size(*self.clip.small[numbers[0]].shape[:2]))
+        planes = resized(light.planes, light_size(*self.clip.small.size))
         if chunk.after is not None:
             first = torch.from_numpy(self.clip.work.load(chunk.after)["light"][0])
             planes = planes[1:] + (first - planes[0]).mean((1, 2), keepdim=True)

@@ -111,7 +111,7 @@ class SubjectMask:
             yield frame, self._at(frame, load)
 
     def _read(self, chunk: Chunk, asked: MaskFile) -> Iterator[np.ndarray]:
-        height, width = self.clip.small[0].shape[:2]
+        height, width = self.clip.small.size
         wanted = set(self.clip.survey.seen)
         count = len(self.clip.survey.times)
         for index, matte in enumerate(read_mattes(asked.path, 0, count, skip=self.skip)):

@@ -6,6 +6,7 @@ been decoded once. From then on each frame has an index, and chunks can be cut. 
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +26,8 @@ from relight.media import Frame
 
 BLOCK = 16
 """Small frames stored in one file."""
+DECODED = 24 * 2**20
+"""Bytes of small frames that are kept as they are looked at, by one step after the other."""
 FILE = "survey"
 BLACK, FLAT = 4, 3
 """Codes up to which a thumbnail counts as black, and by which one may differ within itself: what
@@ -148,6 +151,7 @@ class SmallFrames(Sequence[np.ndarray]):
     def __init__(self, work: Work, count: int = 0) -> None:
         self._work, self._count = work, count
         self._blocks: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+        self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -158,10 +162,24 @@ class SmallFrames(Sequence[np.ndarray]):
     @overload
     def __getitem__(self, number: slice) -> list[np.ndarray]: ...
     def __getitem__(self, number: int | slice) -> np.ndarray | list[np.ndarray]:
-        """(h, w, 3) uint8, or several of them."""
+        """(h, w, 3) uint8, or several of them; not to be changed, as others get the same."""
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(len(self)))]
-        return decoded(self._block(number // BLOCK)[f"{number % BLOCK:02d}"])
+        with self._lock:
+            if number in self._decoded:
+                self._decoded.move_to_end(number)
+                return self._decoded[number]
+        frame = decoded(self._block(number // BLOCK)[f"{number % BLOCK:02d}"])
+        with self._lock:
+            self._decoded[number] = frame
+            while len(self._decoded) > max(DECODED // frame.nbytes, 1):
+                self._decoded.popitem(last=False)
+        return frame
+
+    @functools.cached_property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of each."""
+        return self[0].shape[0], self[0].shape[1]
 
     def _block(self, index: int) -> dict[str, np.ndarray]:
         with self._lock:  # the model and the writer look at frames at the same time

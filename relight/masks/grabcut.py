@@ -183,7 +183,8 @@ def _found(
     cuts, sure = _cut_all(images, score, colours), torch.ones(len(images))
     for again in (True, False):
         mean = along_flow(cuts, motion, weight=0.1 + sure)
-        sure = torch.stack([clarity(*one) for one in zip(small, cuts, mean, score, strict=True)])
+        each = zip(small, cuts, mean, score, strict=True)
+        sure = torch.stack(list(spread(lambda one: clarity(*one), each)))
         if again:  # what is clear in one frame is evidence in its neighbours
             score = (score + along_flow(cuts, motion, reach=SHARE, weight=sure)) / 2
             cuts = _cut_all(images, score, colours)

@@ -14,6 +14,7 @@ from torch import Tensor
 from relight.masks.evidence import against_dominant, apart_from_border, centre_prior, texture
 from relight.masks.steady import REACH, Motion, gathered
 from relight.methods.smoothstep import smoothstep
+from relight.methods.spread import spread
 
 UNDECIDED = (0.5, 0.8)
 """Area that moves half, relative to what moves: below the first what moves is the subject whatever
@@ -71,12 +72,14 @@ def subject_scores(images: np.ndarray, motion: Motion, frames: slice = slice(Non
 def _moving(motion: Motion, like: Tensor) -> Tensor:
     """What moves against the dominant motion in each frame, (frames, 1, h, w) in [0, 1]."""
     out = torch.zeros(len(motion.ahead) + 1, 1, *like.shape)
-    for t, (ahead, back) in enumerate(zip(motion.ahead, motion.back, strict=True)):
-        if t + 1 in motion.cuts:
-            continue
-        for s, (vectors, _) in ((t, ahead), (t + 1, back)):
-            found = torch.from_numpy(against_dominant(vectors.numpy())).float()
-            out[s] = torch.maximum(out[s], found)
+    within = [t for t in range(len(motion.ahead)) if t + 1 not in motion.cuts]
+    flows = [flow for t in within for flow in ((t, motion.ahead[t]), (t + 1, motion.back[t]))]
+
+    def found(flow: tuple[int, tuple[Tensor, Tensor]]) -> Tensor:
+        return torch.from_numpy(against_dominant(flow[1][0].numpy())).float()
+
+    for (frame, _), moving in zip(flows, spread(found, flows), strict=True):
+        out[frame] = torch.maximum(out[frame], moving)
     return out
 
 
