@@ -85,7 +85,7 @@ def refuse_region(job: RelightJob, info: VideoInfo) -> tuple[str, ...]:
             field="background",
             value=job.background,
         )
-    length = None if info.duration is None else info.duration - job.start
+    length = _seconds_taken(job, info)
     if job.behind is not None and job.behind.path is not None:
         try:
             notes = backdrop.notes_on(job.behind.path, info, length)
@@ -98,6 +98,13 @@ def refuse_region(job: RelightJob, info: VideoInfo) -> tuple[str, ...]:
     if job.matte_model is not None:
         _refuse_matte_model(job.matte_model)
     return notes
+
+
+def _seconds_taken(job: RelightJob, info: VideoInfo) -> float | None:
+    """How long the part of the clip is that a job takes, as far as the file says."""
+    if info.duration is None or job.frames is None:
+        return None if info.duration is None else info.duration - job.start
+    return min(info.duration - job.start, job.frames / float(info.fps))
 
 
 def _refuse_matte_model(path: Path) -> None:

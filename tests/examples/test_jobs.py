@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from relight import media
+from relight.engine.prepare import refuse
 from relight.engine.run import run_relight
 from relight.jobs import RelightJob
 from relight.jobs.files import read_job
@@ -47,11 +48,18 @@ def test_every_light_and_every_region_has_a_job():
 
 
 @pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
+def test_nothing_in_a_job_of_the_examples_is_refused(file, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    job = RelightJob.make(**read_job(file))
+    refuse(job, media.probe(job.input))
+
+
+@pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
 def test_a_job_of_the_examples_runs(file, small, mini, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     settings = read_job(file)
     assert Path(settings["input"]).is_file()
-    settings |= {"input": small, "output": tmp_path / "out.mkv", "codec": "ffv1"}
+    settings |= {"input": small, "output": tmp_path / "out.mkv", "codec": "ffv1", "start": 0}
     if "reference" not in settings:  # which needs no model
         assert settings["model"] == "mini"
         side = 64 if "light" in settings or "light_at" in settings else None
