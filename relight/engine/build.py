@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -25,12 +25,14 @@ from relight.engine.references import read_stills
 from relight.engine.region import Region
 from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
+from relight.engine.settled_mask import steps_of
 from relight.engine.subject_mask import SubjectMask
 from relight.engine.survey import Survey
 from relight.engine.work import Work
 from relight.engine.workflow import Step, Workflow, Workflows
 from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, NoLight, asked
+from relight.lights.lamps import from_behind
 from relight.media import Frame, VideoInfo
 from relight.media.source_invariants import with_bars
 from relight.models.entries import Entry
@@ -52,7 +54,9 @@ def workflows(
     The frames of the last one are the result.
     """
     clip = _clip(job, models.relighting, info, survey, work)
-    mask = None if job.region is None else SubjectMask.plan(clip, job.region, info)
+    found = None if job.region is None else SubjectMask.plan(clip, job.region, info)
+    masks = () if found is None else steps_of(found)
+    mask = masks[-1] if masks else None
     behind = _backdrop(job, clip.size, info.fps)
     region = None
     if mask is not None and job.lit != "all":
@@ -64,8 +68,7 @@ def workflows(
         before, last = _lighting(clip, model, info, mask, region)
     else:
         before, last = _relighting(clip, models.to_relight, info, mask, region)
-    if mask is not None:
-        before = (mask, *before)
+    before = (*masks, *before)
     if region is not None:
         drawn = last if isinstance(last, Relighting) and job.drawn_background else None
         if drawn is None or job.transfer == "on":
@@ -136,6 +139,7 @@ def _lighting(
         region=region,
     )
     carry = Carry.plan(clip, keys)
+    before: tuple[Step, ...] = (keys, carry)
     form = None
     # An editor draws the form of things itself.
     moments = clip.seconds(range(len(survey.seen)))
@@ -144,20 +148,30 @@ def _lighting(
         chunks = pieces(len(survey.seen), FORM, stage="form")
         network = None if job.shape == 0 else depth_network(job.surface)
         told = job.shape == 0 or job.depth_clip is not None or network is not None
-        subject = None if told or mask is not None else FoundSubject.plan(clip)
+        subjects = () if told or mask is not None else _subject(clip, light, moments)
         form = Form(
             clip=clip,
             light=light,
             chunks=chunks,
             fps=info.fps,
-            subject=subject,
+            subject=subjects[-1] if subjects else None,
             mask=mask,
             network=network,
         )
-    flows = [keys, carry]
-    if form is not None:
-        flows += [form] if form.subject is None else [form.subject, form]
-    return tuple(flows), Lighting(clip=clip, carry=carry, form=form, region=region)
+        before = (*before, *subjects, form)
+    return before, Lighting(clip=clip, carry=carry, form=form, region=region)
+
+
+def _subject(
+    clip: Clip, light: Light, moments: Sequence[float]
+) -> tuple[FoundSubject | SubjectMask, ...]:
+    """What finds the subject of a job that has no mask, in order; the last knows where it is.
+
+    A lamp behind the subject shows its outline; one before it hardly does.
+    """
+    if from_behind(light, moments):
+        return steps_of(SubjectMask.found(clip), "subject")
+    return (FoundSubject.plan(clip),)
 
 
 def _light(job: ResolvedRelightJob, info: VideoInfo) -> Light:

@@ -43,7 +43,8 @@ class Form:
 
     Attributes:
         fps: of the source, which a depth clip of numbered pictures has too.
-        subject: as it is found; None: something else tells the surface.
+        subject: as it is found, coarsely or, for a lamp behind it, with its outline; None:
+            something else tells the surface.
         mask: of the subject. network: folder or repository of a depth network.
     """
 
@@ -51,7 +52,7 @@ class Form:
     light: Light
     chunks: tuple[Chunk, ...]
     fps: Fraction
-    subject: FoundSubject | None = None
+    subject: FoundSubject | SubjectMask | None = None
     mask: SubjectMask | None = None
     network: str | None = None
     needs: ClassVar[frozenset[str]] = frozenset({"subject", "mask"})
@@ -181,21 +182,28 @@ class Form:
         if self.network is not None:
             return first, self._depth_network()(self.clip.tensors(range(first, last), light_size))
         if self.mask is not None:
-            return first, self._masked(first, last)
+            return first, self._masked(self.mask, first, last)
+        if isinstance(self.subject, SubjectMask):
+            return self._outlined(self.subject, first, last)
         return self._found(first, last)
 
-    def _masked(self, first: int, last: int) -> Surface:
-        """The mask's subject in some small frames."""
-        assert self.mask is not None
+    def _masked(self, mask: SubjectMask, first: int, last: int) -> Surface:
+        """A mask's subject in some small frames."""
         frames = self.clip.tensors(range(first, last), light_size)
         load = functools.lru_cache(maxsize=4)(self.clip.work.load)
-        mattes = torch.stack([self.mask.small(number, load) for number in range(first, last)])
+        mattes = torch.stack([mask.small(number, load) for number in range(first, last)])
         mattes = resized(mattes, frames.shape[-2:])
         return inflated(mattes, frames, (mattes.amax((1, 2, 3)) > 0.5).float())
 
+    def _outlined(self, subject: SubjectMask, begin: int, end: int) -> tuple[int, Surface]:
+        """The first of the frames, and the surface of the subject whose outline was found."""
+        first, last = max(begin - AVERAGED, 0), min(end + AVERAGED, len(self.clip.survey.seen))
+        frames = self.clip.tensors(range(first, last), light_size)
+        return first, steady_surface(self._masked(subject, first, last), frames)
+
     def _found(self, begin: int, end: int) -> tuple[int, Surface]:
         """The first of the frames, and the surface of the subject that was found in them."""
-        assert self.subject is not None
+        assert isinstance(self.subject, FoundSubject)
         count = len(self.clip.survey.seen)
         first, last = max(begin - AVERAGED, 0), min(end + AVERAGED, count)
         numbers = asked(first, last, count)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 SHARES = {
     "survey": 0.02,
-    "mask": 0.1,
+    "matte": 0.1,
+    "mask": 0.02,
     "key": 0.4,
     "carry": 0.3,
     "subject": 0.1,
@@ -50,10 +51,10 @@ def stages_of(job: ResolvedJob, models: Models) -> list[str]:
     """Those that a resolved job may have; one without chunks costs nothing."""
     if isinstance(job, ResolvedUpscaleJob):
         return [models.enlarging]
-    stages = [] if job.recipe == "paper" else ["key", "carry", "subject", "form"]
+    stages = [] if job.recipe == "paper" else ["key", "carry", "matte", "subject", "form"]
     stages += [] if job.recipe == "fast" else ["light"]
     if job.region is not None:
-        stages = ["mask", *stages]
+        stages = [*dict.fromkeys(["matte", "mask", *stages])]
     return [*stages, models.enlarging] if job.upscale else stages
 
 

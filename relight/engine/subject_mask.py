@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from relight.engine.chunks import Chunk, pieces
-from relight.engine.lit_clip import Clip, Load, Show
+from relight.engine.lit_clip import LEAST_SIDE, Clip, Load, Show
 from relight.engine.stored import decoded, encoded
 from relight.errors import InputError
 from relight.jobs.regions import Mask, MaskAuto, MaskFile, MaskSeed
@@ -75,8 +75,14 @@ class SubjectMask:
             chunks = pieces(count, count, stage="mask")
             return cls(clip=clip, asked=asked, chunks=chunks, skip=_skip(clip, asked, info))
         if isinstance(asked, MaskAuto):
-            return cls(clip=clip, asked=asked, chunks=pieces(count, PIECE, stage="mask"))
+            return cls(clip=clip, asked=asked, chunks=pieces(count, PIECE, stage="matte"))
         return cls(clip=clip, asked=asked, chunks=_followed(_number_at(clip, asked), count))
+
+    @classmethod
+    def found(cls, clip: Clip) -> SubjectMask:
+        """Of a job that asks for no mask, but whose light needs the subject's outline."""
+        chunks = pieces(len(clip.survey.seen), PIECE, stage="matte")
+        return cls(clip=clip, asked=MaskAuto(), chunks=chunks)
 
     def compute(
         self, chunk: Chunk, on_step: Callable[[], None] | None = None, show: Show | None = None
@@ -125,9 +131,11 @@ class SubjectMask:
         else:
             first, seed = max(chunk.first - FINE_CONTEXT, 0), None
             last = min(chunk.last + FINE_CONTEXT, count)
-        subject = self._subject(self.clip.tensors(range(first, last)), seed)
+        subject = self._subject(self.clip.tensors(range(first, last), large_enough), seed)
         mattes = subject.matte * (subject.confidence >= CLEAR).float().view(-1, 1, 1, 1)
         own = mattes[chunk.first - first : chunk.last - first]
+        height, width = self.clip.small[first].shape[:2]
+        own = resized(own, (height, width))
         return [to_uint8(matte[0].numpy()) for matte in own]
 
     def _subject(self, frames: Tensor, seed: Seed | None) -> Subject:
@@ -244,6 +252,15 @@ def sharpened(matte: np.ndarray, image: np.ndarray) -> np.ndarray:
     return guided(small, guide, eps=EDGE, radius=0.012, full=full)[0, 0].numpy()
 
 
+def large_enough(height: int, width: int) -> tuple[int, int]:
+    """(height, width) at which a subject is looked for in small frames of that size.
+
+    >>> large_enough(1, 300), large_enough(90, 160)
+    ((16, 300), (90, 160))
+    """
+    return max(height, LEAST_SIDE), max(width, LEAST_SIDE)
+
+
 def _number_at(clip: Clip, asked: MaskSeed) -> int:
     """The small frame of a click or a box."""
     shown = clip.seconds(range(len(clip.survey.seen)))
@@ -255,14 +272,14 @@ def _followed(at: int, count: int) -> tuple[Chunk, ...]:
     """The chunks of a subject that is followed from frame `at`, each from the one beside it.
 
     >>> [(chunk.first, chunk.after) for chunk in _followed(50, 120)]
-    [(26, None), (74, 'mask-00000'), (0, 'mask-00000')]
+    [(26, None), (74, 'matte-00000'), (0, 'matte-00000')]
     """
     chunks: list[Chunk] = []
     for i, (first, last) in enumerate(_outwards(at, count)):
         beside = first - 1 if first > at else last  # the frame whose matte this chunk goes on from
         after = next((one.name for one in chunks if one.first <= beside < one.last), None)
         passes = last - first
-        one = Chunk(stage="mask", index=i, first=first, last=last, passes=passes, after=after)
+        one = Chunk(stage="matte", index=i, first=first, last=last, passes=passes, after=after)
         chunks.append(one)
     return tuple(chunks)
 

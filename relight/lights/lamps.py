@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from relight.lights.base import Fade, Light
 from relight.lights.colors import WHITE
+from relight.lights.point import PointLight
 from relight.lights.several import Several
 
 if TYPE_CHECKING:
@@ -42,6 +43,20 @@ def has_place(light: Light, times: Iterable[float]) -> bool:
     """
     moments = list(times) if light.moving else [0.0]
     return any(not part.sided for seconds in moments for _, part in taken_apart(light, seconds))
+
+
+def from_behind(light: Light, times: Iterable[float]) -> bool:
+    """Whether a lamp stands behind the subject at one of some times.
+
+    >>> from relight.lights import parse_light
+    >>> [from_behind(parse_light(light), [0.0]) for light in ("left + point:z=-.2", "point")]
+    [True, False]
+    """
+    return any(
+        isinstance(part, PointLight) and part.z < 0
+        for seconds in times
+        for _, part in taken_apart(light, seconds)
+    )
 
 
 def strength(light: Light, seconds: float) -> float:

@@ -22,7 +22,7 @@ from tests.masks.scenes import moving_disc
 FPS = Fraction(8)
 
 
-def _clip(tmp_path, images):
+def clip_of(tmp_path, images):
     """Of (frames, 3, h, w) in [0, 1], as a run has it."""
     work = Work(tmp_path / "work")
     work.root.mkdir()
@@ -42,7 +42,7 @@ def _computed(clip, step):
 
 def test_chunks_are_what_is_found_in_the_whole_clip(tmp_path):
     images, _ = moving_disc(frames=CONTEXT + 10, size=64, radius=14, step=1)
-    clip = _clip(tmp_path, images)
+    clip = clip_of(tmp_path, images)
     subject = FoundSubject(clip=clip, chunks=pieces(len(images), 7, stage="subject"))
     _computed(clip, subject)
     cuts, sure = subject.of(range(5, 20), clip.work.load)
@@ -56,7 +56,7 @@ def test_chunks_are_what_is_found_in_the_whole_clip(tmp_path):
 def still(tmp_path):
     """A still scene of 60 frames whose subject is found in the wrong place in every fourth."""
     images, mattes = moving_disc(frames=1, size=64, radius=18, pan=0)
-    clip = _clip(tmp_path, images.expand(60, -1, -1, -1))
+    clip = clip_of(tmp_path, images.expand(60, -1, -1, -1))
     right, wrong = mattes[0, 0], mattes[0, 0].roll(30, dims=1)
     wrong_in = np.random.default_rng(1).random(60) < 0.25
     for chunk in pieces(60, 17, stage="subject"):

@@ -4,6 +4,7 @@ import colorsys
 import json
 import os
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from relight.jobs import RelightJob
 from relight.lights import MovingLight, parse_light
 from relight.lights.lamps import strength
 from tests.masks.scenes import texture
+from tests.masks.test_fine import with_ears
 
 HEIGHT, WIDTH, FPS = 96, 160, 10
 
@@ -158,6 +160,23 @@ def test_what_gives_a_lamp_its_depth_is_said(tmp_path, wall, mini, given, said):
     assert notes == [
         n for n in json.loads(result.sidecar.read_text())["made"]["notes"] if n in notes
     ]
+
+
+def test_before_a_lamp_thin_parts_of_the_subject_are_dark_too(tmp_path, mini):
+    clip, mattes = with_ears(frames=3)
+    source = (clip * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    (tmp_path / "in").mkdir()
+    for i, image in enumerate(source):
+        Image.fromarray(image).save(tmp_path / "in" / f"{i:02d}.png")
+    light = "point:x=.5,y=.4,z=-.2,radius=.5"
+    job = _job(tmp_path / "in", tmp_path / "out", light=light, relight_steps=1)
+    run_relight(job, load=mini)
+    out = np.asarray(Image.open(tmp_path / "out" / "01.png")).astype(float)
+    level = ((out + 2) / (source[1] + 2)).mean(-1)[30:70]
+    ears = mattes[1, 0, 30:70].numpy() > 0.5
+    near = cv2.dilate(ears.astype(np.uint8), np.ones((25, 25))) > 0
+    beside = near & ~(cv2.dilate(ears.astype(np.uint8), np.ones((9, 9))) > 0)
+    assert np.median(level[ears]) < 0.8 * np.median(level[beside])
 
 
 def test_a_lamp_outside_the_frame_is_said_in_the_sidecar(tmp_path, wall, mini):

@@ -34,7 +34,7 @@ def test_processes_keep_the_order_of_chunks_that_build_on_each_other(tmp_path, d
         job = RelightJob.make(output=tmp_path / f"{name}.mp4", **made, **given)
         files.append(run_relight(job).path.read_bytes())
         manifest = read(Work(work_folder(job.output)))
-        for stage, count in (("carry", 4), ("mask", 3)):
+        for stage, count in (("carry", 4), ("matte", 3)):
             assert sum(chunk.startswith(stage) for chunk in manifest.chunks) == count
     assert files[0] == files[1]
 

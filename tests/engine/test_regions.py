@@ -82,6 +82,19 @@ def test_what_is_pointed_out_is_found_and_followed(tmp_path, scene, tiny, given)
     assert changed[mask].mean() > 0.6
 
 
+@pytest.mark.parametrize("given", [{"mask": "auto"}, {"mask": "click:.5,.5"}])
+def test_in_a_clip_of_a_few_rows_a_subject_is_looked_for_too(tmp_path, tiny, given):
+    (tmp_path / "clip").mkdir()
+    for i in range(3):
+        image = np.full((6, 150, 3), 60, np.uint8)
+        image[2:5, 50 + i : 100 + i] = (220, 60, 40)
+        Image.fromarray(image).save(tmp_path / "clip" / f"{i:02d}.png")
+    source = _images(tmp_path / "clip")
+    out, _ = _run(tmp_path, tmp_path / "out", tiny, **given)
+    changed = (out != source).any(-1)
+    assert changed[:, 3, 60:90].mean() > 0.8 and not changed[:, :, :20].any()
+
+
 def _grown(mask, by=8):
     out = mask.copy()
     for axis in (0, 1):
@@ -113,6 +126,7 @@ def _bad(tmp_path, scene):
     yield "has 3 pictures, and the clip 6 frames", {"mask": str(_some(tmp_path, scene, 3))}
     yield "check the path", {"mask": str(tmp_path / "missing.png")}
     yield "is past the end of the clip", {"mask": "click:.5,.5@9"}
+    yield "is past the end of the clip", {"mask": "click:.5,.5@.2", "frames": 2}
     yield "outside of the frame", {"mask": "click:400,20"}
     yield "an empty box", {"mask": "box:.5,.5,.2,.9"}
     yield "there is no matte model", {"matte_model": tmp_path / "model.pt"}
