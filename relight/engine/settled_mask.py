@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -32,6 +33,8 @@ class SettledMask(SubjectMask):
     """The mattes of `found`, settled."""
 
     found: SubjectMask
+    beside: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset({"matte"})
 
     @classmethod
     def of(cls, found: SubjectMask, stage: str) -> SettledMask:
