@@ -132,10 +132,8 @@ def on_a_gpu() -> list[str]:
             "\n".join(f"| {' | '.join(cells)} |" for cells in _cells(rows))
             for rows in made["tables"].values()
         ]
-        how = f"`python -m examples.gpu_bench {' '.join(made['tables'])} --json {file.name}`: "
-        parts.append(
-            how + f"{made['device']}, torch {made['torch']}, diffusers {made['diffusers']}"
-        )
+        of = f"{made['device']}, torch {made['torch']}, diffusers {made['diffusers']}"
+        parts.append(f"`{made['command']}`: {of}")
     return parts if len(parts) > 2 else []
 
 

@@ -23,9 +23,13 @@ import argparse
 import gc
 import itertools
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does: see relight.cli
 
 import diffusers
 import torch
@@ -101,6 +105,7 @@ def windows(args: argparse.Namespace) -> Iterator[dict[str, str]]:
         yield row | {"compiled": str(args.compile)} | found
 
 
+RECIPES = ("fast", "best", "paper")
 TABLES: dict[str, Callable[[argparse.Namespace], Iterator[dict[str, str]]]] = {
     "denoisers": denoisers,
     "recipes": recipes,
@@ -135,6 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--frames", type=int, help="default: the model's window")
     parser.add_argument("--size", type=size, metavar="WxH", help="default: the model's")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--relight-steps", type=int, default=15)
     parser.add_argument("--json", type=Path, help="file to write the rows to")
@@ -144,7 +150,9 @@ def main(arguments: list[str] | None = None) -> None:
     begun = time.perf_counter()
     about = {"device": device_name(args.device), "torch": torch.__version__}
     about |= {"diffusers": diffusers.__version__}
-    print(", ".join(f"{name} {version}" for name, version in about.items()))
+    given = sys.argv[1:] if arguments is None else arguments
+    about["command"] = f"python -m examples.gpu_bench {' '.join(given)}"
+    print(", ".join(f"{name} {version}" for name, version in about.items() if name != "command"))
     found: dict[str, list[dict[str, str]]] = {}
     for name in args.tables:
         print(f"\n{name}, after {time.perf_counter() - begun:.0f} s\n", flush=True)

@@ -66,16 +66,10 @@ def denoisers(args: argparse.Namespace) -> Iterator[Row]:
                 work = counted.get_total_flops() / 1e12
                 plain = timed(lambda case=case: case.network(**case.given), args)
                 yield _row(name, dtype, "as stored", work, plain, peak, args)
-                if not name.startswith("Wan"):  # whose convolution is 3D
-                    case.network.to(memory_format=torch.channels_last)
-                    turned = timed(lambda case=case: case.network(**case.given), args)
-                    yield _row(name, dtype, "channels last", work, turned, peak, args)
-                    case.network.to(memory_format=torch.contiguous_format)
                 if dtype == halves[-1] and not args.tiny:
-                    holder = _Holder(case.network)
-                    compile_denoisers([holder])  # pyright: ignore[reportArgumentType]
+                    compile_denoisers([_Holder(case.network)])  # pyright: ignore[reportArgumentType]
                     compiled = timed(lambda case=case: case.network(**case.given), args)
-                    yield _row(name, dtype, "compiled blocks", work, compiled, peak, args)
+                    yield _row(name, dtype, "--compile", work, compiled, peak, args)
             del case
             torch.compiler.reset()
 

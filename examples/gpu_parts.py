@@ -48,10 +48,11 @@ def recipes(args: argparse.Namespace) -> Iterator[Row]:
         pipe=pipe,
         relighter=relighter,
     )
-    yield from _fast(args, model, dtype)
+    if "fast" in args.recipes:
+        yield from _fast(args, model, dtype)
     frames, side = (2, 64) if args.tiny else (16, 512)
     video = torch.rand(frames, 3, side, side)
-    for recipe in ("best", "paper"):
+    for recipe in (name for name in args.recipes if name != "fast"):
         _window(model, video, recipe, args.device, steps=1, relight_steps=1)
         clear(args)
         begun = time.perf_counter()

@@ -18,6 +18,9 @@ from typing import TypeVar
 
 import torch
 
+MOST = 8
+"""Threads for frames at most: what is done to a frame holds Python for a part of its time, and with
+twice as many, a run on a GPU's sixteen processors took longer."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -32,7 +35,8 @@ _here = _Here()
 
 
 def threads() -> int:
-    """How many there are for frames: PyTorch's number, but no more than processors to run on.
+    """How many there are for frames: PyTorch's number, but no more than processors to run on, nor
+    than `MOST`.
 
     >>> threads() >= 1
     True
@@ -40,8 +44,8 @@ def threads() -> int:
     if _here.frames is not None:
         return _here.frames
     if hasattr(os, "sched_getaffinity"):
-        return max(1, min(torch.get_num_threads(), len(os.sched_getaffinity(0))))
-    return torch.get_num_threads()
+        return max(1, min(torch.get_num_threads(), len(os.sched_getaffinity(0)), MOST))
+    return min(torch.get_num_threads(), MOST)
 
 
 @contextmanager
