@@ -170,7 +170,7 @@ def _subject(
     A lamp behind the subject shows its outline; one before it hardly does.
     """
     if from_behind(light, moments):
-        return steps_of(SubjectMask.found(clip), "subject")
+        return steps_of(SubjectMask.automatic(clip), "subject")
     return (FoundSubject.plan(clip),)
 
 

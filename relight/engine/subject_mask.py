@@ -79,7 +79,7 @@ class SubjectMask:
         return cls(clip=clip, asked=asked, chunks=_followed(_number_at(clip, asked), count))
 
     @classmethod
-    def found(cls, clip: Clip) -> SubjectMask:
+    def automatic(cls, clip: Clip) -> SubjectMask:
         """Of a job that asks for no mask, but whose light needs the subject's outline."""
         chunks = pieces(len(clip.survey.seen), PIECE, stage="matte")
         return cls(clip=clip, asked=MaskAuto(), chunks=chunks)

@@ -68,5 +68,5 @@ def test_a_matte_of_a_file_is_as_it_is(tmp_path):
     clip = clip_of(tmp_path, images)
     given = SubjectMask(clip=clip, asked=MaskFile(tmp_path), chunks=pieces(1, 1, stage="mask"))
     assert steps_of(given) == (given,)
-    found = SubjectMask.found(clip)
+    found = SubjectMask.automatic(clip)
     assert [step.chunks[0].stage for step in steps_of(found, "subject")] == ["matte", "subject"]
