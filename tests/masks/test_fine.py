@@ -5,6 +5,7 @@ import torch
 from relight.masks import Click, Known, find_subject
 from relight.masks.fine import FINE_CONTEXT, _doubt, fine_subject
 from tests.masks.scenes import moving_disc, texture
+from tests.masks.test_grabcut import edge_error
 
 
 def with_ears(frames=5, size=192):
@@ -39,6 +40,11 @@ def test_thin_parts_are_found_that_a_coarse_cut_loses():
     kept = float((fine.matte * ears).sum() / ears.sum())
     assert kept > 0.85 > 0.3 > float((coarse.matte * ears).sum() / ears.sum())
     assert iou(fine.matte, truth) > max(0.95, iou(coarse.matte, truth))
+
+
+def test_the_outline_of_what_moves_is_within_half_a_pixel():
+    clip, truth = moving_disc()
+    assert edge_error(fine_subject(clip).matte, truth) < 0.5
 
 
 def test_a_click_has_its_thin_parts_too():
