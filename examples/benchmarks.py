@@ -106,14 +106,15 @@ SECTIONS = (
 GPU = (
     "Networks at full size with random weights, one pass each, both halves of guidance in it, "
     "PyTorch's own attention. The peak is the data sheet's for dense half precision; the matrix "
-    "product shows what of it the card gives. The goal of 45 % is missed: by a profile, IC-Light's "
-    "pass moves, adds up and normalises elements for as long as it multiplies matrices. Channels "
-    "last cost a tenth. `--compile` fuses such parts; here it still compiled attention blocks "
-    "alone. Recipes and upscaling have random weights too, in float16; `fast` is the whole of a "
-    "run and misses its goal of 5 s: 15 passes of the UNet are little more than a second of it, "
-    "the rest is work of the CPU. The H100 was timed after frames had come to share out the "
-    "processors, the H200 before. SDXL's and Wan's passes by themselves were not measured, nor "
-    "xformers, whose wheel was not made for that PyTorch."
+    "product shows what of it the card gives. As stored, IC-Light's pass moves, adds up and "
+    "normalises elements for as long as it multiplies matrices; `--compile`, which takes the UNet "
+    "as a whole with its channels last, takes 30 % off. The goal of 45 % is missed all the same. "
+    "Recipes and upscaling have random weights too, in float16. `fast` is the whole of a run and "
+    "misses its goal of 5 s: while the card relights the keyframes, the processor finds the "
+    "subject, which takes longer; to light and encode the frames comes after both. Those of the "
+    "H100, and `best`, `paper` and upscaling, are from before: the subject was found after the "
+    "keyframes then, and the H100's `denoisers` were compiled block by block, if at all. Wan's "
+    "pass by itself was not measured, nor xformers, whose wheel was not made for that PyTorch."
 )
 
 

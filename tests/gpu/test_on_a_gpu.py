@@ -99,12 +99,13 @@ def test_a_layer_that_overflows_half_precision_is_computed_in_float32(tmp_path):
 
 def test_a_card_that_is_full_is_given_fewer_frames(tmp_path):
     _, load = _loader("float16")
-    job = {"frames": 16, "dtype": "float16", **VIDEO, "side": 256}
+    job = {"frames": 16, "dtype": "float16", **VIDEO, "side": 512}
+    run_relight(_job(tmp_path, "warm.mp4", **job), load=load)  # libraries keep a workspace each
     torch.cuda.empty_cache()
-    before = torch.cuda.memory_allocated()
+    before = torch.cuda.memory_reserved()
     torch.cuda.reset_peak_memory_stats()
     whole = run_relight(_job(tmp_path, "a.mp4", **job), load=load)
-    needed = torch.cuda.max_memory_allocated() - before
+    needed = torch.cuda.max_memory_reserved() - before
     assert not any("did not fit" in note for note in whole.notes)
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
