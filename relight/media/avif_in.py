@@ -11,8 +11,9 @@ from av.video.reformatter import ColorRange
 
 from relight.media.clip import PIXEL_LIMIT, check_size
 from relight.media.items import Item, Items, items_of
-from relight.media.look import DEEP, EXACT, matrix_of
+from relight.media.look import EXACT, matrix_of
 from relight.media.pictures_in import Pixels, straight
+from relight.media.pixels import DEEP
 
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
 _UNKNOWN = 2  # of a matrix, in H.273

@@ -13,9 +13,10 @@ from relight.errors import MediaError
 from relight.media.clip import DEFAULT_FPS, Frame, VideoInfo
 from relight.media.clock import Clock
 from relight.media.decoding import OnNote, Source, time_of
-from relight.media.look import Look, chroma_of, fitted, to_pixels
+from relight.media.look import Look, chroma_of
 from relight.media.opening import open_media, video_stream
 from relight.media.options import Reading
+from relight.media.pixels import fitted, to_pixels
 
 _SEEK_FROM = 2.0  # seconds; nearer starts are decoded up to, which never goes wrong
 _SAMPLE = 100  # packets looked at for the frame rate and its steadiness

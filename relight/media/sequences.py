@@ -14,8 +14,8 @@ from relight.errors import InputError, MediaError
 from relight.media import stills
 from relight.media.clip import DEFAULT_FPS, Frame, VideoInfo
 from relight.media.formats import PICTURES
-from relight.media.look import fitted
 from relight.media.options import Reading
+from relight.media.pixels import fitted
 from relight.media.places import is_sequence, numbered_files
 
 _DIGITS = re.compile(r"(\d+)")

@@ -12,7 +12,8 @@ from av.video.reformatter import ColorRange, VideoReformatter
 
 from relight.errors import MediaError
 from relight.media import Encoding, probe, read, to_uint8, write
-from relight.media.look import EXACT, Looks, to_pixels
+from relight.media.look import EXACT, Looks
+from relight.media.pixels import to_pixels
 
 from .making import clip, copy, encode, number_of, one_line
 
