@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,11 +9,10 @@ import gradio as gr
 from relight.errors import RelightError
 from relight.jobs import RelightJob
 from relight.lights import MovingLight
-from relight.ui import controls, lamps, stage, theme
+from relight.ui import controls, lamps, theme
 from relight.ui.events import PRIVATE
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.run_tab import RunTab
-from relight.ui.studio import Studio
 
 HINT = "Choose a clip or take the example, then describe the light."
 
@@ -26,21 +24,11 @@ class RelightTab(RunTab):
 
     kind = "relight"
     hint = HINT
+    heading = "Clip"
+    buttons = ("Relight", "Preview this frame")
 
-    def __init__(
-        self, studio: Studio, browser: gr.BrowserState, desk: gr.HTML, example: Path
-    ) -> None:
-        super().__init__(studio, browser, desk, example)
-        with gr.Row(equal_height=False, elem_classes="desktop"):
-            with gr.Column(scale=7, min_width=320, elem_classes="stay"):
-                gr.HTML(theme.heading("Clip", 2))
-                self.stage = stage.stage(studio, self.kind, example)
-                theme.result_home(self.kind)
-            with gr.Column(scale=5, min_width=320):
-                self.named = {**self._draw_light(), **self._draw_run()}
-        self.draw_bar("Relight", "Preview this frame")
-        self.wire()
-        self._wire_light()
+    def draw_controls(self) -> dict[str, Any]:
+        return {**self._draw_light(), **self._draw_run()}
 
     def _draw_light(self) -> dict[str, Any]:
         gr.HTML(theme.heading("Light", 2))
@@ -84,7 +72,8 @@ class RelightTab(RunTab):
         gr.HTML(theme.heading("Run", 2))
         return self.draw_settings("prompt", "light", "shape", "intensity", "relight")
 
-    def _wire_light(self) -> None:
+    def wire(self) -> None:
+        super().wire()
         words = {name: self.named[name] for name in ("prompt", "shape", "intensity")}
         gr.on(
             [c.change for c in words.values()],

@@ -8,6 +8,7 @@ shows how far it is.
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,21 +33,23 @@ FORMAT_CHOICES = [
 SEEDS = 2**31
 
 
-class RunTab:
+class RunTab(ABC):
     """A tab that makes one thing of one clip.
 
-    A subclass draws `named` (control by name, as `Order.read` wants them) and the stage, and calls
-    `wire`.
+    A subclass draws its controls in `draw_controls`.
 
     Args:
         desk: the component that draws the bars. example: a clip that is one click away.
 
     Attributes:
-        kind: a key of `KINDS`. hint: what to do first.
+        kind: a key of `KINDS`. hint: what to do first. heading: above the stage. buttons: what
+            the run's and the preview's say. named: control by name, as `Order.read` wants them.
     """
 
     kind: str
     hint: str
+    heading: str
+    buttons: tuple[str, str]
     named: dict[str, Any]
     stage: gr.HTML
     preview: gr.Button
@@ -59,6 +62,19 @@ class RunTab:
     ) -> None:
         self.studio, self.browser, self.desk, self.example = studio, browser, desk, example
         self.groups, self._group_of = {}, {}
+        with gr.Row(equal_height=False, elem_classes="desktop"):
+            with gr.Column(scale=7, min_width=320, elem_classes="stay"):
+                gr.HTML(theme.heading(self.heading, 2))
+                self.stage = stage.stage(studio, self.kind, example)
+                theme.result_home(self.kind)
+            with gr.Column(scale=5, min_width=320):
+                self.named = self.draw_controls()
+        self._draw_bar(*self.buttons)
+        self.wire()
+
+    @abstractmethod
+    def draw_controls(self) -> dict[str, Any]:
+        """Draw the controls of the job; returns them by the names of its fields."""
 
     def draw_settings(self, *own: str) -> dict[str, Any]:
         """Quality, format, seed and, folded away in groups, every field that is not in `own`."""
@@ -124,7 +140,7 @@ class RunTab:
                         )
         return rest
 
-    def draw_bar(self, go: str, preview: str) -> None:
+    def _draw_bar(self, go: str, preview: str) -> None:
         with gr.Row(elem_classes="actions"):
             gr.HTML(
                 f'<div class="barbody" data-bar="{self.kind}"></div>',

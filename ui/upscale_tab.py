@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from relight.jobs import UpscaleJob
-from relight.ui import controls, stage, theme
+from relight.ui import controls, theme
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.run_tab import RunTab
-from relight.ui.studio import Studio
 
 HINT = "Choose a picture or a clip, and how many times larger it should be."
 
@@ -21,22 +19,10 @@ class UpscaleTab(RunTab):
 
     kind = "upscale"
     hint = HINT
+    heading = "Picture or clip"
+    buttons = ("Upscale", "Preview the middle")
 
-    def __init__(
-        self, studio: Studio, browser: gr.BrowserState, desk: gr.HTML, example: Path
-    ) -> None:
-        super().__init__(studio, browser, desk, example)
-        with gr.Row(equal_height=False, elem_classes="desktop"):
-            with gr.Column(scale=7, min_width=320, elem_classes="stay"):
-                gr.HTML(theme.heading("Picture or clip", 2))
-                self.stage = stage.stage(studio, self.kind, example)
-                theme.result_home(self.kind)
-            with gr.Column(scale=5, min_width=320):
-                self.named = self._draw_size()
-        self.draw_bar("Upscale", "Preview the middle")
-        self.wire()
-
-    def _draw_size(self) -> dict[str, Any]:
+    def draw_controls(self) -> dict[str, Any]:
         gr.HTML(theme.heading("Size", 2))
         scale = gr.Radio(
             [("1.5 ×", 1.5), ("2 ×", 2), ("3 ×", 3), ("4 ×", 4)],

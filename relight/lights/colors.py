@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 COLDEST, HOTTEST = 1667, 25000
-"""Colour temperatures in kelvin for which the formulas of `_planckian` are made."""
+"""Colour temperatures in kelvin for which the formulas of `planckian` are made."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Color:
                 raise InputError(
                     f"a colour temperature is {COLDEST}K to {HOTTEST}K, not {text.strip()}"
                 )
-            return cls._of(_planckian(kelvin), written.upper())
+            return cls._of(_warmth(kelvin), written.upper())
         from PIL import ImageColor  # only where a name is given: it takes as long as all the rest
 
         if written not in ImageColor.colormap:
@@ -170,8 +170,14 @@ def nearest_name(rgb: Sequence[float]) -> str | None:
     return min(TINTS, key=away)
 
 
-def _planckian(kelvin: float) -> tuple[float, float, float]:
-    """The colour of a black body, its brightest channel at 1 (Kim et al., US patent 7024034)."""
+def planckian(kelvin: float) -> tuple[float, float]:
+    """(x, y) in CIE 1931 of a black body from 1667 to 25000 K.
+
+    The cubic splines of Kang et al. 2002, J. Korean Phys. Soc. 41(6).
+
+    >>> [round(value, 3) for value in planckian(6500)]
+    [0.313, 0.324]
+    """
     t = 1000 / kelvin
     if kelvin <= 4000:
         x = -0.2661239 * t**3 - 0.2343589 * t**2 + 0.8776956 * t + 0.179910
@@ -183,6 +189,12 @@ def _planckian(kelvin: float) -> tuple[float, float, float]:
         y = -0.9549476 * x**3 - 1.37418593 * x**2 + 2.09137015 * x - 0.16748867
     else:
         y = 3.0817580 * x**3 - 5.87338670 * x**2 + 3.75112997 * x - 0.37001483
+    return x, y
+
+
+def _warmth(kelvin: float) -> tuple[float, float, float]:
+    """A black body's sRGB in [0, 1], encoded, its brightest channel at 1."""
+    x, y = planckian(kelvin)
     tall, flat = x / y, (1 - x - y) / y  # CIE X and Z, Y being 1
     linear = (  # IEC 61966-2-1
         3.2406 * tall - 1.5372 - 0.4986 * flat,

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from relight.lights.colors import planckian
 from relight.metrics.frames import Frames, paired
 
 TO_XYZ = np.array(  # IEC 61966-2-1, linear sRGB to XYZ
@@ -129,26 +130,6 @@ def colour_temperature(x: float, y: float) -> float:
     distances = np.hypot(*(locus - _uv(x, y)).T)
     at = int(distances.argmin())
     return float(1e6 / MIREDS[at]) if distances[at] <= FAR else math.nan
-
-
-def planckian(kelvin: float) -> tuple[float, float]:
-    """(x, y) of a black body from 1667 to 25000 K: the cubic splines of Kang et al. 2002.
-
-    >>> [round(value, 3) for value in planckian(6500)]
-    [0.313, 0.324]
-    """
-    t = 1e3 / kelvin
-    if kelvin <= 4000:
-        x = -0.2661239 * t**3 - 0.2343589 * t**2 + 0.8776956 * t + 0.179910
-    else:
-        x = -3.0258469 * t**3 + 2.1070379 * t**2 + 0.2226347 * t + 0.240390
-    if kelvin <= 2222:
-        y = -1.1063814 * x**3 - 1.34811020 * x**2 + 2.18555832 * x - 0.20219683
-    elif kelvin <= 4000:
-        y = -0.9549476 * x**3 - 1.37418593 * x**2 + 2.09137015 * x - 0.16748867
-    else:
-        y = 3.0817580 * x**3 - 5.87338670 * x**2 + 3.75112997 * x - 0.37001483
-    return x, y
 
 
 def _uv(x: float, y: float) -> tuple[float, float]:

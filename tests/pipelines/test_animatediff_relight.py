@@ -9,13 +9,14 @@ import pytest
 import torch
 from diffusers import AnimateDiffVideoToVideoPipeline, EulerAncestralDiscreteScheduler
 from PIL import Image
-from safetensors.torch import load_file
 
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import AnimateDiffRelightPipeline, light_fusion
 from relight.relighters.ic_light import ICLightPipeline
-from tests.conftest import GOLDEN, case_id
+from tests.conftest import case_id
+
+from .making import published
 
 
 def _frames(count=2, height=64, width=64):
@@ -49,25 +50,15 @@ def run(animatediff, relighter):
 
 
 def test_the_published_result_is_matched(animatediff, relighter):
-    case = json.loads((GOLDEN / "animatediff_left.json").read_text())
-    data = load_file(GOLDEN / "animatediff_left.safetensors")
+    case, settings, data = published("animatediff_left")
     out = animatediff(
         [Image.fromarray(frame) for frame in data["frames"].numpy()],
         case["prompt"],
         negative_prompt=case["negative_prompt"],
         relighter=relighter,
-        relight_prompt=case["relight_prompt"],
-        light=case["light"],
-        gamma=case["gamma"],
-        relight_steps=case["relight_steps"],
-        strength=case["strength"],
-        num_inference_steps=case["num_inference_steps"],
-        guidance_scale=case["guidance_scale"],
         height=case["height"],
         width=case["width"],
-        generator=torch.Generator().manual_seed(case["seed"]),
-        recipe="paper",
-        output_type="np",
+        **settings,
     ).frames[0]
     assert np.abs(out - data["expected"].numpy()).max() < 1e-4
 

@@ -1,7 +1,5 @@
 """Light-A-Video on Wan 2.1 and CogVideoX: parity with the published code, sizes and counts."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -22,6 +20,8 @@ from relight.lights import parse_light
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import CogVideoXRelightPipeline, WanRelightPipeline
 from tests.conftest import GOLDEN, TINY
+
+from .making import published
 
 CASES = {"wan": "wan_top", "cogvideox": "cogvideox_right"}
 STOCK = {"wan": WanVideoToVideoPipeline, "cogvideox": CogVideoXVideoToVideoPipeline}
@@ -78,21 +78,11 @@ def _run(pipe, name, relighter, video, **given):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_published_result_is_matched(name, parts, relighter):
-    case = json.loads((GOLDEN / f"{CASES[name]}.json").read_text())
-    data = _data(name)
+    _, settings, data = published(CASES[name])
     out = _pipe(name, parts)(
         data["frames"].numpy(),
         relighter=relighter,
-        relight_prompt=case["relight_prompt"],
-        light=case["light"],
-        gamma=case["gamma"],
-        relight_steps=case["relight_steps"],
-        strength=case["strength"],
-        num_inference_steps=case["num_inference_steps"],
-        guidance_scale=case["guidance_scale"],
-        generator=torch.Generator().manual_seed(case["seed"]),
-        recipe="paper",
-        output_type="np",
+        **settings,
         **_embeds(name),
     ).frames[0]
     assert np.abs(np.asarray(out) - data["expected"].numpy()).max() < 1e-4
