@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -33,14 +34,15 @@ if TYPE_CHECKING:
     from relight.engine.progress import OnProgress, Progress
 
 
-class Shown(NamedTuple):
+@dataclass(frozen=True)
+class Shown:
     """What a command line shows of its runs."""
 
-    json: bool
-    verbose: bool
-    dry_run: bool
-    log_file: Path | None
-    anonymous: bool
+    json: Json = False
+    verbose: Verbose = False
+    dry_run: DryRun = False
+    log_file: LogFile = None
+    anonymous: Anonymous = False
 
 
 def run(
@@ -49,11 +51,7 @@ def run(
     *,
     output: Output = None,
     settings: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - never changed
-    json_result: Json = False,
-    verbose: Verbose = False,
-    dry_run: DryRun = False,
-    log_file: LogFile = None,
-    anonymous: Anonymous = False,
+    shown: Annotated[Shown, Parameter(name="*")] = Shown(),
 ) -> int:
     """Relight clips: relight run in.mp4 -o out.mp4 --prompt "a bear, red neon light" --light left
 
@@ -62,8 +60,7 @@ def run(
     inputs
         Clips, folders of clips, or one job file (.yaml, .json; a sidecar is one).
     """
-    jobs = _jobs(RelightJob, inputs, output, settings)
-    return _run_all(jobs, Shown(json_result, verbose, dry_run, log_file, anonymous))
+    return _run_all(_jobs(RelightJob, inputs, output, settings), shown)
 
 
 def upscale(
@@ -72,11 +69,7 @@ def upscale(
     *,
     output: Output = None,
     settings: Annotated[UpscaleOptions, Parameter(name="*")] = UpscaleOptions(),  # noqa: B008
-    json_result: Json = False,
-    verbose: Verbose = False,
-    dry_run: DryRun = False,
-    log_file: LogFile = None,
-    anonymous: Anonymous = False,
+    shown: Annotated[Shown, Parameter(name="*")] = Shown(),
 ) -> int:
     """Upscale pictures and clips: relight upscale in.jpg -o out.png --scale 2
 
@@ -85,8 +78,7 @@ def upscale(
     inputs
         Pictures, clips, folders of them, or one job file (.yaml, .json; a sidecar is one).
     """
-    jobs = _jobs(UpscaleJob, inputs, output, settings)
-    return _run_all(jobs, Shown(json_result, verbose, dry_run, log_file, anonymous))
+    return _run_all(_jobs(UpscaleJob, inputs, output, settings), shown)
 
 
 def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: object) -> list[Job]:
