@@ -12,6 +12,8 @@ RelightError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -62,3 +64,14 @@ class OutOfMemory(RelightError):
 
 class Cancelled(RelightError):
     """The run was stopped by the user; the output was not written."""
+
+
+def choices(given: str, known: Iterable[str]) -> str:
+    """What to do about a word that is none of `known`: the one it is like, or any of them.
+
+    >>> choices("promt", ("prompt", "light")), choices("x", ("prompt", "light"))
+    ("did you mean 'prompt'?", 'use prompt, light')
+    """
+    words = list(known)
+    near = difflib.get_close_matches(given, words, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"use {', '.join(words)}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -97,6 +99,9 @@ def launch(options: Options) -> Served:
     Raises:
         InputError: Gradio is not installed, or an option is wrong.
     """
+    _check_address(options.host, options.port)
+    if not 0 < options.quota_gb < math.inf:
+        raise InputError(f"--quota-gb should be above 0, not {options.quota_gb}")
     if find_spec("gradio") is None:
         raise InputError("the studio needs Gradio: pip install 'relight[ui]'")
     users = logins(options.auth)
@@ -111,9 +116,11 @@ def launch(options: Options) -> Served:
     from relight.ui.studio import Studio
 
     try:
-        limit = _parse_file_size(options.max_file_size)
+        limit = _parse_file_size(options.max_file_size) or 0
     except ValueError:
-        raise InputError(f"--max-file-size is like 500mb, not {options.max_file_size}") from None
+        limit = 0
+    if limit <= 0:
+        raise InputError(f"--max-file-size is like 500mb, not {options.max_file_size}")
     try:
         studio = Studio(options.outputs, limit, int(options.quota_gb * 1e9))
     except OSError as error:
@@ -147,6 +154,21 @@ def launch(options: Options) -> Served:
         raise InputError(f"the studio can't be served: {reason}") from None
     accept_uploads(page, Path(os.environ["GRADIO_TEMP_DIR"]))
     return Served(page, studio, public or address)
+
+
+def _check_address(host: str, port: int | None) -> None:
+    """Refuse what nothing can listen at, before Gradio, which would try for ever."""
+    if port is not None and not 0 < port < 2**16:
+        raise InputError(f"--port should be 1 to 65535, not {port}")
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, proto) as listener:
+            listener.bind(address)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no name of a machine"
+        raise InputError(
+            f"--host {host} is no address of this machine ({reason}): use 127.0.0.1 or 0.0.0.0"
+        ) from None
 
 
 def _set_environment() -> None:

@@ -13,7 +13,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import (
+    App,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    UnusedCliTokensError,
+)
 
 from relight import signals
 from relight.cli.batch import batch
@@ -75,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
             done = call(given, exit_on_error=False, print_error=False, result_action="return_value")
             return done or 0
         except CycloptsError as error:
-            say(f"relight: {' '.join(str(error).split())}{_dashed(given)}")
+            say(f"relight: {_wrong_usage(error, given)}")
             return 2
         except BaseException as error:
             if isinstance(error, SystemExit):
@@ -86,6 +92,19 @@ def main(arguments: list[str] | None = None) -> int:
                 return outcome.exit_code
             say(f"relight: interrupted: {_to_resume(given)}")
             return 128 + got.number
+
+
+def _wrong_usage(error: CycloptsError, arguments: list[str]) -> str:
+    """What is wrong with a command line, and what to do."""
+    text = " ".join(str(error).split())
+    if isinstance(error, UnusedCliTokensError):
+        text = f"not expected: {' '.join(error.unused_tokens or ())}"
+    if hint := _dashed(arguments):
+        return text + hint
+    if isinstance(error, UnusedCliTokensError | MissingArgumentError):
+        command = f"relight {arguments[0]}" if arguments else "relight"
+        text = f"{text.removesuffix('.')}; {command} --help shows how it is used"
+    return text
 
 
 def _dashed(arguments: list[str]) -> str:

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from relight.cli.terminal import say
 from relight.errors import InputError, MediaError, RelightError
 from relight.media.formats import READ
+from relight.media.places import check_folder
 
 if TYPE_CHECKING:
     from relight.engine.scoring import Scores
@@ -210,6 +211,7 @@ def _check_csv(path: Path | None, overwrite: bool) -> None:
         raise InputError(f"{path} exists: give another name, or --overwrite")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    check_folder(path.absolute().parent, path)
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

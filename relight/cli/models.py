@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from relight.errors import InputError
+from relight.errors import InputError, choices
 
 models = App(name="models", help="List the models, or get one.")
 
@@ -39,7 +39,7 @@ def download(name: str) -> int:
 
     known = UPSCALERS | CATALOGUE
     if name not in known:
-        raise InputError(f"unknown model {name!r}: use one of {', '.join(known)}")
+        raise InputError(f"unknown model {name!r}: {choices(name, known)}")
     hub.download(known[name])
     print(f"{name}: here")  # noqa: T201
     return 0

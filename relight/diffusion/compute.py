@@ -63,7 +63,9 @@ def resolve_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"the device {name!r} can't be used: {reason}") from None
+        raise ModelError(
+            f"the device {name!r} can't be used: {reason}; see relight doctor"
+        ) from None
     return device
 
 

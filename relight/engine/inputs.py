@@ -86,16 +86,20 @@ def _is_picture(file: Path) -> bool:
 def _check_folder(output: Path, files: list[Path], from_folders: bool) -> None:
     """Refuse a file's name for a folder of outputs: no folder is ever called b.mp4."""
     if output.exists() and not output.is_dir():
-        raise InputError(f"{len(files)} inputs need a folder as output, and {output} is a file")
+        raise InputError(f"{_counted(files)} a folder as output, and {output} is a file")
     if not output.is_dir() and output.suffix.lower() in WRITTEN:
         hint = ""
         if from_folders or all(map(_is_picture, files)):
             option = "--as-clip" if from_folders else "--fps"
             hint = f", or {option} to make one clip of its pictures"
         raise InputError(
-            f"{output} is the name of a file, and {len(files)} inputs need a folder: "
+            f"{output} is the name of a file, and {_counted(files)} a folder: "
             f"give one (-o {output.stem}/){hint}"
         )
+
+
+def _counted(files: list[Path]) -> str:
+    return "a folder of inputs needs" if len(files) == 1 else f"{len(files)} inputs need"
 
 
 def _files(given: Path, as_clip: bool, on_note: Callable[[str], None]) -> list[Path]:

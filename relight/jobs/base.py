@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from relight.errors import InputError
+from relight.errors import InputError, choices
 from relight.jobs.reading import shown
 from relight.media.codecs import CodecName
 from relight.media.formats import listed
@@ -266,6 +266,16 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
         return values
 
 
+_WANTED = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("path_type", "string_type"), "text"),
+}
+"""What a value should be, by pydantic's name of the fault, where its own words are a library's."""
+
+
 def _one_line(error: ValidationError, kind: type[Job]) -> str:
     parts = []
     for fault in error.errors(include_url=False):
@@ -274,10 +284,9 @@ def _one_line(error: ValidationError, kind: type[Job]) -> str:
         if fault["type"] == "missing":
             parts.append(f"{name} is missing")
         elif fault["type"] == "extra_forbidden":
-            known = ", ".join(kind.model_fields)
-            parts.append(f"unknown setting {shown(name)}: use {known}")
+            parts.append(f"unknown setting {shown(name)}: {choices(name, kind.model_fields)}")
         elif name:
-            text = text.removeprefix("Input should be ")
+            text = _WANTED.get(fault["type"], text.removeprefix("Input should be "))
             parts.append(f"{name} should be {text}, not {shown(fault['input'])}")
         else:
             parts.append(text)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from relight.errors import InputError
+from relight.errors import InputError, choices
 from relight.jobs import KINDS, Job, RelightJob
 from relight.jobs.reading import read_json, read_text, read_yaml, shown
 
@@ -55,7 +55,7 @@ def check_keys(settings: Mapping[str, Any], kinds: tuple[type[Job], ...], path: 
     known = dict.fromkeys(name for kind in kinds for name in kind.model_fields)
     for key in settings:
         if key not in known:
-            raise InputError(f"unknown key {shown(key)} in {path}: use {', '.join(known)}")
+            raise InputError(f"unknown key {shown(key)} in {path}: {choices(key, known)}")
 
 
 def overlaid(kind: type[Job], stored: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -116,5 +116,5 @@ def _checked(row: Any, number: int, path: Path) -> dict[str, Any]:
     known = dict.fromkeys(name for kind in KINDS.values() for name in kind.model_fields)
     for key in settings:
         if key not in known:
-            raise InputError(f"{where}: unknown key {shown(key)}: use {', '.join(known)}")
+            raise InputError(f"{where}: unknown key {shown(key)}: {choices(key, known)}")
     return given

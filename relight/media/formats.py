@@ -244,15 +244,17 @@ def format_of(path: str | os.PathLike) -> Format | None:
 
 
 def written_format(path: str | os.PathLike) -> Format:
-    """The format that `path` is written in. Raises InputError for an extension nobody knows.
+    """The format that `path` is written in. Raises InputError for an extension of none.
 
     >>> written_format("holiday.MOV").name
     'QuickTime'
     """
     known = format_of(path)
-    if known is None:
+    if known is None or not known.written:
         suffix = PurePath(path).suffix
-        raise InputError(f"{path}: unknown extension {suffix!r}; give {', '.join(WRITTEN)}")
+        unfit = f"files with the extension {suffix} can't be written"
+        has = unfit if suffix else "its name has no extension"
+        raise InputError(f"{path}: {has}; give {', '.join(WRITTEN)}")
     return known
 
 

@@ -73,7 +73,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         return INCOMPLETE
     if isinstance(error, av.InvalidDataError | av.ArgumentError):
         known = f"{listed('video')}, {listed('picture')}"
-        return f"not a video that can be read, or damaged; formats read: {known}"
+        return f"not a video or picture that can be read, or damaged; formats read: {known}"
     return f"cannot be opened ({getattr(error, 'strerror', None) or error})"
 
 

@@ -5,9 +5,11 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from relight.errors import MediaError
 from relight.media.formats import NUMBERED
 
 _ENDINGS = "|".join(re.escape(extension) for extension in NUMBERED)
@@ -145,3 +147,14 @@ def _part(path: Path, scratch: Path | None) -> Path:
     # Absolute, so that no part of a name ("a:b.mp4") is taken for a protocol.
     folder = path.absolute().parent if scratch is None else scratch.absolute()
     return folder / f".{stem}{ending}"
+
+
+def check_folder(folder: Path, path: Path) -> None:
+    """Raise MediaError where a folder takes no file, which was to be `path`."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # rights alone do not tell: read-only disks
+            pass
+    except OSError as error:
+        raise MediaError(
+            f"{path} cannot be written ({error.strerror}): choose another folder"
+        ) from None

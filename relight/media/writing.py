@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -15,7 +14,7 @@ from pathlib import Path
 from relight.errors import InputError, MediaError
 from relight.media import encoders, places, sequences
 from relight.media.clip import VideoInfo
-from relight.media.formats import WRITTEN, written_format
+from relight.media.formats import written_format
 from relight.media.gif_out import GifWriter
 from relight.media.mux import VideoWriter
 from relight.media.options import Encoding, Reading
@@ -36,12 +35,11 @@ def check_output(
     A picture's name with one number (`frames/%d.png`, `frames/%05d.exr`) means a sequence; its
     folder may be missing where the parent is there.
     Raises InputError when it exists (unless `overwrite`), is the source itself (by any name or
-    link), has an unknown extension, is in no folder, or can't hold what `encoding` asks for;
-    MediaError when the folder is closed to us.
+    link), has an extension that isn't written, is in no folder, or can't hold what `encoding`
+    asks for; MediaError when the folder is closed to us.
     """
     path = Path(path)
-    if path.suffix.lower() not in WRITTEN:
-        raise InputError(f"{path}: unknown extension {path.suffix!r}; give {', '.join(WRITTEN)}")
+    written_format(path)
     encoders.check(path, encoding)
     place = places.place(path)
     for file in place.taken():
@@ -53,13 +51,7 @@ def check_output(
             raise InputError(f"{file} exists: give another name, or allow overwriting")
     if not place.near.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
-    try:
-        with tempfile.TemporaryFile(dir=place.near):  # rights alone do not tell: read-only disks
-            pass
-    except OSError as error:
-        raise MediaError(
-            f"{path} cannot be written ({error.strerror}): choose another folder"
-        ) from None
+    places.check_folder(place.near, path)
     return path
 
 

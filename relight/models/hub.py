@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from relight.errors import ModelError
+from relight.errors import ModelError, choices
 from relight.models.catalogue import MINI
 from relight.models.entries import Source, Weights
 from relight.models.files import fault
@@ -89,8 +89,8 @@ def check(name: str, known: Mapping[str, Weights]) -> None:
     if name in known:
         locate(known[name])
     elif name != "auto" and not (name and Path(name).is_dir()):
-        names = ", ".join(("auto", *known))
-        raise ModelError(f"unknown model {name!r}: use {names}, or an existing folder")
+        named = choices(name, ("auto", *known))
+        raise ModelError(f"unknown model {name!r}, and no folder of that name: {named}")
 
 
 def sam2_folder() -> Path | None:

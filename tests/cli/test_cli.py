@@ -97,6 +97,21 @@ BAD = {
     "unknown option": (lambda d: [CLIP, "--sparkle"], "sparkle"),
     "no number": (lambda d: [CLIP, "--seed", "many"], "seed"),
     "unknown key": (lambda d: [_file(d, "j.yaml", b"promt: x")], "promt"),
+    "a model like another": (lambda d: [CLIP, "--model", "minni"], "did you mean 'mini'?"),
+    "a key like another": (
+        lambda d: [_file(d, "j.yaml", b"promt: x")],
+        "unknown key 'promt' in {folder}/j.yaml: did you mean 'prompt'?",
+    ),
+    "a list for a path": (lambda d: [_file(d, "j.yaml", b"input: [1]")], "input should be text"),
+    "a word for a number": (
+        lambda d: [_file(d, "j.json", b'{"intensity": "high"}')],
+        "intensity should be a number, not 'high'",
+    ),
+    "no extension": (lambda d: [CLIP, "-o", d / "out"], "its name has no extension"),
+    "an extension that is only read": (
+        lambda d: [CLIP, "-o", d / "out.avi"],
+        ".avi can't be written",
+    ),
     "a program in YAML": (lambda d: [_file(d, "j.yaml", b"!!python/name:os.system")], "j.yaml"),
 }
 
@@ -108,8 +123,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, capsys, model, case)
     before = sorted(p.name for p in tmp_path.iterdir())
     rest = [] if "--model" in given or "--steps" in given else model
     target = tmp_path / "out.mp4"
-    line = _fails(capsys, ["run", *given, "-o", target, *PROMPT, *rest])
-    assert named in line
+    output = [] if "-o" in given else ["-o", target]
+    line = _fails(capsys, ["run", *given, *output, *PROMPT, *rest])
+    assert named.replace("{folder}", str(tmp_path)) in line
     left = {p.name for p in tmp_path.iterdir()} - set(before)
     assert not left, left
 
@@ -137,6 +153,9 @@ def test_usage_errors_exit_with_2(capsys):
     assert "pipes are not read" in _fails(capsys, ["run", "-", "-o", "x.mp4", *PROMPT], code=2)
     assert "-o out.mp4" in _fails(capsys, ["run", CLIP, *PROMPT], code=2)
     assert "prompt" in _fails(capsys, ["run", CLIP, "-o", "x.mp4"], code=2)
+    assert "relight run --help" in _fails(capsys, ["run"], code=2)
+    assert "not expected: left; relight lights --help" in _fails(capsys, ["lights", "left"], code=2)
+    assert "'high' is not a number" in _fails(capsys, ["run", CLIP, "--intensity", "high"], code=2)
 
 
 def test_help_lists_every_setting_without_loading_torch():

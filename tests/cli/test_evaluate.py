@@ -186,6 +186,7 @@ def test_one_bad_file_does_not_stop_the_others(files, tmp_path, capsys):
         (["{source}", "{result}", "--light", "front"], "light is 'front': give left"),
         (["{source}", "{result}", "--match", "never"], "never"),
         (["{source}", "{result}", "--csv", "none/a.csv"], "there is no folder none"),
+        (["{source}", "{result}", "--csv", "/proc/a.csv"], "choose another folder"),
         (["{source}", "{result}", "--csv", "{source}"], "exists: give another name"),
         (["{folder}", "{result}"], "is a folder and"),
         (["{source}", "{folder}/empty"], "holds no clips"),

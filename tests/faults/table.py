@@ -54,7 +54,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "random bytes called .mp4",
             "refused",
-            "not a video that can be read, or damaged",
+            "not a video or picture that can be read, or damaged",
             make=made.random_bytes,
             words="not a video",
         ),
@@ -81,7 +81,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "sound only; SVG, PDF or zip under a video's name",
             "refused",
-            "no video stream, or not a video that can be read",
+            "no video stream, or not a video or picture that can be read",
             "test_bad_files_say_so_in_one_line",
             make=made.text,
             words="not a video",
@@ -207,7 +207,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "playlists and protocols under a video's name (ffconcat, HLS, http:)",
             "refused by a list of formats; no second file is opened",
-            "not a video that can be read",
+            "not a video or picture that can be read",
             "test_playlists_are_refused_and_open_nothing",
             make=made.playlist,
             words="not a video",

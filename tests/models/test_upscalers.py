@@ -115,7 +115,7 @@ def test_auto_takes_the_best_that_is_here_on_a_gpu(no_weights, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "huge", "no/such/folder", "animatediff"])
 def test_an_unknown_name_lists_the_known(name):
-    _refused(f"unknown model '{name}': use auto, mini, sd15, sdxl", False, name)
+    _refused(f"unknown model '{name}', and no folder of that name: use auto, mini, ", False, name)
 
 
 @pytest.mark.parametrize("family, parts", [("sd15", 5), ("sdxl", 7)], ids=case_id)
