@@ -1,9 +1,9 @@
-"""DiffuseHigh in one short stage."""
+"""Light-A-Video and DiffuseHigh in a few steps."""
 
 import pytest
 import torch
 
-from .making import noise_picture
+from .making import noise_clip, noise_picture
 
 
 @pytest.fixture
@@ -24,5 +24,26 @@ def enlarge(diffusehigh):
             **given,
         }
         return pipe(**settings).images
+
+    return call
+
+
+@pytest.fixture
+def run(animatediff, relighter):
+    """run(frames, pipe=..., **settings): a short call; 3 steps are run, 2 of them relight."""
+
+    def call(frames=None, pipe=animatediff, seed=0, **given):
+        settings = {
+            "prompt": "a bear walking",
+            "relighter": relighter,
+            "relight_prompt": "a bear, red light",
+            "relight_steps": 2,
+            "num_inference_steps": 6,
+            "output_type": "pt",
+            "generator": torch.Generator().manual_seed(seed),
+            **given,
+        }
+        frames = noise_clip() if frames is None else frames
+        return pipe(frames, **settings)
 
     return call

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from tests.conftest import GOLDEN
@@ -11,6 +13,13 @@ from tests.conftest import GOLDEN
 def noise_picture(height=64, width=64, count=1, seed=3):
     """(count, 3, height, width) in [0, 1]."""
     return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def noise_clip(count=2, height=64, width=64):
+    """PIL images."""
+    rng = np.random.default_rng(3)
+    noise = rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+    return [Image.fromarray(frame) for frame in noise]
 
 
 def published(name):

@@ -9,11 +9,13 @@ from pathlib import Path
 
 os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="relight-test-")  # before gradio's import
 
+import httpx
 import numpy as np
 import pytest
 
 from relight import media
 from relight.ui.serve import Options, launch
+from relight.ui.shelf import Entry, Shelf, new_id
 from relight.ui.studio import Studio
 from tests.samples import CLIP
 
@@ -56,6 +58,27 @@ def served(tmp_path_factory):
     here = launch(Options(outputs=outputs, max_file_size=f"{LIMIT}b"))
     yield Served(here.address.rstrip("/"), outputs, here.studio)
     here.close()
+
+
+@pytest.fixture(scope="module")
+def web(served):
+    """An HTTP client of it."""
+    with httpx.Client(base_url=served.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def anns(served):
+    """A visitor's id, a result of hers, and a file she has brought."""
+    ann = new_id()
+    shelf = Shelf(served.outputs / ann)
+    folder = shelf.new_folder()
+    (folder / "relit.mp4").write_bytes(CLIP.read_bytes())
+    parts = {"source": "relit.mp4", "output": "relit.mp4", "job": "entry.json"}
+    entry = shelf.add(
+        Entry(folder=folder, kind="relight", name="x", settings={"prompt": "anns secret"}, **parts)
+    )
+    return ann, entry, served.studio.files(ann).copy(CLIP, "anns secret.mp4")
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread

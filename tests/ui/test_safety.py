@@ -3,52 +3,16 @@
 import json
 from pathlib import Path
 
-import httpx
 import pytest
 
-from relight.ui.runs import new_run
-from relight.ui.serve import Options, launch, logins
-from relight.ui.shelf import Entry, Shelf, new_id
+from relight.ui.serve import Options, logins
+from relight.ui.shelf import new_id
 from tests.samples import CLIP
 from tests.ui.conftest import LIMIT
 
+from .calling import ask, call, file, parameters, refused, upload
+
 HERE = Path(__file__).resolve()
-
-
-@pytest.fixture(scope="module")
-def web(served):
-    with httpx.Client(base_url=served.url, timeout=60) as client:
-        yield client
-
-
-def _upload(web, content, name="clip.mp4"):
-    answer = web.post("/gradio_api/upload", files={"files": (name, content)})
-    assert answer.status_code == 200, answer.text
-    return answer.json()[0]
-
-
-def _file(path):
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}
-
-
-def _parameters(web, endpoint="/relight"):
-    info = web.get("/gradio_api/info").json()
-    return info["named_endpoints"][endpoint]["parameters"]
-
-
-def _call(web, endpoint="relight", **given):
-    """POST a call with defaults for what is not given; returns the answer to the POST."""
-    given = {"prompt": "red light", "model": "mini", "steps": 2, "relight_steps": 2, **given}
-    data = [given.get(p["parameter_name"], p.get("parameter_default")) for p in _parameters(web)]
-    return web.post(f"/gradio_api/call/{endpoint}", json={"data": data})
-
-
-def _refused(answer, *words):
-    """Not accepted, told in plain words, without a traceback and without this server's paths."""
-    assert answer.status_code in (400, 403, 413, 422), (answer.status_code, answer.text)
-    assert "Traceback" not in answer.text
-    for word in words:
-        assert word in answer.text, answer.text
 
 
 PATHS = [
@@ -90,22 +54,22 @@ def test_not_even_the_servers_own_secret_is(web, served):
 def test_addresses_are_never_followed(web, address):
     for way in ("file=", "file/", "proxy="):
         assert web.get(f"/gradio_api/{way}{address}").status_code in (403, 404)
-    _refused(_call(web, clip=_file(address)), "upload")
-    _refused(_call(web, clip={**_file("x.mp4"), "path": f" {address}"}))
+    refused(call(web, clip=file(address)), "upload")
+    refused(call(web, clip={**file("x.mp4"), "path": f" {address}"}))
 
 
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", str(CLIP), str(HERE), "../../../etc/passwd", "/dev/zero", "", "x\0y"]
 )
 def test_a_path_of_the_server_is_no_upload(web, served, path):
-    answer = _call(web, clip=_file(path))
-    _refused(answer)
+    answer = call(web, clip=file(path))
+    refused(answer)
     assert "root:" not in answer.text and served.studio.idle
 
 
 def test_a_link_in_an_upload_leads_nowhere(web):
     name = "../../../../tmp/evil.mp4"
-    path = _upload(web, CLIP.read_bytes(), name)
+    path = upload(web, CLIP.read_bytes(), name)
     assert ".." not in path and Path(path).name == "evil.mp4" and "relight-test-" in path
 
 
@@ -119,7 +83,7 @@ def test_a_call_that_is_too_large_or_no_json_is_refused(web):
     assert web.post(url, content=b'["' + b"x" * 5_000_000 + b'"]').status_code == 413
     assert web.post(url, content=b"[" * 100_000).status_code == 400
     assert web.post(url, content=b"{").status_code == 400
-    body = json.dumps({"data": [_file(ADDRESSES[0])]})
+    body = json.dumps({"data": [file(ADDRESSES[0])]})
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x"):
         answer = web.post(url, content=body, headers={"content-type": kind})
         assert answer.status_code in (400, 403, 415, 422), kind
@@ -149,8 +113,8 @@ BAD_VALUES = {
 
 @pytest.mark.parametrize("case", BAD_VALUES)
 def test_bad_values_are_refused_before_they_queue(web, served, case):
-    clip = _upload(web, CLIP.read_bytes())
-    _refused(_call(web, clip=_file(clip), **BAD_VALUES[case]))
+    clip = upload(web, CLIP.read_bytes())
+    refused(call(web, clip=file(clip), **BAD_VALUES[case]))
     assert served.studio.idle
 
 
@@ -165,94 +129,17 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_bad_files_are_refused_before_they_queue(web, case):
-    clip = _upload(web, BAD_FILES[case])
-    answer = _call(web, clip=_file(clip))
-    _refused(answer, "clip.mp4")
+    clip = upload(web, BAD_FILES[case])
+    answer = call(web, clip=file(clip))
+    refused(answer, "clip.mp4")
     assert str(Path(clip).parent) not in answer.text
 
 
 def test_no_parameter_is_a_path_a_device_or_an_output(web):
     for endpoint in ("/relight", "/preview"):
-        names = {p["parameter_name"] for p in _parameters(web, endpoint)}
+        names = {p["parameter_name"] for p in parameters(web, endpoint)}
         assert {"clip", "prompt", "light", "steps", "seed"} <= names
         assert not names & {"input", "output", "overwrite", "device", "dtype", "memory", "request"}
-
-
-@pytest.fixture
-def anns(served):
-    """A visitor's id, a result of hers, and a file she has brought."""
-    ann = new_id()
-    shelf = Shelf(served.outputs / ann)
-    folder = shelf.new_folder()
-    (folder / "relit.mp4").write_bytes(CLIP.read_bytes())
-    parts = {"source": "relit.mp4", "output": "relit.mp4", "job": "entry.json"}
-    entry = shelf.add(
-        Entry(folder=folder, kind="relight", name="x", settings={"prompt": "anns secret"}, **parts)
-    )
-    return ann, entry, served.studio.files(ann).copy(CLIP, "anns secret.mp4")
-
-
-def test_private_events_tell_one_user_nothing_of_another(web, anns):
-    """Raw calls of the page's own events, with another visitor's ids: as if they were not there."""
-    ann, entry, file = anns
-    config = web.get("/config").json()
-    types = {c["id"]: c["type"] for c in config["components"]}
-    browser = next(c["id"] for c in config["components"] if c["type"] == "browserstate")
-    events = [e for e in config["dependencies"] if browser in e["inputs"] and e["backend_fn"]]
-    assert len(events) >= 8
-    staged = {"clip": {"id": file, "name": "x"}, "lights": [{"word": "left"}]}
-    texts = []
-    for event in events:
-        for claim in (new_id(), f"../{ann[:31]}", [ann], {"id": ann}, None):
-            values = {"html": staged, "browserstate": [staged]}
-            data = [
-                claim if id == browser else values.get(types[id], entry.id)
-                for id in event["inputs"]
-            ]
-            body = {"data": data, "fn_index": event["id"], "session_hash": new_id()[:10]}
-            body["event_data"] = {"id": entry.id}
-            web.post("/gradio_api/queue/join", json=body)
-            with web.stream(
-                "GET", "/gradio_api/queue/data", params={"session_hash": body["session_hash"]}
-            ) as stream:
-                for line in stream.iter_lines():
-                    texts.append(line)
-                    if "process_completed" in line or "close_stream" in line:
-                        break
-    seen = "\n".join(texts)
-    assert seen and "anns secret" not in seen and ann not in seen
-    assert Shelf(entry.folder.parent).get(entry.id)  # and nobody has deleted it
-
-
-def _ask(web, name, /, **given):
-    """Call a server function of the page's components, the first of that name."""
-    config = web.get("/config").json()
-    id = next(c["id"] for c in config["components"] if name in c["props"].get("server_fns", ()))
-    body = {"data": given, "component_id": id, "session_hash": "x", "fn_name": name}
-    answer = web.post("/gradio_api/component_server", json=body)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def test_the_pages_own_calls_tell_one_visitor_nothing_of_another(web, served, anns):
-    ann, entry, file = anns
-    run = new_run(served.outputs / ann, kind="relight", what="make", name="anns secret", order={})
-    run.state = "failed"
-    run.save()
-    served.studio.runs._runs[run.id] = run
-    assert [one["name"] for one in _ask(web, "look", who=ann)["runs"]] == ["anns secret"]
-    for who in (new_id(), None, [ann], f"{ann}/", {"who": ann}, f"../{ann}"):
-        assert _ask(web, "look", who=who)["runs"] == []
-        assert _ask(web, "entries", who=who)["entries"] == []
-        for name in ("live", "cancel", "dismiss", "remove", "restore"):
-            said = _ask(web, name, who=who, id=run.id if name in ("live", "cancel") else entry.id)
-            assert "error" in said and "secret" not in str(said), name
-        said = _ask(web, "frame", who=who, clip=file, moment=0)
-        assert "choose it again" in said["error"]
-        said = _ask(web, "zip", who=who, batch=new_id())
-        assert "not there any more" in said["error"]
-    assert Shelf(served.outputs / ann).get(entry.id) and run.folder.exists()
-    assert "url" in _ask(web, "frame", who=ann, clip=file, moment=0)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +148,7 @@ def test_the_pages_own_calls_tell_one_visitor_nothing_of_another(web, served, an
 )
 @pytest.mark.parametrize("name", ["take", "keep"])
 def test_the_stage_takes_uploads_only(web, name, path):
-    said = _ask(web, name, who=new_id(), path=path, name="x.mp4")
+    said = ask(web, name, who=new_id(), path=path, name="x.mp4")
     assert said == {"error": "this is not an upload: choose the file again"}
 
 
@@ -279,14 +166,14 @@ def test_the_stage_takes_uploads_only(web, name, path):
 )
 def test_a_light_from_a_browser_is_checked(web, anns, lights):
     ann, _, file = anns
-    said = _ask(web, "frame", who=ann, clip=file, moment=0, lights=lights)
+    said = ask(web, "frame", who=ann, clip=file, moment=0, lights=lights)
     assert set(said) == {"error"} and "root:" not in said["error"] and "/" not in said["error"]
 
 
 def test_a_clip_that_is_none_is_told_and_not_kept(web, served):
     who = new_id()
-    path = _upload(web, bytes(range(256)) * 40)
-    said = _ask(web, "take", who=who, path=path, name="Mein Film.MOV")
+    path = upload(web, bytes(range(256)) * 40)
+    said = ask(web, "take", who=who, path=path, name="Mein Film.MOV")
     assert "Mein Film.MOV" in said["error"] and "/" not in said["error"].split("Mein")[0]
     assert not list((served.outputs / who).rglob("*.MOV"))
 
@@ -332,51 +219,6 @@ def test_the_queue_is_bounded():
     from relight.ui import app, store
 
     assert 0 < app.WAITING <= 100 and 0 < store.MOST <= store.WAITING <= 1000
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory):
-    """A studio with two logins."""
-    here = launch(
-        Options(outputs=tmp_path_factory.mktemp("locked"), auth=("ann:apple", "bob:pear"))
-    )
-    yield here.address.rstrip("/")
-    here.close()
-
-
-def test_without_a_login_nothing_is_told(locked):
-    with httpx.Client(base_url=locked, timeout=30) as web:
-        for path in ("config", "gradio_api/info", f"gradio_api/file={CLIP}", "gradio_api/mcp/"):
-            assert web.get(f"/{path}").status_code in (401, 403, 404), path
-        assert web.post("/gradio_api/call/relight", json={"data": []}).status_code == 401
-        assert web.post("/gradio_api/queue/join", json={"data": []}).status_code in (401, 422)
-        assert web.post("/gradio_api/upload", files={"files": ("a", b"x")}).status_code == 401
-        assert web.post("/gradio_api/mcp/", json=MCP_HELLO).status_code in (401, 404, 405)
-        assert "Describe the light" not in web.get("/").text
-        body = {"data": {"who": "x"}, "component_id": 1, "session_hash": "x", "fn_name": "look"}
-        assert web.post("/gradio_api/component_server", json=body).status_code == 401
-        wrong = web.post("/login", data={"username": "ann", "password": "pear"})
-        assert wrong.status_code == 400
-        right = web.post("/login", data={"username": "ann", "password": "apple"})
-        assert right.status_code == 200 and web.get("/config").status_code == 200
-        bob = new_id()
-        taken = _ask(web, "example", who=bob)  # a login is who one is, whatever is claimed
-        assert "clip" in taken and "error" not in _ask(web, "frame", clip=taken["clip"]["id"])
-    with httpx.Client(base_url=locked, timeout=30) as other:
-        other.post("/login", data={"username": "bob", "password": "pear"})
-        assert "error" in _ask(other, "frame", who=bob, clip=taken["clip"]["id"])
-
-
-MCP_HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-03-26",
-        "capabilities": {},
-        "clientInfo": {"name": "x", "version": "1"},
-    },
-}
 
 
 def test_the_defaults_are_the_careful_ones():

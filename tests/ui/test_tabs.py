@@ -10,8 +10,8 @@ import numpy as np
 from relight import media
 from relight.cli import main
 from tests.samples import CLIP
+from tests.ui.browsing import bar, choose, quick, result
 from tests.ui.conftest import small_clip
-from tests.ui.test_browser import _bar, _choose, _quick, _result
 
 
 def _picture(path):
@@ -22,14 +22,14 @@ def _picture(path):
 
 def test_a_picture_is_upscaled_and_downloaded_by_its_name(page, tmp_path):
     page.get_by_role("tab", name="Upscale").click()
-    _choose(page, _picture(tmp_path / "klein ü.png"), "upscale")
+    choose(page, _picture(tmp_path / "klein ü.png"), "upscale")
     page.get_by_role("button", name="Advanced").filter(visible=True).click()
     page.locator("#upscale_steps :is(input, textarea)").fill("2")
     page.get_by_label("3 ×").check()
     page.click("#upscale_preview")
-    _result(page, "Preview of the middle", "upscale")
+    result(page, "Preview of the middle", "upscale")
     page.click("#upscale_go")
-    _result(page, "done in", "upscale")
+    result(page, "done in", "upscale")
     with page.expect_download() as got:
         page.get_by_role("link", name="Download the picture").filter(visible=True).click()
     assert got.value.suggested_filename == "klein ü-upscaled.png"
@@ -38,12 +38,12 @@ def test_a_picture_is_upscaled_and_downloaded_by_its_name(page, tmp_path):
 
 
 def test_a_picture_is_relit_as_a_picture(page, tmp_path):
-    _choose(page, _picture(tmp_path / "small.png"))
+    choose(page, _picture(tmp_path / "small.png"))
     assert page.locator("#relight_stage .timeline").is_hidden()
     page.locator("#prompt textarea").fill("red light")
-    _quick(page)
+    quick(page)
     page.click("#relight_go")
-    _result(page, "done in")
+    result(page, "done in")
     with page.expect_download() as got:
         page.get_by_role("link", name="Download the picture").filter(visible=True).click()
     assert got.value.suggested_filename == "small-relit.png"
@@ -53,16 +53,16 @@ def test_trim_chooses_what_is_run_whatever_the_extension(page, tmp_path):
     clip = tmp_path / "Urlaub 1.MOV"
     small_clip(tmp_path / "a.mov", count=16)
     (tmp_path / "a.mov").rename(clip)
-    _choose(page, clip)
+    choose(page, clip)
     page.locator("#prompt textarea").fill("red light")
     begin, end = page.get_by_label("Begin"), page.get_by_label("End", exact=True)
     begin.evaluate("n => { n.value = 0.25; n.dispatchEvent(new Event('input')); }")
     end.evaluate("n => { n.value = 0.75; n.dispatchEvent(new Event('input')); }")
     assert "1.0 s" in page.inner_text(".trimmed")
-    _quick(page)
-    _bar(page, "8 frames")
+    quick(page)
+    bar(page, "8 frames")
     page.click("#relight_go")
-    _result(page, "done in")
+    result(page, "done in")
     with page.expect_download() as got:
         page.get_by_role("link", name="Download settings").filter(visible=True).click()
     settings = json.loads(Path(got.value.path()).read_text())["settings"]
@@ -71,7 +71,7 @@ def test_trim_chooses_what_is_run_whatever_the_extension(page, tmp_path):
 
 
 def test_a_clip_is_dropped_onto_another(page, short, tmp_path):
-    _choose(page, short)
+    choose(page, short)
     other = small_clip(tmp_path / "other.ts.mp4", count=3)
     page.evaluate(
         """async ([name, bytes]) => {
@@ -96,7 +96,7 @@ def _as(clip, target):
 
 
 def test_a_relit_frame_is_followed_without_a_model(page, short, tmp_path):
-    _choose(page, short)
+    choose(page, short)
     with page.expect_download() as got:
         page.click("#export_frame")
     assert got.value.suggested_filename.startswith("toy [1]-frame-0.")
@@ -110,9 +110,9 @@ def test_a_relit_frame_is_followed_without_a_model(page, short, tmp_path):
     page.wait_for_selector("[data-reference]")
     assert "at 0." in page.inner_text("[data-reference]")
     assert page.locator(".lamp, .sun").count() == 0
-    assert "no model needed" in _bar(page, "no model needed")
+    assert "no model needed" in bar(page, "no model needed")
     page.click("#relight_go")
-    _result(page, "done in")
+    result(page, "done in")
     with page.expect_download() as got:
         page.get_by_role("link", name="Download the clip").filter(visible=True).click()
     made = [frame.image.astype(int) for frame in media.read(got.value.path())]
@@ -125,7 +125,7 @@ def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path, 
     light = tmp_path / "my light.png"
     cv2.imwrite(str(light), np.full((8, 8, 3), 200, np.uint8))
     page.locator("#prompt textarea").fill("a bunny, green light")
-    _quick(page)
+    quick(page)
     page.get_by_label("Kind of light 1").select_option("Image")
     with page.expect_file_chooser() as chooser:
         page.click("#light_image")
@@ -159,9 +159,9 @@ def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path, 
 
 
 def test_a_subject_is_clicked_and_alone_relit(page, short):
-    _choose(page, short)
+    choose(page, short)
     page.locator("#prompt textarea").fill("red light")
-    _quick(page)
+    quick(page)
     page.get_by_label("Subject", exact=True).check()
     page.click("#pick_subject")
     frame = page.locator(".picture").bounding_box()
@@ -169,7 +169,7 @@ def test_a_subject_is_clicked_and_alone_relit(page, short):
         position={"x": 0.5 * frame["width"], "y": 0.55 * frame["height"]}
     )
     page.click("#relight_go")  # at once: the click on the frame counts
-    _result(page, "done in")
+    result(page, "done in")
     assert "Followed from" in page.inner_text(".region")
     with page.expect_download() as got:
         page.get_by_role("link", name="Download settings").first.click()

@@ -1,0 +1,58 @@
+"""What visitors do with a page of the studio, step by step."""
+
+import time
+
+from tests.ui.conftest import QUICK
+
+
+def choose(page, file, tab="relight"):
+    page.set_input_files(f"#{tab}_stage input[type=file]", file)
+    page.wait_for_selector(f"#{tab}_stage .facts .name")
+
+
+def quick(page, **more):
+    """Settings that make a run short, typed into the advanced settings."""
+    toggle = page.get_by_role("button", name="Advanced").filter(visible=True)
+    toggle.click()
+    for name, value in {**QUICK, **more}.items():
+        page.locator(f"#relight_{name} :is(input, textarea)").fill(value)
+    toggle.click()
+
+
+def bar(page, *words, tab="relight", seconds=150):
+    """Wait until the bar of a tab holds one of `words`; returns its text."""
+    until = time.monotonic() + seconds
+    text = ""
+    while time.monotonic() < until:
+        text = page.inner_text(f"[data-bar={tab}]")
+        if any(word in text for word in words):
+            return text
+        page.wait_for_timeout(60)
+    raise AssertionError(f"{words} not told, but {text!r}")
+
+
+def result(page, words, tab="relight"):
+    page.wait_for_function(
+        "([tab, words]) => document.querySelector(`[data-result=${tab}]`)"
+        ".innerText.includes(words)",
+        arg=[tab, words],
+        timeout=240_000,
+    )
+    return page.inner_text(f"[data-result={tab}]")
+
+
+def settled(page, selector):
+    """The address of a picture once it has stopped changing."""
+    seen, now = None, page.locator(selector).get_attribute("src")
+    while seen != now:
+        seen = now
+        page.wait_for_timeout(700)
+        now = page.locator(selector).get_attribute("src")
+    return now
+
+
+def idle(served, seconds=20):
+    until = time.monotonic() + seconds
+    while not served.studio.idle and time.monotonic() < until:
+        time.sleep(0.05)
+    return served.studio.idle
