@@ -216,7 +216,7 @@ def _endpoint(
         return str(entry.path(entry.output)), str(entry.path(entry.job))
 
     call.__name__ = name  # the tool's name for MCP
-    call.__doc__ = "\n".join(  # which assistants are told
+    call.__doc__ = "\n".join(  # what assistants read
         [about, "", "Args:", *(f"    {key}: {one.label}" for key, one in named.items())]
     )
     call.__signature__ = _signature(list(named), REQUIRED[kind])

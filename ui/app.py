@@ -30,7 +30,7 @@ from relight.ui.upscale_tab import UpscaleTab
 CACHE_SECONDS = (3600, 24 * 3600)
 """How often uploads are looked through, and the age at which they are deleted."""
 WAITING = 60
-"""Calls that may wait in Gradio's queue; further ones are told to come back."""
+"""Calls that may wait in Gradio's queue; further ones are asked to come back."""
 
 
 def build(studio: Studio, example: Path) -> gr.Blocks:

@@ -90,7 +90,7 @@ def control(job: type[BaseModel], name: str, *, drawn: bool = True, **overrides:
 
 
 def described(job: type[BaseModel], name: str) -> Component:
-    """The parameter of a call for one field; its label, which programs are told, says all of it."""
+    """The parameter of a call for one field; its label, which programs read, says all of it."""
     text = _sentence(job.model_fields[name].description)
     return control(job, name, drawn=False, **({"label": text} if text else {}))
 

@@ -31,6 +31,6 @@ class LastModel:
 def free_memory() -> None:
     """Give back what a finished or stopped run has left behind, on the GPU too."""
     gc.collect()
-    torch = sys.modules.get("torch")  # never loaded only to be told to free nothing
+    torch = sys.modules.get("torch")  # not loaded only to free nothing
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -87,7 +87,7 @@ def mounted(part: str, events: tuple[str, ...] = (), **given: Any) -> str:
     """What a component runs once it is there: a part of the page's script.
 
     Args:
-        events: that the part triggers. given: what it is told, as JSON; it is written into the
+        events: that the part triggers. given: its data, as JSON; it is written into the
             call, since a tab that is not shown yet forgets its properties.
     """
     told = json.dumps(given).replace("</", "<\\/")

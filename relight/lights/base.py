@@ -113,7 +113,7 @@ class Light(ABC):
         return type(self)(**{**held, **there}) if there else self
 
     def for_clip(self, fps: float) -> Light:
-        """The same light beside a clip of that rate, which folders of pictures have too."""
+        """The same light for a clip of `fps` frames a second: folders of pictures get its rate."""
         held = {control.name: getattr(self, control.name) for control in self.controls()}
         there = {n: v.for_clip(fps) for n, v in held.items() if isinstance(v, Light)}
         return type(self)(**{**held, **there}) if there else self
@@ -152,7 +152,7 @@ class Light(ABC):
 
 @dataclasses.dataclass(frozen=True)
 class Fade(Light):
-    """Two lights, one fading into the other. Not written by people: it is what lies between."""
+    """A cross-fade of two lights, made by `Light.mix`; it has no text of its own."""
 
     first: Light
     second: Light

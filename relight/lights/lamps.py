@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def taken_apart(light: Light, seconds: float, weight: float = 1.0) -> Iterator[tuple[float, Light]]:
-    """(weight, light) of each of the lights that add up to one at a time.
+    """Split a light, as it stands at a time, into what it is made of: (weight, light) of each part.
+
+    Sums are split into their lights, cross-fades into both of theirs, with weights in [0, 1].
 
     >>> from relight.lights import parse_light
     >>> light = parse_light("pulse:light=(left + point:x=.2),seconds=2,low=.5")
@@ -35,7 +37,7 @@ def taken_apart(light: Light, seconds: float, weight: float = 1.0) -> Iterator[t
 
 
 def has_place(light: Light, times: Iterable[float]) -> bool:
-    """Whether any part of a light is more than a side at one of some times.
+    """Whether any part of a light has a place in the frame, not only a side, at any of `times`.
 
     >>> from relight.lights import parse_light
     >>> has_place(parse_light("left + right"), [0.0]), has_place(parse_light("candle"), [0.0])
@@ -76,7 +78,7 @@ def strength(light: Light, seconds: float) -> float:
 
 @dataclass(frozen=True)
 class AtFull(Light):
-    """A light at full strength, as a model is shown it. Not written by people."""
+    """A light at full strength, as a model is shown it; it has no text of its own."""
 
     light: Light
 

@@ -24,7 +24,7 @@ class Keyframe:
     Attributes:
         seconds: since the first frame that is lit.
         light: how it stands then.
-        smooth: is the way to it eased at both ends? Else the light moves there evenly.
+        smooth: the change up to it is eased at both ends; else it is even.
     """
 
     seconds: float
@@ -52,7 +52,7 @@ class Keyframe:
         return replace(self, light=self.light.absolute())
 
     def for_clip(self, fps: float) -> Self:
-        """The same beside a clip of that rate."""
+        """The same for a clip of `fps` frames a second."""
         return replace(self, light=self.light.for_clip(fps))
 
     def __str__(self) -> str:

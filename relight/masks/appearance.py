@@ -38,13 +38,13 @@ def lab(frames: Tensor) -> Tensor:
 
 
 def gathered(colours: Tensor, weights: Tensor) -> Tensor:
-    """How much of each weight there is at each place in each colour.
+    """Sum weights into a grid over place and colour.
 
     Args:
         colours: of one frame, (3, h, w) CIE Lab. weights: (k, h, w), none negative.
 
     Returns:
-        (k, PLACES, PLACES, *CELLS).
+        (k, PLACES, PLACES, *CELLS): row, column, then L, a and b.
 
     >>> gathered(torch.zeros(3, 7, 7), torch.ones(1, 7, 7)).shape
     torch.Size([1, 7, 7, 12, 14, 14])
@@ -64,7 +64,7 @@ def gathered(colours: Tensor, weights: Tensor) -> Tensor:
 
 
 def read(colours: Tensor, grid: Tensor) -> Tensor:
-    """What a grid holds around each pixel: (k, h, w), linear between its cells.
+    """Look up a grid at each pixel, interpolated between its cells: (k, h, w).
 
     Args:
         colours: of one frame, (3, h, w) CIE Lab. grid: (k, PLACES, PLACES, *CELLS).

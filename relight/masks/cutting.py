@@ -17,7 +17,10 @@ ITERATIONS = 2
 
 @dataclass(frozen=True, eq=False)
 class Colours:
-    """What a clip's subject and its background are coloured like, as GrabCut's two mixtures."""
+    """The colours of a clip's background and of its subject.
+
+    Each is a Gaussian mixture as OpenCV's GrabCut stores it, (1, 65) float64.
+    """
 
     background: np.ndarray
     subject: np.ndarray
@@ -26,7 +29,7 @@ class Colours:
 def cut(image: np.ndarray, score: np.ndarray, colours: Colours | None = None) -> Tensor:
     """GrabCut of one image (h, w, 3) uint8 from a score (h, w) in [0, 1] -> (h, w), 0 or 1.
 
-    With `colours` given they are taken as they are, else found in the image.
+    `colours` are used unchanged where they are given, else estimated from the image.
 
     >>> image = np.full((32, 32, 3), 40, np.uint8)
     >>> image[8:24, 8:24] = (250, 30, 30)
@@ -77,7 +80,11 @@ def grab(
     mode: int,
     rounds: int = ITERATIONS,
 ) -> None:
-    """GrabCut in place: labels, and the models but for a mode that keeps them.
+    """Run GrabCut; `labels` change in place, `models` too unless `mode` freezes them.
+
+    Args:
+        image: (h, w, 3) uint8, RGB. labels: (h, w) uint8, OpenCV's `GC_...`.
+        models: of background and subject, (1, 65) float64 each. mode: OpenCV's `GC_...`.
 
     >>> labels = np.full((32, 32), cv2.GC_BGD, np.uint8)
     >>> labels[8:24, 8:24] = cv2.GC_PR_FGD

@@ -26,7 +26,7 @@ highest there is, within these bounds."""
 
 
 def against_dominant(flow: np.ndarray) -> np.ndarray:
-    """How surely each pixel moves otherwise than the scene: (h, w) in [0, 1].
+    """How clearly each pixel moves differently from the scene: (h, w) in [0, 1].
 
     Args:
         flow: (2, h, w) in pixels, x first.
@@ -49,13 +49,13 @@ def against_dominant(flow: np.ndarray) -> np.ndarray:
 
 
 def dominant(flow: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, float]:
-    """The affine motion that most of a frame has, and how far the rest of it strays.
+    """Fit the affine motion that most of a frame has.
 
     Args:
-        flow: (2, h, w) in pixels, x first. prior: how far each pixel counts, (h, w) in [0, 1].
+        flow: (2, h, w) in pixels, x first. prior: weight of each pixel, (h, w) in [0, 1].
 
     Returns:
-        its flow, (2, h, w), and the spread of the residuals in pixels.
+        its flow, (2, h, w), and the spread of the residuals, both in pixels.
 
     >>> flow = np.ones((2, 64, 64), np.float32)
     >>> flow[0, 20:40, 20:40] = 5
@@ -82,7 +82,7 @@ def dominant(flow: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def texture(image: np.ndarray) -> np.ndarray:
-    """How far a flow found around each pixel can mean anything: (h, w) in [0, 1], float32.
+    """How reliable a flow is around each pixel, by the texture there: (h, w) in [0, 1], float32.
 
     Args:
         image: (h, w, 3) uint8.
@@ -97,7 +97,7 @@ def texture(image: np.ndarray) -> np.ndarray:
 
 
 def apart_from_border(images: np.ndarray) -> np.ndarray:
-    """How clearly each pixel is parted from the border: (n, h, w) in [0, 1], float32.
+    """How clearly each pixel is separated from the border: (n, h, w) in [0, 1], float32.
 
     Args:
         images: (n, h, w, 3) uint8.

@@ -66,7 +66,7 @@ LEAST_PART, LEAST_HOLE = 0.1, 0.004
 def fine_subject(
     frames: Tensor, seed: Seed | None = None, colours: Colours | None = None
 ) -> Subject:
-    """Find what a clip is about, or follow what is pointed out, with its thin parts.
+    """Find a clip's subject, or track the one that is pointed out, with its thin parts.
 
     Args:
         frames: (frames, 3, h, w) in [0, 1], in order, a few a second; no side under 16 pixels.

@@ -80,7 +80,7 @@ class Coarse:
 def find_subject(
     frames: Tensor, seed: Seed | None = None, colours: Colours | None = None
 ) -> Subject:
-    """Find what a clip is about, or follow what is pointed out.
+    """Find a clip's subject, or track the one that is pointed out.
 
     Args:
         frames: (frames, 3, h, w) in [0, 1], in order, a few a second; no side under 16 pixels.

@@ -1,4 +1,4 @@
-"""What moves with the subject and what with the scene behind it: two layers, by how well each fits.
+"""What moves with the subject and what with the scene behind it, by which motion fits better.
 
 Flow alone bleeds over outlines by some pixels. Here each frame is compared with its neighbours as
 the scene's motion would bring them, and as the subject's would, carried on beyond its outline (the
@@ -22,19 +22,19 @@ from relight.methods.spread import spread
 REACHES = 0.06
 """How far the subject's motion is carried on, of the shorter side: the sigma of a blur."""
 NEAR = 0.1
-"""Share of the subject around a pixel, over twice that, from which what moves so may be its."""
+"""Share of the subject in the surroundings (sigma 2 REACHES) from which its motion fully counts."""
 WINDOW = 0.02
-"""Radius of the window in which pixels of like colours are asked, of the shorter side."""
+"""Radius of the window in which pixels of like colours share their odds, of the shorter side."""
 GRAIN = 4.0
 """Squared difference in CIE Lab that is grain."""
 UNLIKE = 0.5
-"""Part of what neither motion explains that counts as grain."""
+"""Share of the difference that neither motion explains, which counts as grain too."""
 MOST = 3.0
-"""Most that motion may say, as log odds."""
+"""Largest log odds that motion may give."""
 
 
 def movement(colours: Tensor, motion: Motion, matte: Tensor) -> Tensor:
-    """Log odds that what is seen moves with the subject rather than with the scene.
+    """Log odds that each pixel moves with the subject rather than with the scene.
 
     Args:
         colours: of the frames, (n, 3, h, w) CIE Lab. motion: of those, at their size.

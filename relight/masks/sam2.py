@@ -43,7 +43,7 @@ def load_sam2(folder: Path) -> Sam2VideoModel:
 
 @torch.no_grad()
 def followed(frames: Tensor, model: Sam2VideoModel, seed: Seed | None = None) -> Subject:
-    """Follow what is pointed out through a clip.
+    """Track what is pointed out through a clip.
 
     Args:
         frames: (frames, 3, h, w) in [0, 1], in order.

@@ -100,7 +100,7 @@ def along_flow(
 
 
 def gathered(x: Tensor, motion: Motion, *, reach: int = GATHER) -> Tensor:
-    """The most that each frame or a neighbour shows, brought to it along the flow.
+    """The maximum over each frame and its neighbours, warped to it along the flow.
 
     Evidence such as motion comes and goes; what moved a moment ago is still the subject. Arguments
     as for `along_flow`; what comes over a way that is not trusted counts less.

@@ -83,10 +83,10 @@ def _decoded(found: Items, item: Item, whole: Item, is_alpha: bool) -> np.ndarra
     if is_alpha:
         return _levels(frame)
     matrix, is_full = frame.colorspace, frame.color_range == 2
-    told = whole.property("colr") or item.property("colr") or b""
-    if told[:4] == b"nclx" and len(told) >= 11:
-        named = int.from_bytes(told[8:10], "big")
-        matrix, is_full = matrix if named == _UNKNOWN else named, bool(told[10] & 0x80)
+    content = whole.property("colr") or item.property("colr") or b""
+    if content[:4] == b"nclx" and len(content) >= 11:
+        named = int.from_bytes(content[8:10], "big")
+        matrix, is_full = matrix if named == _UNKNOWN else named, bool(content[10] & 0x80)
     return frame.reformat(
         format=DEEP,
         src_colorspace=matrix_of(matrix),

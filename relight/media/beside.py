@@ -59,8 +59,8 @@ def note(names: Iterable[str]) -> list[str]:
     if not counted:
         return []
     *rest, last = counted
-    told = f"{', '.join(rest)} and {last}" if rest else last
-    return [f"its file also holds {told}, left out"]
+    named = f"{', '.join(rest)} and {last}" if rest else last
+    return [f"its file also holds {named}, left out"]
 
 
 def _many(name: str, count: int) -> str:

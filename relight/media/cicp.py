@@ -61,7 +61,7 @@ class Cicp:
 
 @dataclass(frozen=True)
 class Measured:
-    """Colours told by numbers.
+    """Colours given by numbers.
 
     Attributes:
         points: (x, y) of red, green, blue and white; None: those of sRGB.
@@ -82,9 +82,9 @@ class Measured:
     @property
     def note(self) -> str:
         """What `to_srgb` does, for people."""
-        told = [] if self.gamma is None else [f"a gamma of {self.gamma:.2g}"]
-        told += ["its own primaries"] * (self.points is not None)
-        return f"colours converted from {' and '.join(told)} to sRGB"
+        parts = [] if self.gamma is None else [f"a gamma of {self.gamma:.2g}"]
+        parts += ["its own primaries"] * (self.points is not None)
+        return f"colours converted from {' and '.join(parts)} to sRGB"
 
     def to_srgb(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 or uint16 -> the same in sRGB."""
@@ -94,12 +94,12 @@ class Measured:
         return colour.remap(image, [curve] * 3, matrix, colour.linear_to_srgb)
 
 
-Told = Cicp | Measured
+ColourTags = Cicp | Measured
 """The two ways in which a picture file tells its colours."""
 
 
-def cicp_of(path: Path, kind: str) -> Told | None:
-    """The colours of a picture file ("AVIF", "HEIF", "PNG") as it tells them; None: as sRGB."""
+def cicp_of(path: Path, kind: str) -> ColourTags | None:
+    """How the file of a picture ("AVIF", "HEIF", "PNG") tags its colours; None: as sRGB."""
     if kind == "PNG":
         return _of_png(path)
     return _of_items(path) if kind in ("AVIF", "HEIF") else None
@@ -113,13 +113,13 @@ def _of_items(path: Path) -> Cicp | None:
         return None
     tiles = [found.items[n] for n in main.links.get("dimg", ()) if n in found.items]
     for item in (main, *tiles[:1]):
-        for name, told in item.properties:
-            if name == "colr" and told[:4] == b"nclx" and len(told) >= 8:
-                return Cicp(*struct.unpack_from(">HH", told, 4))
+        for name, content in item.properties:
+            if name == "colr" and content[:4] == b"nclx" and len(content) >= 8:
+                return Cicp(*struct.unpack_from(">HH", content, 4))
     return None
 
 
-def _of_png(path: Path) -> Told | None:
+def _of_png(path: Path) -> ColourTags | None:
     """By the first of cICP, iCCP (left to its reader), sRGB, gAMA and cHRM that is there."""
     found = _chunks(path)
     if len(coded := found.get(b"cICP", b"")) >= 2:

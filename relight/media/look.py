@@ -68,7 +68,7 @@ class Look:
 
 
 class Looks:
-    """The looks of a file's frames: each by its own tags, which may change on the way."""
+    """The looks of a file's frames: each by its own tags, which may change within the file."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from PIL.ImageCms import core
 
 from relight.errors import MediaError
-from relight.media.cicp import Cicp, Told, measured
+from relight.media.cicp import Cicp, ColourTags, measured
 from relight.media.clip import PIXEL_LIMIT, check_size
 from relight.media.colour import MatrixProfile, linear_to_srgb
 from relight.media.depth import bled
@@ -35,7 +35,9 @@ class Pixels:
     notes: list[str] = field(default_factory=list)
 
 
-def pixels(image: Image.Image, deep: bool, path: Path, upright: bool, coded: Told | None) -> Pixels:
+def pixels(
+    image: Image.Image, deep: bool, path: Path, upright: bool, coded: ColourTags | None
+) -> Pixels:
     """The current frame of an open picture, turned by its EXIF orientation if `upright`.
 
     deep: at more than 8 bits. coded: the code points of its colours, which a profile outranks,
@@ -51,7 +53,7 @@ def pixels(image: Image.Image, deep: bool, path: Path, upright: bool, coded: Tol
     return finished(found, None if profile else coded, orientation)
 
 
-def finished(found: Pixels, coded: Told | None = None, orientation: int = 1) -> Pixels:
+def finished(found: Pixels, coded: ColourTags | None = None, orientation: int = 1) -> Pixels:
     """Pixels by their code points in sRGB, upright, and without an alpha that hides nothing."""
     if coded and coded.note:
         found.image = coded.to_srgb(found.image)

@@ -42,8 +42,8 @@ def png(image: np.ndarray, alpha: np.ndarray | None, grey: bool, tags: Tags) -> 
 def _head(image: np.ndarray, colour: int) -> bytes:
     """The signature and the first chunk."""
     height, width = image.shape[:2]
-    told = struct.pack(">IIBBBBB", width, height, 8 * image.itemsize, colour, 0, 0, 0)
-    return _SIGNATURE + _chunk(b"IHDR", told)
+    header = struct.pack(">IIBBBBB", width, height, 8 * image.itemsize, colour, 0, 0, 0)
+    return _SIGNATURE + _chunk(b"IHDR", header)
 
 
 def _packed(image: np.ndarray, alpha: np.ndarray | None, grey: bool) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Encoders don't take the machine from everybody else."""
+"""Keep an encoder from taking the machine from all others by realtime priority."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _THREADS = Path("/proc/self/task")
 
 @contextmanager
 def ordinary_threads() -> Iterator[None]:
-    """Scheduling policies of this process are after the block what they were before.
+    """Restore the scheduling policies of this process's threads when the block ends.
 
-    SVT-AV1, where it may (as root, as in most containers), puts itself and the thread that opens
-    it under SCHED_FIFO at priority 99: until the process ends, nothing else gets those cores.
+    Where it is allowed to (as root, as in most containers), SVT-AV1 puts itself and the thread that
+    opens it under SCHED_FIFO at priority 99: until the process ends, nothing else gets those cores.
     Linux only; elsewhere nothing is done.
     """
     before = _policies()

@@ -15,7 +15,7 @@ from relight.errors import MediaError
 from relight.media import avif_in, beside, heif_in
 from relight.media.animation import Timeline, shown, timeline
 from relight.media.avif_in import bits_of
-from relight.media.cicp import Told, cicp_of
+from relight.media.cicp import ColourTags, cicp_of
 from relight.media.clip import DEFAULT_FPS, PIXEL_LIMIT, Frame, VideoInfo, check_size
 from relight.media.gif_in import read_gif
 from relight.media.heif_in import register
@@ -122,7 +122,9 @@ def read(
         time += duration or 0
 
 
-def _decoded(path: Path, kind: str, coded: Told | None) -> Iterator[tuple[Pixels, Fraction | None]]:
+def _decoded(
+    path: Path, kind: str, coded: ColourTags | None
+) -> Iterator[tuple[Pixels, Fraction | None]]:
     """The pictures of a file, each with how long it is shown, if the file says."""
     if kind == "EXR":
         yield read_exr(path), None
@@ -208,7 +210,7 @@ def _notes(
     kind: str,
     image: Image.Image,
     times: Timeline,
-    coded: Told | None,
+    coded: ColourTags | None,
     how: Reading,
     layout: Layout | None,
 ) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from relight.errors import MediaError
 from relight.media.beside import is_raw, of_tiff
 from relight.media.pictures_in import Pixels, straight, turned
 
-# What it finds wrong with a file is told as one error, by whoever reads the file in the end.
+# What it finds wrong with a file is reported as one error, by whoever reads the file in the end.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _WHITE_IS_ZERO, _GREY, _RGB = 0, 1, 2  # values of the tag PhotometricInterpretation

@@ -38,7 +38,7 @@ def track(
     suffix: str,
     on_note: OnNote,
 ) -> Copied | Encoded | Rewritten | None:
-    """The way a stream of sound or subtitles gets into `out`; None, and a note: not at all."""
+    """How a stream of sound or subtitles gets into `out`; None, with a note, if it can't."""
     context = stream.codec_context
     codec = context.codec.canonical_name if context else "unknown"
     legal = target.sound if stream.type == "audio" else target.subtitles
