@@ -7,16 +7,14 @@ python -m examples.screenshots OUT   # every tab at both sizes, light and dark, 
 from __future__ import annotations
 
 import io
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from examples.studio_browser import SECONDS, studio_browser
 from examples.studio_journey import drag
-from relight.ui.serve import Options, launch
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
@@ -25,33 +23,19 @@ PICTURES = Path(__file__).parent / "pictures"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 960}
 TABS = ("Relight", "Upscale", "Batch", "History")
-SECONDS = 600
 
 
 def main(arguments: list[str]) -> int:
     """Write pictures/studio.jpg and pictures/studio_phone.jpg, or all tabs into a folder."""
-    from playwright.sync_api import sync_playwright
-
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        print("no Chromium here: apt-get install chromium", file=sys.stderr)
-        return 1
-    served = launch(Options(outputs=Path(tempfile.mkdtemp())))
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            context = browser.new_context(viewport=DESK)
-            page = context.new_page()
-            page.set_default_timeout(SECONDS * 1000)
-            page.goto(served.address)
-            _relight(page)
-            if arguments:
-                _all(page, Path(arguments[0]))
-            else:
-                _two(page)
-            browser.close()
-    finally:
-        served.close()
+    with studio_browser() as (browser, address):
+        page = browser.new_context(viewport=DESK).new_page()
+        page.set_default_timeout(SECONDS * 1000)
+        page.goto(address)
+        _relight(page)
+        if arguments:
+            _all(page, Path(arguments[0]))
+        else:
+            _two(page)
     return 0
 
 

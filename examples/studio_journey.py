@@ -5,16 +5,11 @@ python -m examples.studio_journey   # needs Playwright and a system Chromium
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-from relight.ui.serve import Options, launch
-
-SECONDS = 600
+from examples.studio_browser import SECONDS, studio_browser
 
 
 class Journey:
@@ -34,22 +29,10 @@ class Journey:
 
 def main() -> int:
     """Print the steps."""
-    from playwright.sync_api import sync_playwright
-
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        print("no Chromium here: apt-get install chromium", file=sys.stderr)
-        return 1
-    served = launch(Options(outputs=Path(tempfile.mkdtemp())))
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 960}, accept_downloads=True)
-            page.set_default_timeout(SECONDS * 1000)
-            walk(page, served.address)
-            browser.close()
-    finally:
-        served.close()
+    with studio_browser() as (browser, address):
+        page = browser.new_page(viewport={"width": 1280, "height": 960}, accept_downloads=True)
+        page.set_default_timeout(SECONDS * 1000)
+        walk(page, address)
     return 0
 
 
