@@ -21,8 +21,10 @@ def report(result: Result, as_json: bool) -> None:
         plain = dataclasses.asdict(result)
         print(json.dumps(plain, default=str, ensure_ascii=False))  # noqa: T201
     else:
-        seconds = result.seconds["total"]
-        print(f"{result.path} ({result.frames} frames, {seconds:.0f} s)")  # noqa: T201
+        from relight.engine.plan_text import many
+
+        frames, seconds = many(result.frames, "frame"), result.seconds["total"]
+        print(f"{result.path} ({frames}, {seconds:.0f} s)")  # noqa: T201
 
 
 class Bar:

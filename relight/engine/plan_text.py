@@ -31,14 +31,14 @@ def lines_of(found: Plan, known: Mapping[str, float]) -> list[str]:
     seconds, job = found.seconds(known), found.job
     lines = [
         f"{job.input} -> {job.output}",
-        f"  source: {found.frames} frames of {found.info.width}x{found.info.height}",
+        f"  source: {many(found.frames, 'frame')} of {found.info.width}x{found.info.height}",
         f"  model: {found.model}" + (f", on {found.stages[0].device}" if found.stages else ""),
     ]
     lines += [f"  {_stage_line(stage)}" for stage in found.stages]
     notes = [*found.notes, *[UNTRIED] * _is_untried(found)]
     lines += [f"  note: {note}" for note in notes]
     lines += [
-        f"  output: {found.frames} frames of {found.width}x{found.height}",
+        f"  output: {many(found.frames, 'frame')} of {found.width}x{found.height}",
         "  time: not known, no run of this kind was made here yet"
         if seconds is None
         else f"  time: about {duration(seconds)}, from the last runs here",
@@ -56,12 +56,22 @@ def _is_untried(found: Plan) -> bool:
 
 
 def _stage_line(stage: Stage) -> str:
-    chunks = f"{len(stage.chunks)} chunk" + ("s" if len(stage.chunks) != 1 else "")
+    kind = "guide" if stage.name == "guide" else "UNet"
     return (
-        f"{stage.name}: {stage.frames} frames of {stage.width}x{stage.height} in {chunks}, "
-        f"{stage.passes} {'guide' if stage.name == 'guide' else 'UNet'} passes, "
+        f"{stage.name}: {many(stage.frames, 'frame')} of {stage.width}x{stage.height} in "
+        f"{many(len(stage.chunks), 'chunk')}, {many(stage.passes, f'{kind} pass')}, "
         f"{stage.cost:.1f} megapixels"
     )
+
+
+def many(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> many(1, "frame"), many(2, "frame"), many(0, "UNet pass")
+    ('1 frame', '2 frames', '0 UNet passes')
+    """
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
 
 
 def duration(seconds: float) -> str:

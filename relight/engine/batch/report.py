@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from relight.engine.batch.rows import Row
 from relight.engine.batch.work import Answer
+from relight.engine.plan_text import many
 from relight.errors import InputError, MediaError
 
 MOST_LINES = 40
@@ -120,13 +121,12 @@ def counted(statuses: Sequence[str]) -> str:
     """
     kinds = ("done", "skipped", "failed", "interrupted")
     parts = [f"{statuses.count(kind)} {kind}" for kind in kinds if kind in statuses]
-    many = "" if len(statuses) == 1 else "s"
-    return f"{len(statuses)} job{many}: {', '.join(parts) or 'nothing done'}"
+    return f"{many(len(statuses), 'job')}: {', '.join(parts) or 'nothing done'}"
 
 
 def _cells(event: Event) -> tuple[str, ...]:
     answer = event.answer
-    frames = f"{answer.frames} frame" + "s" * (answer.frames != 1) if answer.frames else ""
+    frames = many(answer.frames, "frame") if answer.frames else ""
     said = answer.message or "; ".join(answer.notes)
     seconds = f"{answer.seconds:.0f} s"
     return event.status, _printable(str(event.row.source)), seconds, frames, _printable(said)
