@@ -7,6 +7,7 @@ results to stdout.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -94,9 +95,13 @@ def main(arguments: list[str] | None = None) -> int:
             return 128 + got.number
 
 
+_NO_NUMBER = re.compile(r"unable to convert (\".*\") into (?:float|int)\.")
+
+
 def _wrong_usage(error: CycloptsError, arguments: list[str]) -> str:
     """What is wrong with a command line, and what to do."""
     text = " ".join(str(error).split())
+    text = _NO_NUMBER.sub(r"\1 is not a number.", text)
     if isinstance(error, UnusedCliTokensError):
         text = f"not expected: {' '.join(error.unused_tokens or ())}"
     if hint := _dashed(arguments):

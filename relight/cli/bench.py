@@ -128,7 +128,10 @@ def _setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise InputError(f"--set {text!r}: write it as NAME=VALUE", field="set", value=text)
-    return name.strip().replace("-", "_"), yaml.safe_load(value)
+    try:
+        return name.strip().replace("-", "_"), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"--set {text!r}: its value is no YAML", field="set", value=text) from None
 
 
 def _check(settings: Settings, name: str, overwrite: bool) -> None:

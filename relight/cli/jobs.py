@@ -26,7 +26,7 @@ from relight.engine.failures import run_safely
 from relight.engine.inputs import pair_up
 from relight.engine.loading import Runner
 from relight.engine.logs import logged
-from relight.errors import Cancelled
+from relight.errors import Cancelled, InputError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.files import JOB_FILES, overlaid, read_job
 
@@ -89,6 +89,9 @@ def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: ob
         if output is not None:
             stored["output"] = output
         return [kind.make(**stored)]
+    files = [path for path in inputs if path.suffix.lower() in JOB_FILES and path.is_file()]
+    if files:
+        raise InputError(f"{files[0]} is a job file: give it alone, without other inputs")
     as_clip = bool(given.get("as_clip"))
     pairs = pair_up(
         inputs,

@@ -35,7 +35,7 @@ def _options(*jobs: type[RelightJob | UpscaleJob], without: set[str]) -> type:
         # by the job.
         types = {str(job.model_fields[name].annotation) for job in jobs if name in job.model_fields}
         given = str if len(types) > 1 else _plain(field.annotation)
-        reads = _READERS.get(given)
+        reads = _whole if given in (int, int | None) else None
         shown = Parameter(name=aliases, help=help, negative_iterable=(), converter=reads)
         kind = Annotated[given | None, shown]
         fields.append((name, kind, dataclasses.field(default=None)))
@@ -59,15 +59,6 @@ def _whole(kind: Any, tokens: Sequence[Token]) -> int:
     except ValueError:
         raise ValueError(f"{tokens[0].value!r} is not a whole number") from None
 
-
-def _number(kind: Any, tokens: Sequence[Token]) -> float:
-    try:
-        return float(tokens[0].value)
-    except ValueError:
-        raise ValueError(f"{tokens[0].value!r} is not a number") from None
-
-
-_READERS = {int: _whole, int | None: _whole, float: _number, float | None: _number}
 
 Output = Annotated[
     Path | None,

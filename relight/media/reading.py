@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import re
 import stat
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -135,12 +136,17 @@ def _is_clip(path: Path, how: Reading) -> bool:
         return False
 
 
+_ADDRESS = re.compile(r"[a-z]{2,}:/", re.IGNORECASE)  # of two slashes `Path` keeps one
+
+
 def _regular_file(path: str | os.PathLike) -> Path:
     """`path` as a Path once it is known to be an ordinary, readable file that is not empty."""
     path = Path(path)
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
+        if _ADDRESS.match(str(path)):
+            raise InputError(f"{path} is an address: download the file, give its path") from None
         reason = getattr(error, "strerror", None) or "not a usable name"
         raise InputError(f"{path}: {reason}; check the path") from None
     if stat.S_ISDIR(status.st_mode):

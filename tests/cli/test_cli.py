@@ -107,6 +107,11 @@ BAD = {
         lambda d: [_file(d, "j.json", b'{"intensity": "high"}')],
         "intensity should be a number, not 'high'",
     ),
+    "an address": (lambda d: ["http://example.com/a.mp4"], "a.mp4 is an address: download"),
+    "a job file among clips": (
+        lambda d: [_file(d, "j.yaml", b"prompt: x"), CLIP],
+        "j.yaml is a job file: give it alone",
+    ),
     "no extension": (lambda d: [CLIP, "-o", d / "out"], "its name has no extension"),
     "an extension that is only read": (
         lambda d: [CLIP, "-o", d / "out.avi"],
@@ -155,7 +160,12 @@ def test_usage_errors_exit_with_2(capsys):
     assert "prompt" in _fails(capsys, ["run", CLIP, "-o", "x.mp4"], code=2)
     assert "relight run --help" in _fails(capsys, ["run"], code=2)
     assert "not expected: left; relight lights --help" in _fails(capsys, ["lights", "left"], code=2)
-    assert "'high' is not a number" in _fails(capsys, ["run", CLIP, "--intensity", "high"], code=2)
+    assert '"high" is not a number' in _fails(capsys, ["run", CLIP, "--intensity", "high"], code=2)
+
+
+def test_a_bench_refuses_a_setting_that_is_no_yaml(tmp_path, capsys):
+    given = ["bench", CLIP, "-o", tmp_path / "b", "--set", "side=["]
+    assert "its value is no YAML" in _fails(capsys, given, code=2)
 
 
 def test_help_lists_every_setting_without_loading_torch():
