@@ -58,7 +58,7 @@ def test_a_picture_is_enlarged_and_the_result_printed(tmp_path, capsys, quick, s
     out = tmp_path / "out.png"
     assert _call("upscale", small(), "-o", out, "--scale", "1.5", *quick) == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith(f"{out} (1 frames") and "model: " in printed.err
+    assert printed.out.startswith(f"{out} (1 frame, ") and "model: " in printed.err
     assert _images(out).shape == (1, 36, 60, 3)
 
 
