@@ -24,6 +24,8 @@ from relight.types import Size
 FADING = 0.98  # trust kept in each step from neighbour to neighbour
 FAINT = 0.02  # weight of light that no flow could be trusted for, where two references meet
 OTHER = (0.06, 0.15)  # difference in colour up to which light is for a pixel, and from where not
+SHADE = (0.08, 0.2)  # the same for square roots of single values, where the dark weighs more
+DARK = 0.01  # added to them: black's grain is no other colour
 AMISS = (0.3, 0.6)  # difference of log gains up to which a long way is believed, and from where not
 
 
@@ -115,8 +117,10 @@ def alike(colour: Tensor, own: Tensor) -> Tensor:
     """Where a frame has the colour that its light came from: (1, h, w) in [0, 1].
 
     Light that is handed on from frame to frame wanders over outlines: what is behind a subject
-    would light its rim. A change that the whole frame shares is the camera's or a fade, and counts
-    for nothing.
+    would light its rim. In the dark a smaller difference counts, and of single pixels: black takes
+    the light of black alone, as that is all glow, and one pixel that a white subject shares would
+    leave a dark trail behind it. A change that the whole frame shares is the camera's or a fade,
+    and counts for nothing.
 
     Args:
         colour, own: (3, h, w) in [0, 1].
@@ -131,8 +135,10 @@ def alike(colour: Tensor, own: Tensor) -> Tensor:
     """
     apart = colour - own
     apart = apart - apart.flatten(1).median(dim=1).values.view(3, 1, 1)
+    shade = ((own + apart).clamp_min(0) + DARK).sqrt() - (own + DARK).sqrt()
     apart = box_mean(apart[None], 1)[0].abs().amax(0, keepdim=True)
-    return 1 - smoothstep(apart, *OTHER)
+    shade = shade.abs().amax(0, keepdim=True)
+    return (1 - smoothstep(apart, *OTHER)) * (1 - smoothstep(shade, *SHADE))
 
 
 def _amiss(far: Tensor, near: Tensor) -> Tensor:

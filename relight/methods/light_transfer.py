@@ -4,8 +4,7 @@ The light (gain and glow, `relight.methods.gain_and_glow`) is fitted by the guid
 al., ECCV 2010) with a *ratio prior*: the regulariser pulls the slope towards relit / source instead
 of towards zero, so that flat areas and texture take the ratio, haze lowers the gain and raises the
 glow, and black takes the glow. Two surfaces in one window are kept apart: every mean is taken over
-pixels of like value only (the range bins of the bilateral grid, Chen et al., SIGGRAPH 2007), so
-that no halo forms between them.
+pixels of like colour only (`relight.methods.like_colours`), so that no halo forms between them.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relight.methods.gain_and_glow import GainGlow, bounded_ratio, box_mean, luma, resized
+from relight.methods.gain_and_glow import GainGlow, bounded_ratio, box_max, box_mean, luma, resized
+from relight.methods.like_colours import like_means
 from relight.methods.optical_flow import link, same_scene, warp
+from relight.methods.smoothstep import smoothstep
 from relight.types import Size
 
 FIT_SIDE = 256  # shorter side at which the map is fitted at most, in pixels
@@ -25,9 +26,9 @@ NOISE = 0.03  # encoded value (8 codes) at which a gain above 1 is halved: black
 CONTRAST = (0.4, 1.3)  # bounds of the kept contrast, relative to the ratio
 FLAT = 0.001  # variance below which even a perfect line is left to the ratio
 AMISS = 0.0003  # variance about a window's line at which its surfaces are half told apart
-BINS = 5  # range bins over [0, 1] that keep surfaces apart
-OVERLAP = 1.5  # half width of a bin, in bins
-FLOOR = 0.15  # weight of the others: a speck in a window does not get a light of its own
+BLACK = (0.02, 0.05)  # brightest channel up to which a pixel is black, and from where not
+ENOUGH = (0.05, 0.2)  # part of a window that is black, for black to have its own light
+SHARED = 2  # pixels from black at which a pixel may be partly black
 STILL = 0.3  # weight of a neighbour's light left in place where the flow cannot be trusted
 
 
@@ -58,16 +59,13 @@ def fit_light(
     # Of dark and bright side by side the dark one's own: a gain for both would make it a dark rim.
     dark = torch.minimum(box_mean(luma(source), 2), luma(guide)).square()
     heard = dark / (dark + NOISE * NOISE)
-    planes = []
-    for c in range(3):
-        own = slice(c, c + 1)
-        values = torch.cat([source[:, own], relit[:, own]], dim=1)
-        here, there = _like_means(guide[:, own], values, wide).split(1, dim=1)
-        slope = torch.lerp(window[:, own], bounded_ratio(there, here).log(), amiss)
-        slope = slope.clamp_max(0) + slope.clamp_min(0) * heard
-        line = torch.cat([slope.exp(), there - slope.exp() * here], dim=1)
-        planes.append(_like_means(guide[:, own], line, near))
-    gain, glow = torch.stack(planes, dim=2).unbind(1)  # F, 3, h, w
+    here, there = like_means(guide, torch.cat([source, relit], dim=1), wide).split(3, dim=1)
+    slope = torch.lerp(window, bounded_ratio(there, here).log(), amiss)
+    slope = slope.clamp_max(0) + slope.clamp_min(0) * heard
+    line = torch.cat([slope.exp(), there - slope.exp() * here], dim=1)
+    line = like_means(guide, line, near)
+    line = _black_alone(line, torch.maximum(source, guide), source, relit, (wide + near) // 2)
+    gain, glow = line.split(3, dim=1)
     return GainGlow(_within(gain, LIGHT_SIDE).log(), _within(glow, LIGHT_SIDE))
 
 
@@ -99,6 +97,15 @@ def smooth_light(light: GainGlow, frames: Tensor, *, sigma: float = 2.0) -> Gain
     return GainGlow.from_planes(total / weights)
 
 
+def black(x: Tensor) -> Tensor:
+    """How nearly (..., 3, h, w) is black, where light is all glow: (..., 1, h, w) in [0, 1].
+
+    >>> black(torch.tensor([0.01, 0.5]).expand(3, 1, 2)).tolist()
+    [[[1.0, 0.0]]]
+    """
+    return 1 - smoothstep(x.amax(-3, keepdim=True), *BLACK)
+
+
 def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, Tensor]:
     """Log slope of one line per window, and how far that line is from the relit frame.
 
@@ -122,16 +129,34 @@ def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, 
     return (kept * ratio[:, :3]).log(), amiss
 
 
-def _like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
-    """Means of `x` (F, c, h, w) over (2r + 1)^2 pixels whose `guide` (F, 1, h, w) is alike."""
-    place = guide * (BINS - 1)
-    out = torch.zeros_like(x)
-    for i in range(BINS):
-        away = (place - i).abs()
-        weight = (1 - away / OVERLAP).clamp_min(FLOOR)
-        mean = box_mean(weight * x, r) / box_mean(weight, r).clamp_min(1e-6)
-        out += (1 - away).clamp_min(0) * mean  # linear between the two nearest bins
-    return out
+def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: int) -> Tensor:
+    """Gain and glow (F, 6, h, w) with those of black found from black alone.
+
+    Black shows what a glow adds and nothing else. What is white beside it would take its share of
+    that, even as one pixel in ten of its kind, and leave a dark rim in a background that is lit.
+    """
+    dark = black(guide)
+    weight = dark.clamp_min(1e-4)
+    values = torch.cat([line[:, :3], source, relit], dim=1)
+    gain, here, there = (box_mean(weight * values, r) / box_mean(weight, r)).split(3, dim=1)
+    gain = gain.clamp_max(1)
+    own = torch.cat([gain, there - gain * here], dim=1)
+    sure = smoothstep(box_mean(dark, r), *ENOUGH)
+    line = torch.lerp(line, own, dark * sure)
+    return torch.lerp(line, *_outlines(line, dark, luma(guide), sure))
+
+
+def _outlines(line: Tensor, dark: Tensor, grey: Tensor, sure: Tensor) -> tuple[Tensor, Tensor]:
+    """Gain and glow (F, 6, h, w) of pixels that black and a surface share, and where: 0 to 1.
+
+    They are of no kind of their own: each has as much of the surface's light as of its colour.
+    """
+    share = (grey / box_max(grey, SHARED).clamp_min(1e-3)).clamp(0, 1)
+    whole = smoothstep(share, 0.6, 0.9) * (1 - dark)
+    sides = []
+    for weight in (dark.clamp_min(1e-4), whole.clamp_min(1e-4)):
+        sides.append(box_mean(weight * line, SHARED) / box_mean(weight, SHARED))
+    return torch.lerp(*sides, share), box_max(dark, SHARED) * (1 - dark) * (1 - whole) * sure
 
 
 def _without_grain(x: Tensor) -> Tensor:
