@@ -74,6 +74,24 @@ def test_light_attached_to_a_panned_world_follows_it_within_three_codes():
     assert errors[3] < 1.5 and max(errors) < 3 < 0.15 * change
 
 
+def test_a_white_ball_that_moves_over_black_leaves_no_dark_trail_on_the_lit_wall():
+    y, x = np.mgrid[0:144, 0:256]
+    grain = np.random.default_rng(0).integers(0, 4, (144, 256, 1))
+    frames, truth, rings = [], [], []
+    for i in range(9):
+        far = np.hypot(y - 72, x - 70 - 6 * i)
+        inside = ((26 - far) / 2).clip(0, 1)[..., None]
+        ball = (110 + 90 * np.sqrt((1 - (far / 26) ** 2).clip(0)))[..., None]
+        frames.append((inside * ball + (1 - inside) * grain).repeat(3, 2).round().astype(np.uint8))
+        warm = (inside * (60 + 0.5 * ball) + (1 - inside) * 185) * (1, 0.8, 0.55)
+        truth.append(warm.round().astype(np.uint8))
+        rings.append((far > 29) & (far < 45))
+    reference = {0: reference_light(frames[0], as_still(truth[0]))}
+    for i, light in carried_lights(frames, reference):
+        darker = truth[i].astype(int) - apply_light_uint8(frames[i], light)
+        assert darker.mean(2)[rings[i]].mean() < 1  # up to 3.6 before black had its own light
+
+
 def test_a_lit_object_takes_its_light_along_over_an_unlit_ground():
     ground, thing = world(H, W, 1, 40, 110), world(32, 32, 2, 120, 220)
     frames, truth = [], []
