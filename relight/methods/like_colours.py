@@ -8,16 +8,20 @@ surface, and the outline would get a colour that neither has.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
-from relight.methods.gain_and_glow import box_mean, luma
+from relight.methods.gain_and_glow import luma
 
 SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
 FLOOR = 0.1  # weight of the others: a speck in a window does not get a light of its own
+FEW = 0.001  # part of a frame below which its pixels are no kind of their own
 
 
 def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
@@ -30,32 +34,47 @@ def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
 
     >>> guide = torch.tensor([0.1, 0.9]).repeat_interleave(8).expand(1, 3, 16, 16)
     >>> [round(float(v), 2) for v in like_means(guide, guide[:, :1], 2)[0, 0, 8, [7, 8]]]
-    [0.15, 0.85]
+    [0.17, 0.83]
     """
-    return torch.cat([_of_one(guide[i : i + 1], x[i : i + 1], r) for i in range(len(x))])
+    frames = (_of_one(guide[i : i + 1], x[i], r) for i in range(len(x)))
+    return torch.stack(list(frames)).to(x)
 
 
 def _of_one(guide: Tensor, x: Tensor, r: int) -> Tensor:
-    """`like_means` of one frame."""
-    out = torch.zeros_like(x)
-    for share, alike in _bins(guide):
-        weight = alike.clamp_min(FLOOR)
-        out += share * box_mean(weight * x, r) / box_mean(weight, r).clamp_min(1e-6)
-    return out
+    """`like_means` of one frame, (1, 3, h, w) and (c, h, w): (c, h, w)."""
+    window = (2 * r + 1,) * 2
+    values = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
+    out, rest = np.zeros_like(values), np.ones(values.shape[:2], np.float32)
+    for share, alike in _bins(guide.detach().cpu().float()):
+        out += share[..., None] * _mean(values, np.maximum(alike, FLOOR), window)
+        rest -= share
+    out += rest[..., None] * _mean(values, np.ones_like(rest), window)
+    return torch.from_numpy(out).permute(2, 0, 1)
 
 
-def _bins(guide: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _mean(values: np.ndarray, weight: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    """Weighted means (h, w, c) over windows; what is outside counts for nothing."""
+    total = _sum(weight[..., None] * values, window).reshape(values.shape)
+    return total / _sum(weight, window)[..., None]
+
+
+def _sum(x: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    return cv2.boxFilter(x, -1, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
+
+
+def _bins(guide: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Of each bin of colours that a frame has: how far every pixel is in it, and is like it.
 
-    Shares (1, 1, h, w) of all bins add up to 1: linear between neighbours.
+    Shares (h, w) of all bins add up to 1, linear between neighbours; bins of `FEW` are left out.
     """
-    r, g, b = guide.split(1, dim=1)
-    found = [(torch.ones_like(r), torch.ones_like(r))]
-    for place in (luma(guide) / SPACING, (r - g) / SPACING, (b - (r + g) / 2) / SPACING):
+    r, g, b = guide[0].numpy()
+    grey = luma(guide)[0, 0].numpy()
+    found = [(np.ones_like(r), np.ones_like(r))]
+    for place in (grey / SPACING, (r - g) / SPACING, (b - (r + g) / 2) / SPACING):
         finer = []
-        for i in range(int(place.min().floor()), int(place.max().ceil()) + 1):
-            away = (place - i).abs()
-            hat, wide = (1 - away).clamp_min(0), (1 - away / OVERLAP).clamp_min(0)
+        for i in range(math.floor(place.min()), math.ceil(place.max()) + 1):
+            away = np.abs(place - i)
+            hat, wide = np.maximum(1 - away, 0), np.maximum(1 - away / OVERLAP, 0)
             finer += [(share * hat, alike * wide) for share, alike in found]
-        found = [pair for pair in finer if float(pair[0].max()) > 0]
+        found = [pair for pair in finer if pair[0].mean() > FEW]
     yield from found
