@@ -42,23 +42,23 @@ def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
 
 def _of_one(guide: Tensor, x: Tensor, r: int) -> Tensor:
     """`like_means` of one frame, (1, 3, h, w) and (c, h, w): (c, h, w)."""
-    window = (2 * r + 1,) * 2
     values = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
     out, rest = np.zeros_like(values), np.ones(values.shape[:2], np.float32)
     for share, alike in _bins(guide.detach().cpu().float()):
-        out += share[..., None] * _mean(values, np.maximum(alike, FLOOR), window)
+        out += share[..., None] * _mean(values, np.maximum(alike, FLOOR), r)
         rest -= share
-    out += rest[..., None] * _mean(values, np.ones_like(rest), window)
+    out += rest[..., None] * _mean(values, np.ones_like(rest), r)
     return torch.from_numpy(out).permute(2, 0, 1)
 
 
-def _mean(values: np.ndarray, weight: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+def _mean(values: np.ndarray, weight: np.ndarray, r: int) -> np.ndarray:
     """Weighted means (h, w, c) over windows; what is outside counts for nothing."""
-    total = _sum(weight[..., None] * values, window).reshape(values.shape)
-    return total / _sum(weight, window)[..., None]
+    total = _sum(weight[..., None] * values, r).reshape(values.shape)
+    return total / _sum(weight, r)[..., None]
 
 
-def _sum(x: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+def _sum(x: np.ndarray, r: int) -> np.ndarray:
+    window = (2 * r + 1, 2 * r + 1)
     return cv2.boxFilter(x, -1, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
 
 
