@@ -7,6 +7,7 @@ filter (arXiv:1505.00996), each channel guided by itself.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -45,7 +46,7 @@ def apply_light(source: Tensor, light: GainGlow, guide: Tensor | None = None) ->
         guide = resized(source, light.glow.shape[-2:])
     lines, low, high = guided_lines(light, guide)
     lines = F.interpolate(lines, source.shape[-2:], mode="bilinear", align_corners=False)
-    return _lit(source, *_evaluated(lines, source, low, high)).clamp(0, 1)
+    return _lit(source, *_evaluated(lines, source, _bounds(low, high))).clamp(0, 1)
 
 
 def apply_light_uint8(
@@ -72,18 +73,50 @@ def apply_light_uint8(
         guide = torch.from_numpy(small).permute(2, 0, 1).float() / 255
     lines, low, high = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
     _to_codes(lines, low, high)
-    lines = np.stack([cv2.resize(x, (w, len(x))) for x in lines[0].numpy()])
-    lines = torch.from_numpy(lines)[None]
-    out, room = np.empty(image.shape, np.uint8), torch.empty(1, 12, min(STRIP, h), w)
+    bounds = _bounds(low, high)
+    lines = torch.from_numpy(np.stack([cv2.resize(x, (w, len(x))) for x in lines[0].numpy()]))
+    tents, reach, pattern = *_tents(lines.shape[1], h), _pattern(TILE, w)
+    out, room = np.empty(image.shape, np.uint8), _Room.of(min(STRIP, h), w)
     for top in range(0, h, STRIP):
         rows = slice(top, min(top + STRIP, h))
-        source = torch.from_numpy(np.stack(cv2.split(image[rows])))[None].float()
-        light_here = _evaluated(_rows(lines, rows, h, room), source, low, high)
-        lit = _lit(source, *light_here, white=255.0)[0].numpy()
-        pattern = _pattern(TILE, w)[:, top % TILE :]
-        pairs = zip(lit, pattern, strict=True)  # added, rounded, kept within 0 and 255
+        if rows.stop - top < STRIP:
+            room = _Room.of(rows.stop - top, w)
+        read = slice(reach[top][0], reach[rows.stop - 1][1])
+        # As a product: faster than gathering rows.
+        torch.matmul(tents[rows, read], lines[:, read], out=room.lines)
+        gain, glow = _evaluated(room.lines, room.filled(image[rows]), bounds)
+        lit = _lit(room.source, gain, glow, 255.0, room).numpy()
+        dither = pattern[:, top % TILE :]
+        pairs = zip(lit, dither, strict=True)  # added, rounded, kept within 0 and 255
         cv2.merge([cv2.add(x, p[: len(x)], dtype=cv2.CV_8U) for x, p in pairs], out[rows])
     return out
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Memory for a strip of a frame, used again and again: new memory takes longer to fill.
+
+    Attributes:
+        lines: (12, n, W). source, which is lit in place, and scaled: (3, n, W).
+        top, end, reach: (1, n, W).
+    """
+
+    lines: Tensor
+    source: Tensor
+    scaled: Tensor
+    top: Tensor
+    end: Tensor
+    reach: Tensor
+
+    @classmethod
+    def of(cls, rows: int, width: int) -> _Room:
+        return cls(*(torch.empty(channels, rows, width) for channels in (12, 3, 3, 1, 1, 1)))
+
+    def filled(self, image: np.ndarray) -> Tensor:
+        """The source: (n, W, 3) uint8 as float, (3, n, W)."""
+        for plane, codes in zip(self.source, cv2.split(image), strict=True):
+            plane.copy_(torch.from_numpy(codes))
+        return self.source
 
 
 def guided_lines(light: GainGlow, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,53 +144,65 @@ def guided_lines(light: GainGlow, guide: Tensor) -> tuple[Tensor, Tensor, Tensor
     return lines, planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
 
 
-def _evaluated(lines: Tensor, source: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Gain and glow (..., 3, H, W) at each pixel of the source, within their own range."""
-    (sa, sb), (oa, ob) = (half.split(3, dim=-3) for half in lines.split(6, dim=-3))
-    gain, glow = torch.addcmul(oa, sa, source), torch.addcmul(ob, sb, source)
-    (gain_low, glow_low), (gain_high, glow_high) = (x.split(3, dim=1) for x in (low, high))
-    return _bounded(gain, gain_low, gain_high), _bounded(glow, glow_low, glow_high)
+Bounds = list[tuple[float, float]]
 
 
-def _bounded(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """`x` (F, 3, H, W), which is overwritten, within bounds (F, 3, 1, 1).
+def _bounds(low: Tensor, high: Tensor) -> Bounds:
+    """(F, 6, 1, 1) each: lowest and highest of the planes of all gains, then of all glows."""
+    pairs = [(x[:, :3], x[:, 3:]) for x in (low, high)]
+    lows, highs = ([x.flatten().tolist() for x in pair] for pair in pairs)
+    return [*zip(lows[0], highs[0], strict=True), *zip(lows[1], highs[1], strict=True)]
 
-    Plane by plane: bounds that are broadcast take six times as long.
+
+def _evaluated(lines: Tensor, source: Tensor, bounds: Bounds) -> tuple[Tensor, Tensor]:
+    """Gain and glow (..., 3, H, W) at each pixel of the source, within their own range.
+
+    They are written over the offsets in `lines`.
     """
-    bounds = zip(low.flatten().tolist(), high.flatten().tolist(), strict=True)
-    for plane, (least, most) in zip(x.flatten(0, 1), bounds, strict=True):
+    gain_slope, glow_slope, gain, glow = lines.split(3, dim=-3)
+    gain.addcmul_(gain_slope, source)
+    glow.addcmul_(glow_slope, source)
+    planes = [x for part in (gain, glow) for x in part.flatten(0, -3)]
+    # Plane by plane: bounds that are broadcast take six times as long.
+    for plane, (least, most) in zip(planes, bounds, strict=True):
         plane.clamp_(least, most)
-    return x
+    return gain, glow
 
 
-def _lit(source: Tensor, gain: Tensor, glow: Tensor, white: float = 1.0) -> Tensor:
-    """gain * source + glow, kept off black and white; (F, 3, H, W). Overwrites `glow`.
+def _lit(
+    source: Tensor, gain: Tensor, glow: Tensor, white: float = 1.0, room: _Room | None = None
+) -> Tensor:
+    """gain * source + glow, kept off black and white; (..., 3, H, W). Overwrites `glow`.
 
-    white: its value in source and glow.
+    white: its value in source and glow. room: holds the source, which is overwritten too.
     """
-    scaled = gain * source
-    lit = scaled + glow
+    scaled = torch.mul(gain, source, out=room and room.scaled)
+    lit = torch.add(scaled, glow, out=room and room.source)
     lit = torch.maximum(lit, scaled.mul_(TOE), out=lit)
     knee, rest = KNEE * white, (1 - KNEE) * white
-    top = _brightest(lit)
+    top = _brightest(lit, room and room.top)
     if float(top.max()) <= knee:
         return lit
-    end = _brightest(glow.add_(gain, alpha=white))  # where a white pixel would land
+    end = _brightest(glow.add_(gain, alpha=white), room and room.end)  # where white would land
     if float(end.max()) <= white:
         return lit
     end = end.sub_(knee).div_(rest).clamp_min_(1)
     top = top.clamp_min_(knee)
-    reach = (top - knee).div_(rest)
-    rolled = knee + rest * reach * (1 + reach / (end * end)) / (1 + reach)
-    share = rolled / top
+    reach = torch.sub(top, knee, out=room and room.reach).div_(rest)
+    # knee + rest * reach * (1 + reach / end^2) / (1 + reach)
+    rolled = torch.div(reach, end.mul_(end), out=end).add_(1).mul_(reach)
+    rolled = rolled.div_(reach.add_(1)).mul_(rest).add_(knee)
+    share = torch.div(rolled, top, out=top)
     # What rolls off also pales: from `rolled` to lit * share by that share.
-    return torch.addcmul(rolled * (1 - share), lit, share * share)
+    pale = torch.addcmul(rolled, rolled, share, value=-1, out=reach)
+    return torch.addcmul(pale, lit, share.mul_(share), out=lit)
 
 
-def _brightest(x: Tensor) -> Tensor:
-    """The largest of three channels, (F, 1, H, W). `Tensor.amax` takes twice as long."""
-    r, g, b = x.split(1, dim=1)
-    return torch.maximum(torch.maximum(r, g), b)
+def _brightest(x: Tensor, out: Tensor | None = None) -> Tensor:
+    """The largest of three channels, (..., 1, H, W). `Tensor.amax` takes twice as long."""
+    r, g, b = x.split(1, dim=-3)
+    out = torch.maximum(r, g, out=out)
+    return torch.maximum(out, b, out=out)
 
 
 def _to_codes(lines: Tensor, low: Tensor, high: Tensor) -> None:
@@ -168,17 +213,15 @@ def _to_codes(lines: Tensor, low: Tensor, high: Tensor) -> None:
     high[:, 3:] *= 255
 
 
-def _rows(lines: Tensor, rows: slice, height: int, room: Tensor) -> Tensor:
-    """Rows of `lines` (1, c, h, W) interpolated to `height`, half-pixel centres: (1, c, n, W).
+@functools.lru_cache(maxsize=4)
+def _tents(count: int, height: int) -> tuple[Tensor, list[tuple[int, int]]]:
+    """What interpolates `count` rows to `height`, half-pixel centres: (height, count) weights.
 
-    They are written into `room`, (1, c, n or more, W), as new memory takes longer to fill.
+    Also, for each row that is made, the first that is read and the one after the last.
     """
-    h = lines.shape[2]
-    y = ((torch.arange(rows.start, rows.stop) + 0.5) * (h / height) - 0.5).clamp(0, h - 1)
-    first, last = int(y[0]), min(int(y[-1]) + 2, h)
-    tents = (1 - (y[:, None] - torch.arange(first, last)).abs()).clamp_min(0)  # n, rows read
-    # As a product: faster than gathering rows.
-    return torch.matmul(tents, lines[:, :, first:last], out=room[:, :, : len(y)])
+    y = ((torch.arange(height) + 0.5) * (count / height) - 0.5).clamp(0, count - 1)
+    tents = (1 - (y[:, None] - torch.arange(count)).abs()).clamp_min(0)
+    return tents, [(int(at), min(int(at) + 2, count)) for at in y.tolist()]
 
 
 @functools.lru_cache(maxsize=4)
