@@ -6,6 +6,8 @@ would take the decoding of all that lies before each, which is half a clip on av
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -24,8 +26,9 @@ class Pairs:
 
     >>> from fractions import Fraction
     >>> pairs = Pairs()
+    >>> frame = Frame(image=np.zeros((4, 4, 3), np.uint8), time=Fraction(0))
     >>> for number in range(100):
-    ...     pairs.add(number, Frame(image=np.zeros((4, 4, 3), np.uint8), time=Fraction(number)))
+    ...     pairs.add(number, lambda: frame)
     >>> pairs.chosen()
     [0, 32, 48, 64, 96]
     """
@@ -34,11 +37,11 @@ class Pairs:
         self._kept: dict[int, np.ndarray] = {}
         self._step = 1
 
-    def add(self, number: int, frame: Frame) -> None:
-        """Look at the next frame, which has this number."""
+    def add(self, number: int, frame: Callable[[], Frame]) -> None:
+        """Look at the next frame, which has this number; it is made where it is kept."""
         if not self._wanted(number):
             return
-        self._kept[number] = _reduced(frame)
+        self._kept[number] = _reduced(frame())
         if number // self._step > 2 * PAIRS:
             self._step *= 2
             self._kept = {n: image for n, image in self._kept.items() if self._wanted(n)}

@@ -164,7 +164,7 @@ class Run:
             job = self.job
             fps, scale, pairs = seen_by(job, self.models, self.info)
             frames = ahead(
-                media.read(
+                media.moments(
                     job.input,
                     start=job.start,
                     frames=job.frames,

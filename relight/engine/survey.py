@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import overload
+from typing import Protocol, TypeVar, overload
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from relight.engine.keyframes import THUMB
 from relight.engine.pairs import Pairs
 from relight.engine.stored import decoded, encoded
 from relight.engine.work import Work
-from relight.media import Frame
+from relight.media import Moment
 
 BLOCK = 16
 """Small frames stored in one file."""
@@ -65,7 +65,17 @@ class Survey:
         return cls(times, tuple(int(i) for i in stored["seen"]), stored["thumbs"])
 
 
-def sparse(frames: Iterable[Frame], fps: float | None) -> Iterator[tuple[int, Frame]]:
+class Timed(Protocol):
+    """What is shown at a time: a frame, or a moment of which one can be made."""
+
+    @property
+    def time(self) -> Fraction: ...
+
+
+Shown = TypeVar("Shown", bound=Timed)
+
+
+def sparse(frames: Iterable[Shown], fps: float | None) -> Iterator[tuple[int, Shown]]:
     """(index, frame) of those a model sees: `fps` a second (None: all), always the first and the
     last."""
     step = Fraction(0) if fps is None else 1 / Fraction(fps)
@@ -81,7 +91,7 @@ def sparse(frames: Iterable[Frame], fps: float | None) -> Iterator[tuple[int, Fr
 
 
 def survey(
-    frames: Iterable[Frame],
+    moments: Iterable[Moment],
     work: Work,
     *,
     fps: float | None,
@@ -92,29 +102,31 @@ def survey(
     """Look at every frame once; store small copies of those that a model sees.
 
     Args:
-        frames: of the job, in order. fps: how many a second are seen; None: all.
+        moments: of the job, in order; frames are made of those that are looked at.
+        fps: how many a second are seen; None: all.
         scale: (h, w, 3) uint8 -> the small copy; None stores none.
         pairs: keep some neighbours at nearly their own size, too, see `Pairs`.
         on_frame: called after each frame; may raise to stop.
     """
     times: list[Fraction] = []
 
-    def noted() -> Iterator[Frame]:
-        for frame in frames:
-            times.append(frame.time)
-            yield frame
+    def noted() -> Iterator[Moment]:
+        for moment in moments:
+            times.append(moment.time)
+            yield moment
             on_frame()
 
     seen: list[int] = []
     thumbs: list[np.ndarray] = []
     block: list[np.ndarray] = []
     kept = Pairs() if pairs else None
-    for index, frame in sparse(noted(), fps):
+    for index, moment in sparse(noted(), fps):
+        frame = functools.cache(moment.frame)  # both may want it, or neither
         if kept is not None:
             kept.add(len(seen), frame)
         seen.append(index)
         if scale is not None:
-            block.append(scale(frame.image))
+            block.append(scale(frame().image))
             size = (THUMB, THUMB)
             thumbs.append(cv2.resize(block[-1], size, interpolation=cv2.INTER_AREA))
             if len(block) == BLOCK:

@@ -15,20 +15,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relight.media.clip import PIXEL_LIMIT, Frame, Loss, VideoInfo
+    from relight.media.clip import PIXEL_LIMIT, Frame, Loss, Moment, VideoInfo
     from relight.media.depth import to_float, to_uint8, to_uint16
     from relight.media.options import Encoding, Reading
     from relight.media.places import first_file
-    from relight.media.reading import probe, read
+    from relight.media.reading import moments, probe, read
     from relight.media.writer import Writer
     from relight.media.writing import check_many, check_output, write
 
 _HOME = {
-    "clip": ("PIXEL_LIMIT", "Frame", "Loss", "VideoInfo"),
+    "clip": ("PIXEL_LIMIT", "Frame", "Loss", "Moment", "VideoInfo"),
     "depth": ("to_float", "to_uint8", "to_uint16"),
     "options": ("Encoding", "Reading"),
     "places": ("first_file",),
-    "reading": ("probe", "read"),
+    "reading": ("moments", "probe", "read"),
     "writer": ("Writer",),
     "writing": ("check_many", "check_output", "write"),
 }
@@ -39,12 +39,14 @@ __all__ = [
     "Encoding",
     "Frame",
     "Loss",
+    "Moment",
     "Reading",
     "VideoInfo",
     "Writer",
     "check_many",
     "check_output",
     "first_file",
+    "moments",
     "probe",
     "read",
     "to_float",

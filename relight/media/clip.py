@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,15 @@ from relight.errors import MediaError
 from relight.media.depth import over
 from relight.media.options import DEFAULT_FPS, Reading
 
-__all__ = ["DEFAULT_FPS", "PIXEL_LIMIT", "TOTAL_LIMIT", "Frame", "VideoInfo", "check_size"]
+__all__ = [
+    "DEFAULT_FPS",
+    "PIXEL_LIMIT",
+    "TOTAL_LIMIT",
+    "Frame",
+    "Moment",
+    "VideoInfo",
+    "check_size",
+]
 
 PIXEL_LIMIT = 64_000_000  # width x height of one frame; 8K is 33 million
 TOTAL_LIMIT = 4_000_000_000  # width x height x frames of an animation; 1080p: 1900 frames
@@ -77,6 +86,23 @@ class Frame:
     def flat(self, matte: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
         """The picture as shown, transparency laid over a colour (0 to 255 a channel)."""
         return self.image if self.alpha is None else over(self.image, self.alpha, matte)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A frame that is decoded, whose pixels are not yet converted, which takes as long.
+
+    Attributes:
+        time: see `Frame`. frame: makes the frame.
+    """
+
+    time: Fraction
+    frame: Callable[[], Frame]
+
+    @classmethod
+    def of(cls, frame: Frame) -> Moment:
+        """One whose frame is there."""
+        return cls(frame.time, lambda: frame)
 
 
 def check_size(path: Path, width: int, height: int, frames: int = 1) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from relight.errors import MediaError
-from relight.media.clip import DEFAULT_FPS, Frame, VideoInfo
+from relight.media.clip import DEFAULT_FPS, Frame, Moment, VideoInfo
 from relight.media.clock import Clock
 from relight.media.decoding import OnNote, Source, time_of
 from relight.media.look import Look, chroma_of
@@ -41,7 +41,7 @@ def probe(path: Path, how: Reading) -> VideoInfo:
         return _describe(source, first, stamps, how)
 
 
-def read(path: Path, start: float, how: Reading, on_note: OnNote) -> Generator[Frame, None, None]:
+def read(path: Path, start: float, how: Reading, on_note: OnNote) -> Generator[Moment, None, None]:
     """Frames of a video file, from a key frame at or before `start` (in seconds) to the end."""
     for seek in (start > _SEEK_FROM, False):
         with open_media(path) as container:
@@ -71,12 +71,12 @@ def _frames(
     begin: Fraction,
     size: tuple[int, int],
     how: Reading,
-) -> Iterator[Frame]:
-    """Pictures as frames; the last one lasts as long as the sound does."""
+) -> Iterator[Moment]:
+    """Pictures as moments; the last one lasts as long as the sound does."""
     held: tuple[Fraction, av.VideoFrame, Look] | None = None
     for time, picture in _timed(pictures, begin, _frame_rate(source.stream, [])):
         if held is not None:
-            yield _frame(source, *held, size)
+            yield _moment(source, *held, size)
         held = time, picture, _look(source, picture, how)
         del picture
     if held is not None:
@@ -92,7 +92,7 @@ def _frames(
                 f"sound goes on for {float(length - own):.1f} s after the last picture, "
                 "which is held"
             )
-        yield _frame(source, *held, size, length or None)
+        yield _moment(source, *held, size, length or None)
 
 
 def _look(source: Source, picture: av.VideoFrame, how: Reading) -> Look:
@@ -105,20 +105,25 @@ def _look(source: Source, picture: av.VideoFrame, how: Reading) -> Look:
     return look
 
 
-def _frame(
+def _moment(
     source: Source,
     time: Fraction,
     picture: av.VideoFrame,
     look: Look,
     size: tuple[int, int],
     length: Fraction | None = None,
-) -> Frame:
-    image, alpha = to_pixels(picture, look, source.converter)
+) -> Moment:
     if look.upright != size:
         source.resized(look.upright, size, time)
-        image = fitted(image, size)
-        alpha = None if alpha is None else fitted(alpha, size)
-    return Frame(image, time, alpha, length)
+
+    def frame() -> Frame:
+        image, alpha = to_pixels(picture, look, source.converter)
+        if look.upright != size:
+            image = fitted(image, size)
+            alpha = None if alpha is None else fitted(alpha, size)
+        return Frame(image, time, alpha, length)
+
+    return Moment(time, frame)
 
 
 def _timed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from relight.errors import InputError, MediaError, RelightError
 from relight.media import demux, sequences, stills
-from relight.media.clip import Frame, VideoInfo
+from relight.media.clip import Frame, Moment, VideoInfo
 from relight.media.depth import to_uint8
 from relight.media.options import Conversion, Reading
 
@@ -62,6 +63,34 @@ def read(
     Raises InputError (no such file, bad start or count, start past the end) and MediaError
     (not a video, HDR, too large, more than 5 % damaged).
     """
+    found = moments(
+        path, start=start, frames=frames, how=how, conversion=conversion, on_note=on_note
+    )
+    return _frames(found)
+
+
+def _frames(found: Generator[Moment, None, None]) -> Iterator[Frame]:
+    with contextlib.closing(found):  # closes the file as soon as the caller stops asking
+        for moment in found:
+            frame = moment.frame()
+            del moment  # or its picture would stay in memory while the next one is decoded,
+            yield frame
+            del frame  # and so would its pixels
+
+
+def moments(
+    path: str | os.PathLike,
+    *,
+    start: float = 0.0,
+    frames: int | None = None,
+    how: Reading = Reading(),  # noqa: B008 - frozen
+    conversion: Conversion | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> Generator[Moment, None, None]:
+    """`read` for who needs the times of all frames, and the pixels of some.
+
+    A moment holds the decoded picture until it is let go.
+    """
     if not math.isfinite(start) or start < 0:
         raise InputError(f"start is {start} s: give a time of 0 s or later")
     if frames is not None and frames < 1:
@@ -71,35 +100,53 @@ def read(
     how = replace(how, conversion=conversion or how.conversion)
     kind = "image"
     if _is_clip(path, how):
-        found = sequences.read(path, how, on_note)
+        found = _ready(sequences.read(path, how, on_note))
     else:
         path = _regular_file(path)
         kind = stills.kind_of(path)
         if kind:
-            found = stills.read(path, kind, how, on_note)
+            found = _ready(stills.read(path, kind, how, on_note))
         else:
             found = demux.read(path, start, how, on_note)
-    if how.conversion == "ffmpeg":
-        found = (replace(f, image=to_uint8(f.flat()), alpha=None) for f in found)
-    return _cut(path, found, start, frames, "image" if kind else "file")
+    return _cut(path, found, start, frames, "image" if kind else "file", how.conversion)
+
+
+def _ready(found: Generator[Frame, None, None]) -> Generator[Moment, None, None]:
+    with contextlib.closing(found):
+        for frame in found:
+            yield Moment.of(frame)
+            del frame
 
 
 def _cut(
-    path: Path, found: Generator[Frame, None, None], start: float, count: int | None, what: str
-) -> Iterator[Frame]:
-    """The frames of `found` from `start` on, `count` of them; InputError when there are none."""
+    path: Path,
+    found: Generator[Moment, None, None],
+    start: float,
+    count: int | None,
+    what: str,
+    conversion: Conversion,
+) -> Generator[Moment, None, None]:
+    """Those of `found` from `start` on, `count` of them; InputError when there are none."""
+
+    def made(moment: Moment) -> Frame:
+        with _readable(path, what):
+            frame = moment.frame()
+            if conversion == "ffmpeg":
+                return replace(frame, image=to_uint8(frame.flat()), alpha=None)
+            return frame
+
     last, given = None, 0
     with contextlib.closing(found):  # closes the file as soon as the caller stops asking
         while True:
             with _readable(path, what):
-                frame = next(found, None)
-            if frame is None:
+                moment = next(found, None)
+            if moment is None:
                 break
-            last = frame.time
+            last = moment.time
             if last < start - 1e-4:  # 0.3333 means the frame at 1/3 s
                 continue
-            yield frame
-            del frame  # or it would stay in memory while the next one is decoded
+            yield Moment(moment.time, functools.partial(made, moment))
+            del moment  # or it would stay in memory while the next one is decoded
             given += 1
             if given == count:
                 return

@@ -18,7 +18,7 @@ from relight.engine.work import Work
 from relight.errors import InputError
 from relight.jobs import RelightJob
 from relight.lights import parse_light
-from relight.media import Frame
+from relight.media import Frame, Moment
 from tests.engine.test_survey import clip as moving
 from tests.models.test_depth_anything import tiny_network
 
@@ -71,7 +71,7 @@ def test_its_form_is_lit_from_the_side(tmp_path):
     job = _job(tmp_path, depth_clip=_folder(tmp_path / "depth", [255] * 6), shape=0.8)
     work = Work(tmp_path / "work")
     work.root.mkdir()
-    found = survey(_frames(), work, fps=None, scale=lambda image: image)
+    found = survey(map(Moment.of, _frames()), work, fps=None, scale=lambda image: image)
     clip = Clip(job=job, survey=found, work=work, size=(96, 64), scale=lambda image: image)
     for side, sign in (("left", 1), ("right", -1)):
         light = parse_light(side)
@@ -87,7 +87,7 @@ def test_a_depth_network_gives_every_chunk_the_same_range(tmp_path):
     work = Work(tmp_path / "work")
     work.root.mkdir()
     frames = list(moving(6, 8))
-    found = survey(frames, work, fps=None, scale=lambda image: image)
+    found = survey(map(Moment.of, frames), work, fps=None, scale=lambda image: image)
     size = frames[0].image.shape[1], frames[0].image.shape[0]
     clip = Clip(job=_job(tmp_path), survey=found, work=work, size=size, scale=lambda image: image)
     gains = []

@@ -16,7 +16,7 @@ from relight.jobs import RelightJob
 from relight.lights import parse_light
 from relight.masks import CONTEXT
 from relight.masks.grabcut import look_for
-from relight.media import Frame
+from relight.media import Frame, Moment
 from tests.masks.scenes import moving_disc
 
 FPS = Fraction(8)
@@ -28,7 +28,7 @@ def clip_of(tmp_path, images):
     work.root.mkdir()
     codes = (255 * images).round().byte().permute(0, 2, 3, 1).numpy()
     frames = [Frame(image=image, time=i / FPS) for i, image in enumerate(codes)]
-    seen = survey(frames, work, fps=None, scale=lambda image: image)
+    seen = survey(map(Moment.of, frames), work, fps=None, scale=lambda image: image)
     paths = {"input": tmp_path / "in.mp4", "output": tmp_path / "out.mp4"}
     job = RelightJob.make(**paths, prompt="red light", model="mini", shape=0.8)
     size = (codes.shape[2], codes.shape[1])

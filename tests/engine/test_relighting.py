@@ -16,7 +16,7 @@ from relight.engine.survey import survey
 from relight.engine.work import Work
 from relight.jobs import RelightJob
 from relight.lights import parse_light
-from relight.media import Frame
+from relight.media import Frame, Moment
 from relight.methods.gain_and_glow import GainGlow
 from relight.models.loader import load_model
 from tests.conftest import CPU
@@ -76,7 +76,7 @@ def model(tiny_model):
 def _relighting(model, folder, frames, **given):
     framing = Framing.fit(32, 24, side=model.side, multiple=model.multiple)
     work = Work(folder)
-    found = survey(frames, work, fps=None, scale=framing.scale)
+    found = survey(map(Moment.of, frames), work, fps=None, scale=framing.scale)
     return Relighting(
         job=_job(**given),
         light=parse_light("left"),

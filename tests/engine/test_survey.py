@@ -9,7 +9,7 @@ from relight.engine.pairs import LOOKED_AT, PAIRS, load_pairs
 from relight.engine.stored import decoded, encoded
 from relight.engine.survey import SmallFrames, Survey, plain, sparse, survey
 from relight.engine.work import Work
-from relight.media import Frame
+from relight.media import Frame, Moment
 
 
 def clip(count, fps=30, size=(24, 32)):
@@ -48,7 +48,9 @@ def test_variable_rates_and_long_gaps_are_followed():
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 100])
 def test_a_survey_and_its_small_frames_are_found_again(tmp_path, count):
     work = Work(tmp_path)
-    made = survey(clip(count, 8), work, fps=None, scale=lambda image: image[::2, ::2])
+    made = survey(
+        map(Moment.of, clip(count, 8)), work, fps=None, scale=lambda image: image[::2, ::2]
+    )
     again = Survey.load(work)
     assert (again.times, again.seen) == (made.times, made.seen)
     assert np.array_equal(again.thumbs, made.thumbs) and len(made.thumbs) == count
@@ -57,6 +59,19 @@ def test_a_survey_and_its_small_frames_are_found_again(tmp_path, count):
     for i, frame in enumerate(clip(count, 8)):
         assert np.array_equal(small[i], frame.image[::2, ::2])
     assert small.stack(0, count).shape == (count, 12, 16, 3)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_frames_are_made_only_of_what_is_looked_at(tmp_path, scaled):
+    made = []
+
+    def moment(frame):
+        return Moment(frame.time, lambda: made.append(frame.time) or frame)
+
+    scale = (lambda image: image[::2, ::2]) if scaled else None
+    found = survey(map(moment, clip(31, 30)), Work(tmp_path), fps=8, scale=scale, pairs=scaled)
+    assert len(found.times) == 31
+    assert made == ([found.times[i] for i in found.seen] if scaled else [])
 
 
 def test_without_a_survey_there_is_none(tmp_path):
@@ -80,7 +95,7 @@ def test_what_light_has_nothing_to_fall_on_is_told():
 @pytest.mark.parametrize("count", [1, 2, 7, 64, 301])
 def test_some_neighbours_are_kept_from_all_over_the_clip(tmp_path, count):
     frames = list(clip(count, 8))
-    survey(frames, Work(tmp_path), fps=None, scale=None, pairs=True)
+    survey(map(Moment.of, frames), Work(tmp_path), fps=None, scale=None, pairs=True)
     pairs = load_pairs(Work(tmp_path))
     numbers = list(pairs)
     assert len(numbers) == min(count - 1, PAIRS) and numbers == sorted(numbers)
@@ -92,5 +107,11 @@ def test_some_neighbours_are_kept_from_all_over_the_clip(tmp_path, count):
 
 
 def test_large_frames_are_kept_smaller(tmp_path):
-    survey(clip(2, 8, size=(720, 1080)), Work(tmp_path), fps=None, scale=None, pairs=True)
+    survey(
+        map(Moment.of, clip(2, 8, size=(720, 1080))),
+        Work(tmp_path),
+        fps=None,
+        scale=None,
+        pairs=True,
+    )
     assert load_pairs(Work(tmp_path))[0][1].shape == (LOOKED_AT, 810, 3)
