@@ -100,11 +100,14 @@ def _options(codec: Codec, encoding: Encoding) -> dict[str, str]:
     if codec.crf is not None:
         quality = codec.crf[2] if encoding.crf is None else encoding.crf
         options[codec.quality] = str(quality)
-    if codec.encoder == "libx264" and cv2.checkHardwareSupport(AVX_512F):
-        options["x264-params"] = "asm=AVX2"
     if preset := encoding.preset or codec.default_preset:
         options[codec.preset_option] = preset
-    return options if encoding.preset else options | codec.default_options
+    if not encoding.preset:
+        options |= codec.default_options
+    if codec.encoder == "libx264" and cv2.checkHardwareSupport(AVX_512F):
+        more = options.get("x264-params")
+        options["x264-params"] = "asm=AVX2" + (f":{more}" if more else "")
+    return options
 
 
 def quiet() -> None:
