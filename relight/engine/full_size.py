@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +19,7 @@ from relight.media.source_invariants import FRINGE, keep_bars
 from relight.methods.full_size_light import apply_light, apply_light_uint8
 from relight.methods.gain_and_glow import GainGlow
 from relight.methods.light_transfer import fit_light
-from relight.methods.optical_flow import between
+from relight.methods.optical_flow import AtWork, between
 from relight.methods.spread import one_thread, spread
 
 IN_HAND = 400 * 2**20
@@ -48,6 +49,11 @@ class Lit:
     def at(self, time: Fraction) -> Tensor:
         """The light of this frame as its lamps stand at a time, (6, h, w)."""
         return self.light if self.moved is None or time == self.time else self.moved(time)
+
+    @functools.cached_property
+    def at_work(self) -> AtWork:
+        """The frame as flow is found on it, which leads to it from all frames around it."""
+        return AtWork(self.small)
 
 
 def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool) -> np.ndarray:
@@ -85,12 +91,13 @@ def transferred(
     def one(given: tuple[Frame, Lit, Lit | None]) -> Frame:
         frame, a, b = given
         light, small = a.light, a.small
-        if b is not None and frame.time > a.time:
+        if frame.time != a.time:
             small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
+        if b is not None and frame.time > a.time:
             weight = float((frame.time - a.time) / (b.time - a.time))
             now = a.at(frame.time), b.at(frame.time)  # cross-faded, a lamp would be in two places
-            light = between(*now, a.small, small, b.small, weight)
-        image = lit_image(frame.image, GainGlow.from_planes(light))
+            light = between(*now, a.at_work, small, b.at_work, weight)
+        image = lit_image(frame.image, GainGlow.from_planes(light), small)
         return frame.with_image(keep_bars(image, frame.image, FRINGE))
 
     with one_thread():
@@ -113,10 +120,20 @@ def _with_neighbours(
         yield frame, a, b
 
 
-def lit_image(image: np.ndarray, light: GainGlow) -> np.ndarray:
-    """(h, w, 3) of any depth under a light, as the same type; see `apply_light`."""
+def lit_image(image: np.ndarray, light: GainGlow, small: Tensor | None = None) -> np.ndarray:
+    """(h, w, 3) of any depth under a light, as the same type; see `apply_light`.
+
+    small: the image, (3, h', w') in [0, 1], no smaller than the light: to make it smaller still
+        takes less time than to begin with the image.
+    """
+    guide = None
+    if small is not None:
+        size = light.glow.shape[:-3:-1]
+        planes = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in small.numpy()]
+        guide = torch.from_numpy(np.stack(planes))
     if image.dtype == np.uint8:
-        return apply_light_uint8(image, light)
+        return apply_light_uint8(image, light, guide)
     source = torch.from_numpy(to_float(image)).permute(2, 0, 1)[None]
-    lit = apply_light(source, GainGlow.from_planes(light.planes[None]))[0]
+    light = GainGlow.from_planes(light.planes[None])
+    lit = apply_light(source, light, None if guide is None else guide[None])[0]
     return like(lit.permute(1, 2, 0).numpy(), image)

@@ -6,6 +6,8 @@ of the frames it was given. Confidence follows TC-Light's soft mask: the way the
 where it began, and the colours met there must agree.
 """
 
+from __future__ import annotations
+
 import cv2
 import numpy as np
 import torch
@@ -31,17 +33,44 @@ def as_tensor(frame: Frame) -> torch.Tensor:
     return frame.float()
 
 
+class AtWork:
+    """A frame as flow is found on it: made once, however many flows lead to it.
+
+    Attributes:
+        frame: (3, h, w) in [0, 1], its long side at most `work`. grey: the same, uint8 (h', w').
+
+    >>> look = AtWork(torch.zeros(3, 270, 480))
+    >>> tuple(look.frame.shape), look.grey.shape
+    ((3, 144, 256), (144, 256))
+    """
+
+    def __init__(self, frame: Frame, work: int = WORK) -> None:
+        self.frame = _working(frame, work)
+        self.grey = _grey(self.frame, work)
+
+    @classmethod
+    def of(cls, frame: Frame | AtWork) -> AtWork:
+        """The same, or made of a frame."""
+        return frame if isinstance(frame, AtWork) else cls(frame)
+
+
 def flow(a: Frame, b: Frame, work: int = WORK) -> torch.Tensor:
     """Where each pixel of `a` is in `b`: (2, h, w), in pixels of the given size, on the CPU.
 
     It is found at a long side of `work` pixels.
     """
-    grey_a, grey_b = _grey(a, work), _grey(b, work)
-    h, w = size_of(a)
+    return _flow(_grey(a, work), _grey(b, work), size_of(a))
+
+
+def _flow(grey_a: np.ndarray, grey_b: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
+    """Flow between grey frames, uint8 of one size, for frames of another, (h, w)."""
+    h, w = size
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = dis.calc(grey_a, grey_b, NO_ARRAY)  # h', w', 2
-    found = found * np.array([w / grey_a.shape[1], h / grey_a.shape[0]], np.float32)
-    return torch.from_numpy(cv2.resize(found, (w, h))).view(h, w, 2).permute(2, 0, 1).contiguous()
+    if grey_a.shape != size:
+        found = found * np.array([w / grey_a.shape[1], h / grey_a.shape[0]], np.float32)
+        found = cv2.resize(found, (w, h))
+    return torch.from_numpy(found).view(h, w, 2).permute(2, 0, 1).contiguous()
 
 
 def warp(x: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
@@ -89,22 +118,30 @@ def link(
 
     Both are found at a long side of at most `work` pixels.
     """
-    a, b = _working(a, work), _working(b, work)
-    there, back = flow(a, b, work), flow(b, a, work)
+    a, b = AtWork(a, work), AtWork(b, work)
+    there, back = _both_ways(a, b)
     return _fitted(a, b, there, back, size), _fitted(b, a, back, there, size)
 
 
-def one_way(a: Frame, b: Frame, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+def one_way(
+    a: Frame | AtWork, b: Frame | AtWork, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Flow and trust from a to b alone: the first half of `link`."""
-    a, b = _working(a), _working(b)
-    return _fitted(a, b, flow(a, b), flow(b, a), size)
+    a, b = AtWork.of(a), AtWork.of(b)
+    return _fitted(a, b, *_both_ways(a, b), size)
+
+
+def _both_ways(a: AtWork, b: AtWork) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flow from a to b and from b to a, at the size of their frames."""
+    sizes = size_of(a.frame), size_of(b.frame)
+    return _flow(a.grey, b.grey, sizes[0]), _flow(b.grey, a.grey, sizes[1])
 
 
 def _fitted(
-    a: Frame, b: Frame, there: torch.Tensor, back: torch.Tensor, size: tuple[int, int]
+    a: AtWork, b: AtWork, there: torch.Tensor, back: torch.Tensor, size: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The flow from a to b and its trust at `size` (h, w)."""
-    trust = confidence(a, b, there, back)
+    trust = confidence(a.frame, b.frame, there, back)
     h, w = there.shape[-2:]
     if (h, w) == tuple(size):
         return there, trust
@@ -116,7 +153,9 @@ def _fitted(
     return fit(there) * scale, fit(trust)
 
 
-def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, torch.Tensor]:
+def carry(
+    gain: torch.Tensor, to: Frame | AtWork, source: Frame | AtWork
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Light (c, h, w) known at frame `source`, moved to frame `to`, and its trust (1, h, w)."""
     there, trust = one_way(to, source, Size(*gain.shape[-2:]))
     return warp(gain, there), trust.to(gain)
@@ -125,9 +164,9 @@ def carry(gain: torch.Tensor, to: Frame, source: Frame) -> tuple[torch.Tensor, t
 def between(
     gain_a: torch.Tensor,
     gain_b: torch.Tensor,
-    frame_a: Frame,
-    frame: Frame,
-    frame_b: Frame,
+    frame_a: Frame | AtWork,
+    frame: Frame | AtWork,
+    frame_b: Frame | AtWork,
     weight: float,
 ) -> torch.Tensor:
     """The light (3, h, w) of `frame`, which lies `weight` of the way from a (0) to b (1).
@@ -138,13 +177,14 @@ def between(
     """
     if weight <= 0 or weight >= 1:
         return (gain_a if weight <= 0 else gain_b).clone()
+    frame_a, frame, frame_b = AtWork.of(frame_a), AtWork.of(frame), AtWork.of(frame_b)
     moved_a, trust_a = carry(gain_a, frame, frame_a)
     moved_b, trust_b = carry(gain_b, frame, frame_b)
     scene_a, scene_b = same_scene(trust_a), same_scene(trust_b)
     if max(scene_a, scene_b) == 0:  # neither flow leads anywhere
-        if apart(frame_a, frame_b) < 0.12:  # one scene, moving too fast
+        if apart(frame_a.frame, frame_b.frame) < 0.12:  # one scene, moving too fast
             return torch.lerp(gain_a, gain_b, weight)
-        nearer_a = apart(frame, frame_a) <= apart(frame, frame_b)
+        nearer_a = apart(frame.frame, frame_a.frame) <= apart(frame.frame, frame_b.frame)
         return (gain_a if nearer_a else gain_b).clone()
     out, total = torch.zeros_like(gain_a), torch.zeros_like(trust_a)
     for share, still, moved, trust in (
