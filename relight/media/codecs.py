@@ -71,9 +71,9 @@ CODECS: dict[str, Codec] = {
         odd=_444,
         crf=(0, 51, 17),
         presets=_X26X,
-        # The picture of "fast" at crf 18 in two thirds of its time, in files a sixth larger. Presets
-        # below "fast" store colour no finer than brightness, which "fast" does: hence the offset
-        # (`python -m examples.h264_settings`).
+        # The picture of "fast" at crf 18 in two thirds of its time, in files a sixth larger.
+        # Presets below "fast" store colour no finer than brightness, which "fast" does: hence the
+        # offset (`python -m examples.h264_settings`).
         default_preset="faster",
         default_options={"x264-params": "chroma-qp-offset=-2:partitions=i4x4,i8x8,p8x8"},
         about="H.264: plays everywhere",
