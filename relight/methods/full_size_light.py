@@ -83,9 +83,9 @@ def apply_light_uint8(
             room = _Room.of(rows.stop - top, w)
         read = slice(reach[top][0], reach[rows.stop - 1][1])
         # As a product: faster than gathering rows.
-        torch.matmul(tents[rows, read], lines[:, read], out=room.lines)
+        torch.matmul(tents[rows, read], lines[:, read], out=room.lines[0])
         gain, glow = _evaluated(room.lines, room.filled(image[rows]), bounds)
-        lit = _lit(room.source, gain, glow, 255.0, room).numpy()
+        lit = _lit(room.source, gain, glow, 255.0, room)[0].numpy()
         dither = pattern[:, top % TILE :]
         pairs = zip(lit, dither, strict=True)  # added, rounded, kept within 0 and 255
         cv2.merge([cv2.add(x, p[: len(x)], dtype=cv2.CV_8U) for x, p in pairs], out[rows])
@@ -97,24 +97,22 @@ class _Room:
     """Memory for a strip of a frame, used again and again: new memory takes longer to fill.
 
     Attributes:
-        lines: (12, n, W). source, which is lit in place, and scaled: (3, n, W).
-        top, end, reach: (1, n, W).
+        lines: (1, 12, n, W). source, which is lit in place, and scaled: (1, 3, n, W).
+        top: (1, 1, n, W).
     """
 
     lines: Tensor
     source: Tensor
     scaled: Tensor
     top: Tensor
-    end: Tensor
-    reach: Tensor
 
     @classmethod
     def of(cls, rows: int, width: int) -> _Room:
-        return cls(*(torch.empty(channels, rows, width) for channels in (12, 3, 3, 1, 1, 1)))
+        return cls(*(torch.empty(1, channels, rows, width) for channels in (12, 3, 3, 1)))
 
     def filled(self, image: np.ndarray) -> Tensor:
-        """The source: (n, W, 3) uint8 as float, (3, n, W)."""
-        for plane, codes in zip(self.source, cv2.split(image), strict=True):
+        """The source: (n, W, 3) uint8 as float, (1, 3, n, W)."""
+        for plane, codes in zip(self.source[0], cv2.split(image), strict=True):
             plane.copy_(torch.from_numpy(codes))
         return self.source
 
@@ -144,63 +142,73 @@ def guided_lines(light: GainGlow, guide: Tensor) -> tuple[Tensor, Tensor, Tensor
     return lines, planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
 
 
-Bounds = list[tuple[float, float]]
+Bounds = list[list[tuple[float, float]]]
 
 
 def _bounds(low: Tensor, high: Tensor) -> Bounds:
-    """(F, 6, 1, 1) each: lowest and highest of the planes of all gains, then of all glows."""
-    pairs = [(x[:, :3], x[:, 3:]) for x in (low, high)]
-    lows, highs = ([x.flatten().tolist() for x in pair] for pair in pairs)
-    return [*zip(lows[0], highs[0], strict=True), *zip(lows[1], highs[1], strict=True)]
+    """(F, 6, 1, 1) each: of each frame, the lowest and highest of its planes."""
+    pairs = zip(low.flatten(1).tolist(), high.flatten(1).tolist(), strict=True)
+    return [list(zip(*pair, strict=True)) for pair in pairs]
 
 
 def _evaluated(lines: Tensor, source: Tensor, bounds: Bounds) -> tuple[Tensor, Tensor]:
-    """Gain and glow (..., 3, H, W) at each pixel of the source, within their own range.
+    """Gain and glow (F, 3, H, W) at each pixel of the source, within their own range.
 
-    They are written over the offsets in `lines`.
+    They are written over the offsets in `lines`, (F, 12, H, W).
     """
-    gain_slope, glow_slope, gain, glow = lines.split(3, dim=-3)
+    gain_slope, glow_slope, gain, glow = lines.split(3, dim=1)
     gain.addcmul_(gain_slope, source)
     glow.addcmul_(glow_slope, source)
-    planes = [x for part in (gain, glow) for x in part.flatten(0, -3)]
-    # Plane by plane: bounds that are broadcast take six times as long.
-    for plane, (least, most) in zip(planes, bounds, strict=True):
-        plane.clamp_(least, most)
+    for planes, ranges in zip(lines[:, 6:], bounds, strict=True):
+        # Plane by plane: bounds that are broadcast take six times as long.
+        for plane, (least, most) in zip(planes, ranges, strict=True):
+            plane.clamp_(least, most)
     return gain, glow
 
 
 def _lit(
     source: Tensor, gain: Tensor, glow: Tensor, white: float = 1.0, room: _Room | None = None
 ) -> Tensor:
-    """gain * source + glow, kept off black and white; (..., 3, H, W). Overwrites `glow`.
+    """gain * source + glow, kept off black and white; (F, 3, H, W). Overwrites `glow`.
 
     white: its value in source and glow. room: holds the source, which is overwritten too.
     """
     scaled = torch.mul(gain, source, out=room and room.scaled)
     lit = torch.add(scaled, glow, out=room and room.source)
     lit = torch.maximum(lit, scaled.mul_(TOE), out=lit)
-    knee, rest = KNEE * white, (1 - KNEE) * white
     top = _brightest(lit, room and room.top)
-    if float(top.max()) <= knee:
-        return lit
-    end = _brightest(glow.add_(gain, alpha=white), room and room.end)  # where white would land
+    bright = (top.amax((0, 1, 2)) > KNEE * white).nonzero()  # columns
+    if len(bright):
+        columns = slice(int(bright[0]), int(bright[-1]) + 1)
+        parts = [x[..., columns] for x in (lit, top, gain, glow)]
+        _roll_off(*parts, white)
+    return lit
+
+
+def _roll_off(lit: Tensor, top: Tensor, gain: Tensor, glow: Tensor, white: float) -> None:
+    """Bend what is above `KNEE` towards white, in place; overwrites `top` and `glow`, too.
+
+    top: the brightest channel of `lit`, (F, 1, H, W).
+    """
+    knee, rest = KNEE * white, (1 - KNEE) * white
+    end = _brightest(glow.add_(gain, alpha=white))  # where a white pixel would land
     if float(end.max()) <= white:
-        return lit
-    end = end.sub_(knee).div_(rest).clamp_min_(1)
-    top = top.clamp_min_(knee)
-    reach = torch.sub(top, knee, out=room and room.reach).div_(rest)
+        return
+    end.sub_(knee).div_(rest).clamp_min_(1)
+    top.clamp_min_(knee)
+    reach = (top - knee).div_(rest)
     # knee + rest * reach * (1 + reach / end^2) / (1 + reach)
     rolled = torch.div(reach, end.mul_(end), out=end).add_(1).mul_(reach)
-    rolled = rolled.div_(reach.add_(1)).mul_(rest).add_(knee)
-    share = torch.div(rolled, top, out=top)
+    rolled.div_(reach.add_(1)).mul_(rest).add_(knee)
+    share = rolled / top
     # What rolls off also pales: from `rolled` to lit * share by that share.
-    pale = torch.addcmul(rolled, rolled, share, value=-1, out=reach)
-    return torch.addcmul(pale, lit, share.mul_(share), out=lit)
+    rolled.addcmul_(rolled, share, value=-1)
+    lit.mul_(share.mul_(share)).add_(rolled)
 
 
 def _brightest(x: Tensor, out: Tensor | None = None) -> Tensor:
-    """The largest of three channels, (..., 1, H, W). `Tensor.amax` takes twice as long."""
-    r, g, b = x.split(1, dim=-3)
+    """The largest of three channels, (F, 1, H, W). `Tensor.amax` takes twice as long."""
+    r, g, b = x.split(1, dim=1)
     out = torch.maximum(r, g, out=out)
     return torch.maximum(out, b, out=out)
 

@@ -118,9 +118,9 @@ def link(
 
     Both are found at a long side of at most `work` pixels.
     """
-    a, b = AtWork(a, work), AtWork(b, work)
-    there, back = _both_ways(a, b)
-    return _fitted(a, b, there, back, size), _fitted(b, a, back, there, size)
+    one, other = AtWork(a, work), AtWork(b, work)
+    there, back = _both_ways(one, other)
+    return _fitted(one, other, there, back, size), _fitted(other, one, back, there, size)
 
 
 def one_way(

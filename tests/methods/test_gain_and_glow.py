@@ -159,3 +159,16 @@ def test_the_box_mean_counts_what_is_inside(shape):
     x = torch.rand(2, 3, *shape)
     expected = F.avg_pool2d(x, 7, 1, 3, count_include_pad=False)
     assert torch.allclose(box_mean(x, 3), expected, atol=1e-6)
+
+
+def test_frames_lit_together_are_lit_as_each_alone():
+    """Each within its own bounds: where one frame's light is weak, another's is not."""
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.rand(3, 3, 40, 56, generator=generator)
+    strength = torch.tensor([0.1, 1.0, 2.0]).view(3, 1, 1, 1)
+    gain = torch.randn(3, 3, 10, 14, generator=generator) * strength
+    light = GainGlow(gain, 0.1 * torch.randn(3, 3, 10, 14, generator=generator))
+    together = apply_light(frames, light)
+    for i, one in enumerate(together):
+        part = GainGlow(light.log_gain[i : i + 1], light.glow[i : i + 1])
+        assert torch.allclose(apply_light(frames[i : i + 1], part)[0], one, atol=1e-5)
