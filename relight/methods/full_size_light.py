@@ -180,8 +180,7 @@ def _lit(
     bright = (top.amax((0, 1, 2)) > KNEE * white).nonzero()  # columns
     if len(bright):
         columns = slice(int(bright[0]), int(bright[-1]) + 1)
-        parts = [x[..., columns] for x in (lit, top, gain, glow)]
-        _roll_off(*parts, white)
+        _roll_off(*(x[..., columns] for x in (lit, top, gain, glow)), white=white)
     return lit
 
 
