@@ -64,9 +64,11 @@ class MaskSeed:
         ((0.5, 0.25), (0.5, 0.25))
         """
         found = self.numbers
+        # 1.2 beside .3 is a fraction past the frame's edge, and no pixel.
+        mixed = max(found) > 1 and any(0 < n < 1 for n in found)
         if max(found) > 1:
             found = tuple(n / (height if i % 2 else width) for i, n in enumerate(found))
-        if not all(0 <= n <= 1 for n in found):
+        if mixed or not all(0 <= n <= 1 for n in found):
             raise InputError(
                 f"the mask {str(self)!r} is outside of the frame of {width}x{height} pixels: give "
                 "fractions of its width and height, or pixels",

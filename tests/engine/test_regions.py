@@ -128,6 +128,8 @@ def _bad(tmp_path, scene):
     yield "is past the end of the clip", {"mask": "click:.5,.5@9"}
     yield "is past the end of the clip", {"mask": "click:.5,.5@.2", "frames": 2}
     yield "outside of the frame", {"mask": "click:400,20"}
+    yield "outside of the frame", {"mask": "click:1.5,.5"}
+    yield "outside of the frame", {"mask": "box:.2,.1,1.2,.9"}
     yield "an empty box", {"mask": "box:.5,.5,.2,.9"}
     yield "there is no matte model", {"matte_model": tmp_path / "model.pt"}
     yield "there is no matte model", {"matte_model": tmp_path / "missing.onnx"}
