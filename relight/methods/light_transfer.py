@@ -143,20 +143,22 @@ def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: 
     own = torch.cat([gain, there - gain * here], dim=1)
     sure = smoothstep(box_mean(dark, r), *ENOUGH)
     line = torch.lerp(line, own, dark * sure)
-    return torch.lerp(line, *_outlines(line, dark, luma(guide), sure))
+    return _shared_pixels(line, dark, luma(guide), sure)
 
 
-def _outlines(line: Tensor, dark: Tensor, grey: Tensor, sure: Tensor) -> tuple[Tensor, Tensor]:
-    """Gain and glow (F, 6, h, w) of pixels that black and a surface share, and where: 0 to 1.
+def _shared_pixels(line: Tensor, dark: Tensor, grey: Tensor, sure: Tensor) -> Tensor:
+    """Gain and glow (F, 6, h, w) with those of the pixels that black and a surface share.
 
     They are of no kind of their own: each has as much of the surface's light as of its colour.
     """
     share = (grey / box_max(grey, SHARED).clamp_min(1e-3)).clamp(0, 1)
     whole = smoothstep(share, 0.6, 0.9) * (1 - dark)
-    sides = []
-    for weight in (dark.clamp_min(1e-4), whole.clamp_min(1e-4)):
-        sides.append(box_mean(weight * line, SHARED) / box_mean(weight, SHARED))
-    return torch.lerp(*sides, share), box_max(dark, SHARED) * (1 - dark) * (1 - whole) * sure
+    backdrop, surface = (
+        box_mean(weight * line, SHARED) / box_mean(weight, SHARED)
+        for weight in (dark.clamp_min(1e-4), whole.clamp_min(1e-4))
+    )
+    here = box_max(dark, SHARED) * (1 - dark) * (1 - whole) * sure
+    return torch.lerp(line, torch.lerp(backdrop, surface, share), here)
 
 
 def _without_grain(x: Tensor) -> Tensor:
