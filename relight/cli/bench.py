@@ -142,6 +142,8 @@ def _check(settings: Settings, name: str, overwrite: bool) -> None:
         raise InputError("no clip was given: relight bench CLIP... -o DIR")
     if name == "scale" and len(settings.inputs) > 1:
         raise InputError(f"--scale measures one clip, not {len(settings.inputs)}: give one")
+    if name == "upscale" and not 2 <= settings.factor <= 16:
+        raise InputError(f"factor should be 2 to 16, not {settings.factor}", field="factor")
     if settings.peers and name != "upscale":
         raise InputError("a peer is compared with --upscale")
     if settings.output.exists() and not settings.output.is_dir():

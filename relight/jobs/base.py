@@ -226,6 +226,13 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
             raise ValueError("a number or a word")
         return value
 
+    @field_validator("devices")
+    @classmethod
+    def _named_devices(cls, devices: str | None) -> str | None:
+        if devices is not None and not all(name.strip() for name in devices.split(",")):
+            raise ValueError("names with commas between, as in cuda:0,cuda:1")
+        return devices
+
     @model_validator(mode="after")
     def _paths(self) -> Self:
         if "\0" in f"{self.input}{self.output}":

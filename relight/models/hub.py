@@ -54,7 +54,7 @@ def depth_network(name: str) -> str | None:
         name: "auto" (a network that is here, else none), "subject" (none), "depth", or a folder.
 
     Raises:
-        ModelError: "depth" without its weights, or something else that is no folder.
+        ModelError: "depth" without its weights, no folder, or one without a network.
     """
     if name == "subject":
         return None
@@ -73,6 +73,11 @@ def depth_network(name: str) -> str | None:
     if not Path(name).is_dir():
         raise ModelError(
             f"unknown surface {name!r}: use auto, subject, depth, or a folder of a depth network"
+        )
+    if not (Path(name, "config.json").is_file() and any(Path(name).glob("*.safetensors"))):
+        raise ModelError(
+            f"the surface folder {name} has no config.json and .safetensors: get a depth network "
+            f"with `hf download {DEPTH_REPO}`"
         )
     return name
 

@@ -81,6 +81,7 @@ OTHERS = [
     ["--depth-clip", "text.png"],
     ["--depth-clip", "white.png"],
     ["--surface", "missing_folder"],
+    ["--surface", "empty_folder"],
 ]
 CASES = [*LIGHTS, *KEYS, *MASKS, *BACKGROUNDS, *OTHERS]
 

@@ -168,6 +168,13 @@ def test_a_bench_refuses_a_setting_that_is_no_yaml(tmp_path, capsys):
     assert "its value is no YAML" in _fails(capsys, given, code=2)
 
 
+@pytest.mark.parametrize("factor", [-1, 0, 1, 17])
+def test_a_bench_refuses_a_factor_that_makes_nothing_smaller(tmp_path, capsys, factor):
+    given = ["bench", CLIP, "-o", tmp_path / "b", "--upscale", "--factor", factor]
+    assert f"factor should be 2 to 16, not {factor}" in _fails(capsys, given, code=2)
+    assert not (tmp_path / "b").exists()
+
+
 def test_help_lists_every_setting_without_loading_torch():
     code = (
         "import sys; from relight.cli import main; main(['run', '--help']); "

@@ -24,6 +24,7 @@ GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
         ({"gamma": 2}, "gamma"),
         ({"seed": -1}, "seed"),
         ({"frames": 0}, "frames"),
+        ({"devices": "cuda:0,,cuda:1"}, "devices should be names with commas between"),
         ({"start": -0.5}, "start"),
         ({"light_fps": 0}, "light_fps"),
         ({"transfer": "maybe"}, "transfer"),
