@@ -18,6 +18,7 @@ from relight.models.catalogue import CATALOGUE, UPSCALERS
 from relight.models.entries import Entry, UpscaleEntry, Weights
 from relight.models.files import fault
 from relight.models.hub import check, is_here, locate
+from relight.models.quiet import quietly
 from relight.pipelines.backbone import Backbone, Native
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def find_guided(
     )
 
 
+@quietly()  # importing a pipeline is what transformers has notes about
 def backbone(module: str) -> Backbone:
     """The descriptor in a module of `relight.pipelines`, e.g. "wan_relight"."""
     return import_module(f"relight.pipelines.{module}").BACKBONE

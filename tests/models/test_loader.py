@@ -1,7 +1,10 @@
 """Names and folders -> models: what is missing, cut off or doesn't fit is said in one line."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import huggingface_hub
@@ -259,3 +262,13 @@ def test_every_source_is_pinned_but_those_whose_commits_are_unknown():
     edits = {s.repo for entry in CATALOGUE.values() if entry.edits for s in entry.sources}
     assert unpinned == {"guoyww/animatediff-motion-adapter-v1-5-3", *edits}
     assert all(isinstance(source, Source) for source in sources)
+
+
+def test_a_backbone_is_found_without_notes_of_other_libraries():
+    """In Python, too, where no command line has set their verbosity."""
+    code = "from relight.models.finding import backbone; backbone('animatediff_relight')"
+    env = {name: value for name, value in os.environ.items() if "VERBOSITY" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -11,6 +11,7 @@ from relight.engine.bench.cluster import Cluster, simulated
 from relight.engine.bench.plots import Plot, draw
 from relight.engine.bench.relit import Row, Say
 from relight.engine.bench.report import Column
+from relight.engine.plan_text import many
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 HOUR = 3600 * 30
@@ -153,6 +154,6 @@ def _text(
         f"- memory: {memory.constant:.0f} MB + {memory.slope:.3f} MB a frame",
         "- one hour of 1080p, 30 frames a second, on workers of one core, simulated with a start "
         "of each worker, times spread by 20 % and one chunk in a thousand lost: "
-        + ", ".join(f"{count} workers {value:.1f} h" for count, value in hours.items()),
+        + ", ".join(f"{many(count, 'worker')} {value:.1f} h" for count, value in hours.items()),
     ]
     return "\n".join(lines)
