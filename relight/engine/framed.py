@@ -80,20 +80,10 @@ def small_scale(size: Size, info: VideoInfo) -> Scale:
 
     def scale(image: np.ndarray) -> np.ndarray:
         if size.width < info.width or size.height < info.height:
-            while _is_twice(image, size):  # a whole number of times takes a tenth of the time
-                half = image.shape[1] // 2, image.shape[0] // 2
-                image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
             image = cv2.resize(image, (size.width, size.height), interpolation=cv2.INTER_AREA)
         return to_uint8(image)
 
     return scale
-
-
-def _is_twice(image: np.ndarray, size: Size) -> bool:
-    """Whether half of an image is whole pixels, and no smaller than a size."""
-    height, width = image.shape[:2]
-    even = height % 2 == 0 and width % 2 == 0
-    return even and height >= 2 * size.height and width >= 2 * size.width
 
 
 def anchors(job: ModelRelightJob) -> bool:
