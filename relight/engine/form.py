@@ -19,7 +19,7 @@ from relight.engine.found_subject import FoundSubject
 from relight.engine.lit_clip import Clip, Load, Show, direction_at, light_size
 from relight.engine.subject_mask import SubjectMask
 from relight.lights import Light, NoLight, PointLight
-from relight.lights.lamps import has_place, taken_apart
+from relight.lights.lamps import AtFull, has_place, strength, taken_apart
 from relight.masks.surface import AVERAGED, cut_surface, settled_subject, steady_surface
 from relight.methods.gain_and_glow import resized
 from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
@@ -123,7 +123,9 @@ class Form:
         share = colour_share(self.light.tint(seconds))
         if not share:
             return gain
-        levels = self._levels([(1.0, self.light)], seconds, surface)
+        # As strong in linear light as it is said to be: dim, its map's own values would be ambient.
+        parts = [(min(strength(self.light, seconds), 1.0), AtFull(self.light))]
+        levels = self._levels(parts, seconds, surface, self.light.sided)
         return gain + share * tint_gain(levels)
 
     def _placed(self, surface: Surface, seconds: float) -> Tensor:
@@ -131,16 +133,18 @@ class Form:
         points = [(weight, one) for weight, one in parts if isinstance(one, PointLight)]
         others = [pair for pair in parts if not isinstance(pair[1], PointLight)]
         lamps = [_lamp(weight, point) for weight, point in points]
-        levels = self._levels(others, seconds, surface) if others else None
+        sided = all(one.sided for _, one in others)
+        levels = self._levels(others, seconds, surface, sided) if others else None
         return placed_gain(lamps, surface, levels, shape=self.clip.job.shape)
 
     def _levels(
-        self, lights: Sequence[tuple[float, Light]], seconds: float, surface: Surface
+        self, lights: Sequence[tuple[float, Light]], seconds: float, surface: Surface, sided: bool
     ) -> Tensor:
-        """Linear light of maps added up by their weights, (1, 3, h, w)."""
+        """Linear light of maps added up by their weights, (1, 3, h, w); of `sided` ones as it is,
+        of others blurred."""
         h, w = surface.normals.shape[-2:]
         maps = [weight * to_linear(one.level_map(h, w, seconds)) for weight, one in lights]
-        if not all(one.sided for _, one in lights):  # light has no outlines
+        if not sided:  # light has no outlines
             maps = [
                 cv2.GaussianBlur(one.astype(np.float32), (0, 0), SOFT * min(h, w)) for one in maps
             ]

@@ -105,6 +105,18 @@ def test_the_lamps_colour_shows_whatever_the_words(tmp_path, wall, mini, light):
     assert seen.min() / seen.max() < 0.75, seen
 
 
+def test_a_dim_lamp_beside_the_frame_keeps_its_colour(tmp_path, wall, mini):
+    """The end of a sunset: .45 of a lamp are three quarters of what is left to see by."""
+    given = {"relight_steps": 1, "side": 64, "frames": 1}
+    warm = []
+    for i, light in enumerate(("left:color=1900K", "left:color=1900K,intensity=.45")):
+        gain = _lit(wall, tmp_path / str(i), mini, light=light, **given)[0]
+        red, _, blue = gain[:, : WIDTH // 3].mean((0, 1))
+        warm.append(np.log(red / blue))
+    full, dim = warm
+    assert full > 0.7 and 0.6 * full < dim < full
+
+
 @pytest.mark.parametrize("recipe", [{"recipe": "fast"}, {"recipe": "best", "steps": 2}])
 def test_a_lamp_beside_the_frame_is_as_bright_as_it_is_said_to_be(tmp_path, wall, mini, recipe):
     given = {"relight_steps": 1, "side": 64, "frames": 2, **recipe}
