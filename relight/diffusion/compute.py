@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -165,7 +165,7 @@ def compile_denoisers(pipes: Pipes, whole: bool = True) -> None:
         names = {*(getattr(model, "_repeated_blocks", None) or ()), *REPEATED}
         blocks = [part for part in model.modules() if type(part).__name__ in names]
         if whole and _is_unet(model):
-            model.to(memory_format=torch.channels_last)
+            cast("Any", model).to(memory_format=torch.channels_last)  # PyTorch types no such `to`
             blocks = [model]
         for block in blocks or [model]:
             block.compile(dynamic=False)
