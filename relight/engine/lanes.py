@@ -18,7 +18,7 @@ from relight.diffusion.memory import peak_memory, trim
 from relight.engine.chunks import Chunk, ready
 from relight.engine.executors import LOOK_S, OnDone, Steps
 from relight.engine.failures import is_out_of_memory
-from relight.engine.progress import Meter, timed
+from relight.engine.progress import Meter
 from relight.engine.work import Work
 from relight.engine.workflow import Step
 from relight.errors import Cancelled
@@ -58,6 +58,7 @@ class Lanes:
         self._beside = [getattr(flow, "beside", 0) for flow in flows]
         self.on_processor = guard.device == "cpu"
         self._changed = threading.Condition()
+        self._begun = time.perf_counter()
         self._error: BaseException | None = None
         self._stopped = False
 
@@ -74,8 +75,7 @@ class Lanes:
             self._beside = [0] * len(self._beside)
         with ThreadPoolExecutor(count, thread_name_prefix="beside") as self._pool:
             try:
-                with timed(self._meter.seconds, "model"):
-                    self._run()
+                self._run()
             finally:
                 self._stopped = True
 
@@ -169,6 +169,8 @@ class Lanes:
         else:
             show = self._meter.show if self._meter.report else None
             arrays = self._guard.compute(stage, chunk, step, show)
+        # Before it is stored: the writer may need no more than this to end the run.
+        self._meter.seconds["model"] = time.perf_counter() - self._begun
         self._work.save(chunk.name, arrays)
         trim()
         steps.finish()

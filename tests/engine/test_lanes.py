@@ -104,6 +104,23 @@ def test_a_step_without_a_model_runs_while_the_model_does(work):
     assert sorted(_run(work, flows)) == ["a-00000", "model-00000"]
 
 
+def test_the_time_is_known_once_the_last_chunk_is_stored(work):
+    """Another thread writes the result, and says how long each part took."""
+    known: list[bool] = []
+    model = Noting(pieces(1, 1, stage="model"), work)
+    meter = Meter(units={"model": Units(total=1, cost=1)}, report=None, seconds={})
+    lanes = Lanes(
+        Guard([model], Models(relighting=None, upscaling=None)),
+        [model],
+        [model.chunks],
+        work,
+        meter,
+        lambda *_: known.append("model" in meter.seconds),
+    )
+    lanes.run()
+    assert known == [True]
+
+
 def test_an_error_beside_the_model_ends_the_run(work):
     class Failing(Beside):
         def compute(self, chunk, on_step=None, show=None):
