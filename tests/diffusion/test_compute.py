@@ -1,5 +1,6 @@
 """Where parts are placed and how they compute, on real classes, as far as a CPU goes."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -121,7 +122,7 @@ def test_a_really_compiled_transformer_computes_the_same(wan):
 @torch.no_grad()
 def test_a_compiled_unet_is_traced_whole_and_once(relighter):
     """With shared attention entered anew for each relight, at another step, by other light."""
-    unet, tensors = relighter.unet, torch.Generator().manual_seed(0)
+    unet, tensors = copy.deepcopy(relighter.unet), torch.Generator().manual_seed(0)
     frames = torch.randn(4, unet.config.in_channels, 8, 8, generator=tensors)
     text = torch.randn(4, 7, unet.config.cross_attention_dim, generator=tensors)
     counts.clear()
