@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from relight.engine.chunks import pieces, ready
@@ -37,6 +38,25 @@ def test_processes_keep_the_order_of_chunks_that_build_on_each_other(tmp_path, d
         for stage, count in (("carry", 4), ("matte", 3)):
             assert sum(chunk.startswith(stage) for chunk in manifest.chunks) == count
     assert files[0] == files[1]
+
+
+def test_threads_compute_the_same_as_one(tmp_path, disc):
+    """Two ways of light at once, and several frames: the work folders and the files are equal."""
+    files, stored = [], []
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            made = {"input": disc / "clip", "as_clip": True, "keep_work": True, "mask": "auto"}
+            still = f"1={disc / 'still.png'}"
+            job = RelightJob.make(output=tmp_path / f"{count}.mp4", reference=still, **made)
+            files.append(run_relight(job).path.read_bytes())
+            chunks = work_folder(job.output).glob("carry-*")
+            stored.append({path.name: path.read_bytes() for path in chunks})
+    finally:
+        torch.set_num_threads(before)
+    assert len(stored[0]) > 2
+    assert stored[0] == stored[1] and files[0] == files[1]
 
 
 def test_a_chunk_is_ready_once_the_one_it_comes_after_is_stored():
