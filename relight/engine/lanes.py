@@ -81,7 +81,6 @@ class Lanes:
 
     def _run(self) -> None:
         while True:
-            self._meter.tell()
             with self._changed:
                 if self._error is not None:
                     raise self._error
@@ -91,8 +90,11 @@ class Lanes:
                     return
                 if found is None:
                     self._changed.wait(LOOK_S)
-                    continue
-                self._take(*found)
+                else:
+                    self._take(*found)
+            self._meter.tell()
+            if found is None:
+                continue
             done = self._one(*found)
             with self._changed:
                 self._finish(*found, *done)
