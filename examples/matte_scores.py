@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from relight import media
-from relight.engine.subject_mask import firm, sharpened
 from relight.masks import GATHER, Click, Seed, colours_of, resized
+from relight.masks.edges import firm, sharpened
 from relight.masks.fine import fine_size, fine_subject
 
 FRAMES, AT = 16, 8

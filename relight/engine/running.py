@@ -98,6 +98,7 @@ class Run:
     def load(self, loaders: Loaders) -> None:
         """Load the models and decide every open setting."""
         with timed(self.seconds, "load"):
+            from relight.engine.prompts import notes_on_light
             from relight.engine.resolve import resolve
 
             self.models = loaders.load(self.asked, is_moving(self.asked, self.info))
@@ -109,22 +110,9 @@ class Run:
             self.manifest.tight = earlier.tight
         self.manifest.save(self.work)
         notes = notes_without_effect(self.asked, self.job, self.models, self.info)
-        for note in [*notes, *self._on_the_light()]:
+        for note in [*notes, *notes_on_light(self.job, self.models)]:
             log.info(note)
             self.notes.append(note)
-
-    def _on_the_light(self) -> list[str]:
-        """What of the light may surprise, which words of the prompt were read as others, and which
-        the model doesn't know."""
-        from relight.engine.prompts import understood
-        from relight.lights import asked
-
-        job, model = self.job, self.models.relighting
-        if not isinstance(job, RelightJob) or model is None:
-            return []
-        read = understood(job.prompt, model.entry)
-        notes = [f"prompt: {note}" for note in read.notes]
-        return [*asked(job.light, job.light_at).notes(), *notes]
 
     def finish(self) -> Result:
         """Survey, compute, apply and encode."""

@@ -23,14 +23,14 @@ from relight.engine.lit_clip import LEAST_SIDE, Clip, Load, Show
 from relight.engine.stored import decoded, encoded
 from relight.errors import InputError
 from relight.jobs.regions import Mask, MaskAuto, MaskFile, MaskSeed
-from relight.masks import CONTEXT, Box, Click, Known, Seed, Subject, guided, resized
+from relight.masks import CONTEXT, Box, Click, Known, Seed, Subject, resized
+from relight.masks.edges import firm, sharpened
 from relight.masks.files import fitted, is_still, read_mattes
 from relight.masks.fine import FINE_CONTEXT, SPREAD, fine_subject
 from relight.masks.network import MatteNetwork, network_subject
 from relight.media import Frame, VideoInfo
 from relight.media.depth import to_uint8
 from relight.methods.optical_flow import between
-from relight.methods.smoothstep import smoothstep
 
 if TYPE_CHECKING:
     from transformers import Sam2VideoModel
@@ -42,11 +42,6 @@ PIECE = 48
 
 CLEAR = 0.3
 """Confidence from which a frame has a subject; see `Subject`."""
-
-EDGE = 4e-4
-"""Variance of the picture (sRGB values) from which a matte's edge follows it at full size."""
-FIRM = (0.2, 0.8)
-"""Values of a found matte that become 0 and 1: below is what a filter spread, not the subject."""
 
 
 @dataclass(kw_only=True)
@@ -219,37 +214,6 @@ def require_subject(mask: SubjectMask, load: Load) -> None:
     log.warning(
         "no clear subject in %d of %d frames: nothing is masked there", count - there, count
     )
-
-
-def firm(matte: np.ndarray) -> np.ndarray:
-    """A matte (h, w) that was found, without the wisps that a filter along edges leaves.
-
-    >>> firm(np.array([[0.1, 0.5, 0.9]])).round(2).tolist()
-    [[0.0, 0.5, 1.0]]
-    """
-    return smoothstep(matte, *FIRM)
-
-
-def sharpened(matte: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """A matte (h, w) at the size of an image (H, W, 3), its edge along that of the image; what fits
-    stays.
-
-    >>> image = np.zeros((32, 32, 3), np.uint8)
-    >>> image[:, 18:] = 200
-    >>> matte = np.repeat([[0.0] * 4 + [1.0] * 4], 8, 0).astype(np.float32)
-    >>> full = sharpened(matte, image)
-    >>> full.shape, bool(full[16, 30] > 0.9), bool(full[16, 2] < 0.1)
-    ((32, 32), True, True)
-    """
-    height, width = image.shape[:2]
-    if matte.shape[0] >= height and matte.shape[1] >= width:
-        return fitted(matte, width, height)
-    if matte.min() == matte.max():
-        return np.full((height, width), matte.flat[0], np.float32)
-    full = torch.from_numpy(to_uint8(image)).permute(2, 0, 1)[None].float() / 255
-    guide = resized(full, matte.shape)
-    small = torch.from_numpy(matte)[None, None].float()
-    return guided(small, guide, eps=EDGE, radius=0.012, full=full)[0, 0].numpy()
 
 
 def large_enough(height: int, width: int) -> tuple[int, int]:

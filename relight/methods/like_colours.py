@@ -20,8 +20,8 @@ from relight.methods.gain_and_glow import luma
 
 SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
-FLOOR = 0.1  # weight of the others: a speck in a window does not get a light of its own
-FEW = 0.001  # part of a frame below which its pixels are no kind of their own
+FLOOR = 0.1  # least weight: a few pixels in a window do not get a light of their own
+FEW = 0.001  # share of a frame below which a bin is left out
 
 
 def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
@@ -44,8 +44,8 @@ def _of_one(guide: Tensor, x: Tensor, r: int) -> Tensor:
     """`like_means` of one frame, (1, 3, h, w) and (c, h, w): (c, h, w)."""
     values = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
     out, rest = np.zeros_like(values), np.ones(values.shape[:2], np.float32)
-    for share, alike in _bins(guide.detach().cpu().float()):
-        out += share[..., None] * _mean(values, np.maximum(alike, FLOOR), r)
+    for share, likeness in _bins(guide.detach().cpu().float()):
+        out += share[..., None] * _mean(values, np.maximum(likeness, FLOOR), r)
         rest -= share
     out += rest[..., None] * _mean(values, np.ones_like(rest), r)
     return torch.from_numpy(out).permute(2, 0, 1)
@@ -70,11 +70,11 @@ def _bins(guide: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     r, g, b = guide[0].numpy()
     grey = luma(guide)[0, 0].numpy()
     found = [(np.ones_like(r), np.ones_like(r))]
-    for place in (grey / SPACING, (r - g) / SPACING, (b - (r + g) / 2) / SPACING):
+    for position in (grey / SPACING, (r - g) / SPACING, (b - (r + g) / 2) / SPACING):
         finer = []
-        for i in range(math.floor(place.min()), math.ceil(place.max()) + 1):
-            away = np.abs(place - i)
+        for i in range(math.floor(position.min()), math.ceil(position.max()) + 1):
+            away = np.abs(position - i)
             hat, wide = np.maximum(1 - away, 0), np.maximum(1 - away / OVERLAP, 0)
-            finer += [(share * hat, alike * wide) for share, alike in found]
+            finer += [(share * hat, likeness * wide) for share, likeness in found]
         found = [pair for pair in finer if pair[0].mean() > FEW]
     yield from found
