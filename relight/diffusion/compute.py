@@ -60,6 +60,11 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+    except RuntimeError:  # whose text lists every kind of device that PyTorch was ever built for
+        raise ModelError(
+            f"there is no device {name!r}: auto, cpu, cuda, cuda:1, mps ...; see relight doctor"
+        ) from None
+    try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

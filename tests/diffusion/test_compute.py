@@ -14,7 +14,7 @@ from diffusers import (
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 from torch._dynamo.utils import counters as counts
 
-from relight.diffusion.compute import compile_denoisers, use_attention
+from relight.diffusion.compute import compile_denoisers, resolve_device, use_attention
 from relight.errors import ModelError
 from relight.jobs import RelightJob
 from relight.methods.consistent_light_attention import consistent_light_attention
@@ -46,6 +46,13 @@ def plain(tiny_model):
 
 def _bytes(model):
     return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["nope", "", "cuda:x"])
+def test_a_device_that_is_none_is_one_short_line_with_those_there_are(name):
+    with pytest.raises(ModelError) as caught:
+        resolve_device(name)
+    assert "auto, cpu, cuda" in str(caught.value) and len(str(caught.value)) < 100
 
 
 def test_low_slices_and_tiles_the_vae_and_changes_nothing(tiny_model, plain):
