@@ -140,12 +140,12 @@ class Lighting:
             light = self._even_in_sky(number, small, light)
         if not keys.coloured:
             return light
-        if shading is None or keys.all_around:
-            part = torch.full((1, 1, 1), SOLE)
-        else:
-            part = lamp_part(shading)
         planes = GainGlow.from_planes(light.planes[None])
-        return GainGlow.from_planes(mixed(planes, small[None], part[None]).planes[0])
+        if shading is None or keys.all_around:
+            part = torch.full((1, 1, 1, 1), SOLE)
+        else:
+            part = lamp_part(planes, small[None], shading[None])
+        return GainGlow.from_planes(mixed(planes, small[None], part).planes[0])
 
     def _lit(self, load: Load, begin: int) -> Iterator[Lit]:
         times, seen = self.clip.survey.times, self.clip.survey.seen

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import OFFSET, GainGlow, bounded_ratio, box_mean, luma, resized
+from relight.methods.placed_light import AMBIENT
 from relight.methods.reflectance import ENCODED, opposed, reflected, without_green
 
 NEAR = 0.03
@@ -24,9 +25,6 @@ REACH = 0.25
 SOLE = 6.0
 """A lamp's light relative to what was there before it, as far as no direction says where it is
 less."""
-KEY, FADING = 6.0, 1.8
-"""A lamp's light relative to what was there before it, where its shading is 1 under a light from a
-side; and the power of the shading by which it fades: shadows are filled by the other one."""
 HAZE, DARK = 0.2, 0.2
 """Share of a drawn glow that black keeps, and the encoded value from where all of it is kept."""
 YIELD, SHINE = 0.35, 0.45
@@ -73,16 +71,13 @@ def lamp_colour(
     >>> bool((lamp_colour(red, grey).log_gain - red.log_gain).abs().max() < 0.02)
     True
     """
-    size = light.glow.shape[-2:]
-    side = min(size)
-    mean = box_mean(resized(source, size), max(1, round(NEAR * side)))
+    mean, target = _before_and_after(light, source)
     gain = light.log_gain.exp()
-    target = (gain * mean + light.glow).clamp_min(0)
     ratio, level = bounded_ratio(target, mean), bounded_ratio(luma(target), luma(mean))
     if colour is None:
         low, high = mean.amin(1, keepdim=True), mean.amax(1, keepdim=True)
         weight = (low * low / high.clamp_min(1e-3)).square() + 1e-4  # bright and neutral pixels
-        r = max(1, round(reach * side))
+        r = max(1, round(reach * min(mean.shape[-2:])))
         colour = _twice(weight * (ratio / level).log(), r) / _twice(weight, r)
     against = opposed(mean, colour.exp())
     lost, shines = YIELD * against, SHINE * against
@@ -165,9 +160,8 @@ def vivid(light: GainGlow, source: Tensor, share: float = VIVID) -> GainGlow:
     >>> round(float(lit.max() - lit.min()), 2), round(float(luma(lit.view(3, 1, 1))), 2)
     (0.29, 0.32)
     """
-    size = light.glow.shape[-2:]
-    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
-    lit = (light.log_gain.exp() * mean + light.glow).clamp_min(0) + OFFSET
+    mean, lit = _before_and_after(light, source)
+    lit = lit + OFFSET
     grey = luma(lit)
     darker = (grey / (luma(mean) + OFFSET)).clamp(0.25, 1)
     factor = ((grey + (lit - grey) * darker ** (-share)) / lit).clamp(0.5, 2)
@@ -222,21 +216,30 @@ def mixed(light: GainGlow, source: Tensor, lamp: Tensor) -> GainGlow:
     return _recoloured(light, source, together)
 
 
-def lamp_part(shading: Tensor) -> Tensor:
-    """What a lamp beside the picture gives relative to the light that was there before: K of
-    `mixed`. Its colour shows where it shines, not in its shadow.
+def lamp_part(light: GainGlow, source: Tensor, shading: Tensor) -> Tensor:
+    """What a lamp beside the picture gives relative to the light that was there: K of `mixed`.
+
+    Of all the light on a point `AMBIENT` is left from before, the rest is the lamp's, so that its
+    colour shows where it shines, not in its shadow, whether that was drawn or is a form's.
 
     Args:
-        shading: natural log in linear light, (..., 1 or 3, h, w): of form, fall-off and place.
+        light: as it was drawn, (F, 3, h, w).
+        source: the frames it lights, any size, (F, 3, h', w') in [0, 1].
+        shading: to be put on it, natural log in linear light, (F, 1 or 3, h, w); see `form.py`.
 
     Returns:
-        (..., 1, h, w), above 0.
+        (F, 1, h, w), 0 and above.
 
-    >>> part = lamp_part(torch.tensor([2.0, 1.0, 0.1]).log().view(1, 1, 3))
-    >>> [round(float(x), 2) for x in part[0, 0]]
-    [20.89, 6.0, 0.1]
+    >>> shading = torch.tensor([2.0, 1.0, 0.1]).log().view(1, 1, 1, 3)
+    >>> light = GainGlow(torch.zeros(1, 3, 1, 3), torch.zeros(1, 3, 1, 3))
+    >>> part = lamp_part(light, torch.full((1, 3, 1, 3), 0.5), shading)
+    >>> [round(float(x), 1) for x in part[0, 0, 0]]
+    [15.7, 7.3, 0.0]
     """
-    return KEY * (FADING * shading.mean(-3, keepdim=True)).exp()
+    mean, drawn = _before_and_after(light, source)
+    level = (luma(drawn) + OFFSET) / (luma(mean) + OFFSET)
+    all_of_it = level**ENCODED * shading.mean(-3, keepdim=True).exp()
+    return (all_of_it / AMBIENT - 1).clamp_min(0)
 
 
 def without_haze(light: GainGlow, source: Tensor) -> GainGlow:
@@ -264,10 +267,7 @@ def _recoloured(light: GainGlow, source: Tensor, change: Callable[[Tensor], Tens
         change: natural logs of the ratios of encoded values, (F, 3, h, w), to other such logs; a
             factor that all channels share does nothing.
     """
-    size = light.glow.shape[-2:]
-    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
-    gain = light.log_gain.exp()
-    target = (gain * mean + light.glow).clamp_min(0)
+    mean, target = _before_and_after(light, source)
     level = luma(target + OFFSET) / luma(mean + OFFSET)
     ratio = bounded_ratio(target, mean)
     colour = (ratio / level).log()
@@ -279,6 +279,13 @@ def _recoloured(light: GainGlow, source: Tensor, change: Callable[[Tensor], Tens
     share = (_spread(other) / _spread(colour).clamp_min(1e-3)).clamp(0, 1)
     log_gain = (lit / (mean + OFFSET)).log() + grey + share * (kept - grey)
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
+
+
+def _before_and_after(light: GainGlow, source: Tensor) -> tuple[Tensor, Tensor]:
+    """Means of small windows of the source at the light's size, and of the lit: (F, 3, h, w)."""
+    size = light.glow.shape[-2:]
+    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
+    return mean, (light.log_gain.exp() * mean + light.glow).clamp_min(0)
 
 
 def _spread(colour: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from relight.methods.lamp import (
     paled,
     without_haze,
 )
+from relight.methods.placed_light import AMBIENT
 
 
 def _gain(*channels, size=64):
@@ -165,8 +166,16 @@ def test_a_lamp_and_white_light_add_up(name, part):
 
 
 def test_a_lamps_colour_is_not_in_its_shadow():
-    part = lamp_part(torch.tensor([1.0, 0.0, -3.0]).mul(math.log(2)).view(1, 1, 3))[0, 0]
-    assert part[0] > 3 * part[1] > 100 * part[2]
+    """Neither in that of a form, nor in one that the model drew."""
+    stops = torch.zeros(1, 1, 64, 64)
+    stops[..., 32:] = -4.0
+    grey, even = torch.full((1, 3, 64, 64), 0.4), _gain(0.0, 0.0, 0.0)
+    shaded = lamp_part(even, grey, stops * math.log(2))
+    drawn_dark = GainGlow(even.log_gain + stops * math.log(2) / 2.2, even.glow)
+    drawn = lamp_part(drawn_dark, grey, torch.zeros(1, 1, 64, 64))
+    for part in (shaded, drawn):
+        assert float(part[0, 0, 32, 8]) == pytest.approx(1 / AMBIENT - 1, rel=0.05)
+        assert float(part[0, 0, 32, 56]) == 0
 
 
 def test_black_stays_black_under_a_drawn_haze_and_a_lit_wall_keeps_its_glow():
