@@ -106,6 +106,27 @@ def black(x: Tensor) -> Tensor:
     return 1 - smoothstep(x.amax(-3, keepdim=True), *BLACK)
 
 
+def shared_pixels(line: Tensor, guide: Tensor, sure: Tensor) -> Tensor:
+    """Gain and glow (F, 6, h, w) with those of the pixels that black and a surface share.
+
+    They are of no kind of their own: each has as much of the surface's light as of its colour.
+
+    Args:
+        line: gain (not its logarithm) and glow.
+        guide: (F, 3, h, w) in [0, 1], the frame they are for.
+        sure: (F, 1, h, w) in [0, 1], how far the light of black there is known.
+    """
+    dark, grey = black(guide), luma(guide)
+    share = (grey / box_max(grey, SHARED).clamp_min(1e-3)).clamp(0, 1)
+    whole = smoothstep(share, 0.6, 0.9) * (1 - dark)
+    backdrop, surface = (
+        box_mean(weight * line, SHARED) / box_mean(weight, SHARED)
+        for weight in (dark.clamp_min(1e-4), whole.clamp_min(1e-4))
+    )
+    here = box_max(dark, SHARED) * (1 - dark) * (1 - whole) * sure
+    return torch.lerp(line, torch.lerp(backdrop, surface, share), here)
+
+
 def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, Tensor]:
     """Log slope of one line per window, and how far that line is from the relit frame.
 
@@ -143,22 +164,7 @@ def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: 
     own = torch.cat([gain, there - gain * here], dim=1)
     sure = smoothstep(box_mean(dark, r), *ENOUGH)
     line = torch.lerp(line, own, dark * sure)
-    return _shared_pixels(line, dark, luma(guide), sure)
-
-
-def _shared_pixels(line: Tensor, dark: Tensor, grey: Tensor, sure: Tensor) -> Tensor:
-    """Gain and glow (F, 6, h, w) with those of the pixels that black and a surface share.
-
-    They are of no kind of their own: each has as much of the surface's light as of its colour.
-    """
-    share = (grey / box_max(grey, SHARED).clamp_min(1e-3)).clamp(0, 1)
-    whole = smoothstep(share, 0.6, 0.9) * (1 - dark)
-    backdrop, surface = (
-        box_mean(weight * line, SHARED) / box_mean(weight, SHARED)
-        for weight in (dark.clamp_min(1e-4), whole.clamp_min(1e-4))
-    )
-    here = box_max(dark, SHARED) * (1 - dark) * (1 - whole) * sure
-    return torch.lerp(line, torch.lerp(backdrop, surface, share), here)
+    return shared_pixels(line, guide, sure)
 
 
 def _without_grain(x: Tensor) -> Tensor:
