@@ -25,6 +25,8 @@ LIGHT_SIDE = 128  # shorter side at which it is kept at most: its edges return w
 NOISE = 0.03  # encoded value (8 codes) at which a gain above 1 is halved: black holds noise only
 CONTRAST = (0.4, 1.3)  # bounds of the kept contrast, relative to the ratio
 FLAT = 0.001  # variance below which even a perfect line is left to the ratio
+TINTED = 0.15  # radius around a dark channel that tells the light's tint, of the shorter side
+THIN = 0.2  # encoded value at which a channel counts for half in the light's own tint
 AMISS = 0.0003  # variance about a window's line at which its surfaces are separated by half
 BLACK = (0.02, 0.05)  # brightest channel up to which a pixel is black, and from where not
 ENOUGH = (0.05, 0.2)  # part of a window that is black, for black to have its own light
@@ -57,10 +59,13 @@ def fit_light(
     window, amiss = _affine(source, relit, wide, eps)
     guide = _without_grain(source)
     # Of dark and bright side by side the dark one's own: a gain for both would make it a dark rim.
-    dark = torch.minimum(box_mean(luma(source), 2), luma(guide)).square()
+    # The same of a channel that is dark, as red is in teal: what it shows is glow.
+    grey = torch.minimum(box_mean(luma(source), 2), luma(guide))
+    dark = grey * torch.minimum(box_mean(source, 2), guide)
     heard = dark / (dark + NOISE * NOISE)
     here, there = like_means(guide, torch.cat([source, relit], dim=1), wide).split(3, dim=1)
     slope = torch.lerp(window, bounded_ratio(there, here).log(), amiss)
+    slope = _tint_of_bright(slope, source, here, max(1, round(TINTED * side)))
     slope = slope.clamp_max(0) + slope.clamp_min(0) * heard
     line = torch.cat([slope.exp(), there - slope.exp() * here], dim=1)
     line = like_means(guide, line, near)
@@ -148,6 +153,21 @@ def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, 
     kept = ((covariance + pull * ratio) / (variance + pull) / ratio).clamp(*CONTRAST)
     kept = torch.lerp(kept[:, :3], kept[:, grey], amiss)
     return (kept * ratio[:, :3]).log(), amiss
+
+
+def _tint_of_bright(slope: Tensor, source: Tensor, here: Tensor, r: int) -> Tensor:
+    """Log slopes (F, 3, h, w) whose tint is that of the light around where a channel is dark.
+
+    A ratio says little where there was little: what a red cloth's green becomes is how it was drawn
+    anew, not the lamp. Its tint is taken from bright channels all around; the rest becomes glow.
+
+    source: (F, 3, h, w) in [0, 1]. here: its means over pixels of like colour.
+    """
+    grey = slope.mean(1, keepdim=True)
+    tint = slope - grey
+    around = box_mean(source * tint, r) / box_mean(source, r).clamp_min(1e-3)
+    plenty = here.square() / (here.square() + THIN * THIN)
+    return grey + torch.lerp(around, tint, plenty)
 
 
 def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: int) -> Tensor:
