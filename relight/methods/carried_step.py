@@ -2,7 +2,8 @@
 
 Light comes straight from the reference where that flow can be trusted, through the frame before
 where it cannot, and from like-coloured surroundings where neither leads. It keeps the colour that
-it came from: where the frame has another, it is not the light for it.
+it came from: where the frame has another, it is not the light for it. Pixels that black and a
+surface share have a mixture of the light of both, made anew in each frame.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized
 from relight.methods.light_around import surroundings
+from relight.methods.light_transfer import shared_pixels
 from relight.methods.optical_flow import as_tensor, warp
 from relight.methods.smoothstep import smoothstep
 from relight.methods.ways import Ways
@@ -110,7 +112,19 @@ def step(anchor: Carried, state: Carried, frame: np.ndarray, ways: Ways) -> Carr
         around = surroundings(planes / weight.clamp_min(1e-3), weight, own[None])[0]
         planes = planes + (1 - weight) * around
     colour = known[6:] + (1 - weight) * own
+    planes = _partly_black(planes, own, 1 - stays)
     return Carried(GainGlow.from_planes(planes), trust.clamp(0, 1), colour)
+
+
+def _partly_black(planes: Tensor, own: Tensor, moved: Tensor) -> Tensor:
+    """Log gain and glow (6, h, w) with those of outlines on black made anew where things moved.
+
+    What black and a surface shared elsewhere is not what they share here, and a moving outline is
+    blurred by other amounts in each frame: handed on, such light is a dark rim on a lit backdrop.
+    """
+    line = torch.cat([planes[:3].exp(), planes[3:]])
+    line = shared_pixels(line[None], own[None], moved[None])[0]
+    return torch.cat([line[:3].log(), line[3:]])
 
 
 def alike(colour: Tensor, own: Tensor) -> Tensor:

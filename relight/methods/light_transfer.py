@@ -25,6 +25,8 @@ LIGHT_SIDE = 128  # shorter side at which it is kept at most: its edges return w
 NOISE = 0.03  # encoded value (8 codes) at which a gain above 1 is halved: black holds noise only
 CONTRAST = (0.4, 1.3)  # bounds of the kept contrast, relative to the ratio
 FLAT = 0.001  # variance below which even a perfect line is left to the ratio
+TINTED = 0.15  # radius around a dark channel that tells the light's tint, of the shorter side
+THIN = 0.2  # encoded value at which a channel counts for half in the light's own tint
 AMISS = 0.0003  # variance about a window's line at which its surfaces are separated by half
 BLACK = (0.02, 0.05)  # brightest channel up to which a pixel is black, and from where not
 ENOUGH = (0.05, 0.2)  # part of a window that is black, for black to have its own light
@@ -57,10 +59,13 @@ def fit_light(
     window, amiss = _affine(source, relit, wide, eps)
     guide = _without_grain(source)
     # Of dark and bright side by side the dark one's own: a gain for both would make it a dark rim.
-    dark = torch.minimum(box_mean(luma(source), 2), luma(guide)).square()
+    # The same of a channel that is dark, as red is in teal: what it shows is glow.
+    grey = torch.minimum(box_mean(luma(source), 2), luma(guide))
+    dark = grey * torch.minimum(box_mean(source, 2), guide)
     heard = dark / (dark + NOISE * NOISE)
     here, there = like_means(guide, torch.cat([source, relit], dim=1), wide).split(3, dim=1)
     slope = torch.lerp(window, bounded_ratio(there, here).log(), amiss)
+    slope = _tint_of_bright(slope, source, here, max(1, round(TINTED * side)))
     slope = slope.clamp_max(0) + slope.clamp_min(0) * heard
     line = torch.cat([slope.exp(), there - slope.exp() * here], dim=1)
     line = like_means(guide, line, near)
@@ -106,6 +111,27 @@ def black(x: Tensor) -> Tensor:
     return 1 - smoothstep(x.amax(-3, keepdim=True), *BLACK)
 
 
+def shared_pixels(line: Tensor, guide: Tensor, sure: Tensor) -> Tensor:
+    """Gain and glow (F, 6, h, w) with those of the pixels that black and a surface share.
+
+    They are of no kind of their own: each has as much of the surface's light as of its colour.
+
+    Args:
+        line: gain (not its logarithm) and glow.
+        guide: (F, 3, h, w) in [0, 1], the frame they are for.
+        sure: (F, 1, h, w) in [0, 1], how far the light of black there is known.
+    """
+    dark, grey = black(guide), luma(guide)
+    share = (grey / box_max(grey, SHARED).clamp_min(1e-3)).clamp(0, 1)
+    whole = smoothstep(share, 0.6, 0.9) * (1 - dark)
+    backdrop, surface = (
+        box_mean(weight * line, SHARED) / box_mean(weight, SHARED)
+        for weight in (dark.clamp_min(1e-4), whole.clamp_min(1e-4))
+    )
+    here = box_max(dark, SHARED) * (1 - dark) * (1 - whole) * sure
+    return torch.lerp(line, torch.lerp(backdrop, surface, share), here)
+
+
 def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, Tensor]:
     """Log slope of one line per window, and how far that line is from the relit frame.
 
@@ -129,6 +155,21 @@ def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, 
     return (kept * ratio[:, :3]).log(), amiss
 
 
+def _tint_of_bright(slope: Tensor, source: Tensor, here: Tensor, r: int) -> Tensor:
+    """Log slopes (F, 3, h, w) whose tint is that of the light around where a channel is dark.
+
+    A ratio says little where there was little: what a red cloth's green becomes is how it was drawn
+    anew, not the lamp. Its tint is taken from bright channels all around; the rest becomes glow.
+
+    source: (F, 3, h, w) in [0, 1]. here: its means over pixels of like colour.
+    """
+    grey = slope.mean(1, keepdim=True)
+    tint = slope - grey
+    around = box_mean(source * tint, r) / box_mean(source, r).clamp_min(1e-3)
+    plenty = here.square() / (here.square() + THIN * THIN)
+    return grey + torch.lerp(around, tint, plenty)
+
+
 def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: int) -> Tensor:
     """Gain and glow (F, 6, h, w) with those of black found from black alone.
 
@@ -143,22 +184,7 @@ def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: 
     own = torch.cat([gain, there - gain * here], dim=1)
     sure = smoothstep(box_mean(dark, r), *ENOUGH)
     line = torch.lerp(line, own, dark * sure)
-    return _shared_pixels(line, dark, luma(guide), sure)
-
-
-def _shared_pixels(line: Tensor, dark: Tensor, grey: Tensor, sure: Tensor) -> Tensor:
-    """Gain and glow (F, 6, h, w) with those of the pixels that black and a surface share.
-
-    They are of no kind of their own: each has as much of the surface's light as of its colour.
-    """
-    share = (grey / box_max(grey, SHARED).clamp_min(1e-3)).clamp(0, 1)
-    whole = smoothstep(share, 0.6, 0.9) * (1 - dark)
-    backdrop, surface = (
-        box_mean(weight * line, SHARED) / box_mean(weight, SHARED)
-        for weight in (dark.clamp_min(1e-4), whole.clamp_min(1e-4))
-    )
-    here = box_max(dark, SHARED) * (1 - dark) * (1 - whole) * sure
-    return torch.lerp(line, torch.lerp(backdrop, surface, share), here)
+    return shared_pixels(line, guide, sure)
 
 
 def _without_grain(x: Tensor) -> Tensor:

@@ -92,6 +92,23 @@ def test_a_white_ball_that_moves_over_black_leaves_no_dark_trail_on_the_lit_wall
         assert darker.mean(2)[rings[i]].mean() < 1  # up to 3.6 before black had its own light
 
 
+def test_a_white_ball_that_blurs_over_black_gets_no_rim_on_the_lit_wall():
+    y, x = np.mgrid[0:144, 0:256]
+    frames, truth, rims = [], [], []
+    for i in range(7):
+        far = np.hypot(y - 72, x - 70 - 8 * i)
+        inside = ((26 - far) / (2 + 1.5 * i) + 0.5).clip(0, 1)[..., None]
+        frames.append((inside * (170, 175, 180)).round().astype(np.uint8))
+        warm = inside * (185, 160, 130) + (1 - inside) * (200, 160, 110)
+        truth.append(warm.round().astype(np.uint8))
+        rims.append((inside[..., 0] > 0) & (inside[..., 0] < 1))
+    reference = {0: reference_light(frames[0], as_still(truth[0]))}
+    for i, light in carried_lights(frames, reference):
+        apart = apply_light_uint8(frames[i], light).astype(int) - truth[i]
+        if i > 2:  # more blurred by far than in the reference
+            assert abs(apart[rims[i]].mean()) < 10  # 12 to 14 of light handed on
+
+
 def test_a_lit_object_takes_its_light_along_over_an_unlit_ground():
     ground, thing = world(H, W, 1, 40, 110), world(32, 32, 2, 120, 220)
     frames, truth = [], []

@@ -1,5 +1,6 @@
 """Fitting light: known gains and glows come back, identity stays, no halo, noise or flicker."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -213,3 +214,28 @@ def test_white_in_shade_beside_red_that_turns_to_gold_gets_no_tint():
     source, still = (torch.where(x < 100, *pair)[None] for pair in ((white, red), (cream, gold)))
     amiss = (apply_light(source, fit_light(source, still)) - still)[0, :, 64, 60:98]
     assert float((amiss - amiss.mean(0)).abs().max()) < 0.08  # .14 by bins of single channels
+
+
+def test_a_channel_that_is_black_in_one_surface_shows_the_glow_up_to_that_surface_s_edge():
+    """A teal hull before blue water, in red haze: the gain of the water leaves the hull green."""
+    hull = cv2.GaussianBlur(np.repeat([[1.0, 0.0]], 128, 1).repeat(256, 0), (0, 0), 2.5)[..., None]
+    grain = 0.03 * np.random.default_rng(0).normal(size=(256, 256, 1))
+
+    def seen(teal, blue, contrast):
+        frame = hull * teal + (1 - hull) * (np.array(blue) + contrast * grain)
+        return torch.from_numpy(frame.clip(0, 1)).permute(2, 0, 1)[None].float()
+
+    source = seen((0, 0.32, 0.46), (0.37, 0.56, 0.7), 1)
+    relit = seen((0.33, 0.21, 0.16), (0.76, 0.5, 0.29), 2)
+    apart = apply_light(source, fit_light(source, relit)) - relit
+    assert abs(float(apart[0, 0, :, 112:122].mean())) < 0.02  # .042 when brightness alone decided
+
+
+def test_what_red_cloth_s_green_was_redrawn_as_is_no_tint_of_the_lamp():
+    source = torch.full((1, 3, 96, 160), 0.5)
+    relit = source * torch.tensor([1.2, 1.0, 0.7]).view(3, 1, 1)
+    cloth = (..., slice(40, 56), slice(60, 90))
+    source[cloth] = torch.tensor([0.5, 0.05, 0.05]).view(3, 1, 1)
+    relit[cloth] = torch.tensor([0.6, 0.2, 0.1]).view(3, 1, 1)
+    red, green, _ = fit_light(source, relit).log_gain[0, :, 48, 75].exp()
+    assert green < 1.6 * red  # 2.8 times when each ratio counted for all it was
