@@ -71,7 +71,7 @@ def lamp_colour(
     >>> bool((lamp_colour(red, grey).log_gain - red.log_gain).abs().max() < 0.02)
     True
     """
-    mean, target = _before_and_after(light, source)
+    mean, target = _before_and_after(light, source, sky)
     gain = light.log_gain.exp()
     ratio, level = bounded_ratio(target, mean), bounded_ratio(luma(target), luma(mean))
     if colour is None:
@@ -281,10 +281,23 @@ def _recoloured(light: GainGlow, source: Tensor, change: Callable[[Tensor], Tens
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
 
 
-def _before_and_after(light: GainGlow, source: Tensor) -> tuple[Tensor, Tensor]:
-    """Means of small windows of the source at the light's size, and of the lit: (F, 3, h, w)."""
+def _before_and_after(
+    light: GainGlow, source: Tensor, sky: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Means of small windows of the source at the light's size, and of the lit: (F, 3, h, w).
+
+    Those of the sky (F, 1, h, w) are of sky alone, and those of the rest have none of it: what
+    stands before it would have a rim in the lamp's colour.
+    """
     size = light.glow.shape[-2:]
-    mean = box_mean(resized(source, size), max(1, round(NEAR * min(size))))
+    image, r = resized(source, size), max(1, round(NEAR * min(size)))
+    mean = box_mean(image, r)
+    if sky is not None and bool(sky.any()):
+        above, below = (
+            box_mean(weight * image, r) / box_mean(weight, r)
+            for weight in (sky.clamp_min(1e-4), (1 - sky).clamp_min(1e-4))
+        )
+        mean = torch.lerp(below, above, sky)
     return mean, (light.log_gain.exp() * mean + light.glow).clamp_min(0)
 
 

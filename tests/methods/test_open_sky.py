@@ -42,6 +42,14 @@ def test_a_blue_thing_that_does_not_reach_the_upper_border_is_no_sky():
     assert float(open_sky(scene).max()) == 0
 
 
+def test_sky_between_twigs_is_sky():
+    scene = _scene(BLUE)
+    scene[:, :, :18, 116::4] = 0.1
+    sky = open_sky(scene)[0, 0]
+    assert float(sky[:18, 117::4].min()) > 0.9  # 0 when it was looked for once
+    assert float(sky[:18, 116::4].max()) < 0.05
+
+
 def test_grain_does_not_change_what_is_sky():
     clean = _scene(BLUE)
     found = [
@@ -84,6 +92,16 @@ def test_a_blue_sky_stays_blue_under_an_orange_lamp_and_a_white_wall_does_not():
     assert above > 0.08 > before
     assert wall == pytest.approx(same, abs=1e-5)
     assert wall < -0.2
+
+
+def test_the_sky_has_no_rim_in_the_lamps_colour_round_a_golden_tower():
+    source = torch.tensor(DUSK).view(1, 3, 1, 1).repeat(1, 1, 128, 128)
+    source[:, :, 16:, 50:80] = torch.tensor([0.9, 0.7, 0.1]).view(1, 3, 1, 1)
+    orange = torch.tensor([0.4, -0.05, -0.9]).view(1, 3, 1, 1).expand(1, 3, 128, 128)
+    light = GainGlow(orange, torch.zeros(1, 3, 128, 128))
+    found = lamp_colour(light, source, colour=orange, sky=open_sky(source))
+    lit = (found.log_gain.exp() * source + found.glow)[0, :, 64]
+    assert float((lit[:, 80:90] - lit[:, 110:111]).abs().max()) < 0.05  # .15 by means of both
 
 
 def test_other_shapes_are_refused():
