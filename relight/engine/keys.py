@@ -35,7 +35,6 @@ from relight.methods.lamp import (
     VIVID,
     highlighted,
     lamp_colour,
-    lamps,
     paled,
     without_haze,
 )
@@ -45,6 +44,7 @@ from relight.methods.open_sky import open_sky
 from relight.methods.placed_light import colour_share, levelled
 from relight.methods.registration import register
 from relight.methods.surface_shading import nearness
+from relight.methods.two_lamps import two_lamps
 from relight.models.loader import Model
 
 SIDED = 0.5
@@ -267,7 +267,7 @@ class Keys:
             direction, clear = direction_at(self.light, (size[0], size[1]), seconds)
             if near != far and clear < SIDED:
                 return None
-            maps.append(lamps(near, far, nearness(direction, size[0], size[1])))
+            maps.append(two_lamps(near, far, nearness(direction, size[0], size[1])))
         return torch.cat(maps)
 
     def _preview(self, number: int, relit: Tensor) -> np.ndarray:

@@ -9,7 +9,7 @@ share of all the light falls towards the shadow, which keeps the colours that we
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -59,8 +59,8 @@ def lamp_colour(
         strength: of the colour, 0 (white light of that luminance) to 1, also (h, w). Below 1 it
             leaves room for the light that was there: eyes keep their white, a blue boat its blue.
         reach: of the windows that share a colour, of the shorter side.
-        colour: natural log of the ratios, (F, 3, h, w) or fewer, where it is known, see `lamps`;
-            None: as it was drawn.
+        colour: natural log of the ratios, (F, 3, h, w) or fewer, where it is known; None: as it
+            was drawn.
         sky: how surely it is open sky, (F, 1, h, w): a colour that goes against it leaves it its
             own, as no lamp reaches it. None: there is none.
 
@@ -95,27 +95,6 @@ def lamp_colour(
     log_gain = (kept * to_level * ratio_of_lamp).clamp(DARKEST, BRIGHTEST).log()
     lit = to_level * lit
     return GainGlow(log_gain, lit - OFFSET - log_gain.exp() * mean)
-
-
-def lamps(near: Sequence[float], far: Sequence[float], nearness: Tensor) -> Tensor:
-    """The colour of two lamps that face each other, for `lamp_colour`.
-
-    Args:
-        near, far: linear sRGB of each, the brightest channel at 1.
-        nearness: to the first one's side, from -1 to 1, (1, h, w).
-
-    Returns:
-        (1, 3, h, w), natural logs of ratios of encoded values, of luminance 1.
-
-    >>> import torch
-    >>> colour = lamps((1, 0.04, 0.04), (0.06, 0.2, 1), torch.tensor([[[1.0, -1.0]]]))
-    >>> colour[0, :, 0].argmax(0)
-    tensor([0, 2])
-    """
-    logs = torch.tensor([near, far], dtype=nearness.dtype).log() / ENCODED  # 2, 3
-    share = (0.5 + 0.5 * nearness).clamp(0, 1)
-    mixed = share * logs[0].view(3, 1, 1) + (1 - share) * logs[1].view(3, 1, 1)
-    return mixed[None] - luma(mixed[None].exp()).log()
 
 
 def highlighted(light: GainGlow, source: Tensor, push: float = PUSH) -> GainGlow:

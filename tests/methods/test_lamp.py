@@ -13,12 +13,12 @@ from relight.methods.lamp import (
     highlighted,
     lamp_colour,
     lamp_part,
-    lamps,
     mixed,
     paled,
     without_haze,
 )
 from relight.methods.placed_light import AMBIENT
+from relight.methods.two_lamps import two_lamps
 
 
 def _gain(*channels, size=64):
@@ -153,7 +153,7 @@ def test_what_moves_shimmers_no_more_under_the_light(lit, source, wanted):
 def test_a_lamp_and_white_light_add_up(name, part):
     """Exactly: (1 + K c) / (1 + K) of a channel c, so that the hue is the lamp's at any K."""
     light = GainGlow(
-        lamps(LAMPS[name], LAMPS[name], torch.zeros(1, 64, 64)), torch.zeros(1, 3, 64, 64)
+        two_lamps(LAMPS[name], LAMPS[name], torch.zeros(1, 64, 64)), torch.zeros(1, 3, 64, 64)
     )
     grey = torch.full((1, 3, 64, 64), 0.4)
     both = mixed(light, grey, torch.full((1, 1, 1, 1), part))
@@ -195,7 +195,7 @@ def _patch(*colour):
 def _under(source, lamp):
     """A patch under a lamp that changes no grey's luminance."""
     none = GainGlow(torch.zeros_like(source), torch.zeros_like(source))
-    colour = lamps(lamp, lamp, torch.ones(1, 32, 32))
+    colour = two_lamps(lamp, lamp, torch.ones(1, 32, 32))
     return apply_light(source, lamp_colour(none, source, colour=colour))[0, :, 16, 16]
 
 
