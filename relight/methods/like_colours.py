@@ -20,7 +20,7 @@ from relight.methods.gain_and_glow import luma
 
 SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
-FLOOR = 0.1  # least weight: a few pixels in a window do not get a light of their own
+LEAST = 0.1  # least weight: a few pixels in a window do not get a light of their own
 FEW = 0.001  # share of a frame below which a bin is left out
 
 
@@ -45,7 +45,7 @@ def _of_one(guide: Tensor, x: Tensor, r: int) -> Tensor:
     values = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
     out, rest = np.zeros_like(values), np.ones(values.shape[:2], np.float32)
     for share, likeness in _bins(guide.detach().cpu().float()):
-        out += share[..., None] * _mean(values, np.maximum(likeness, FLOOR), r)
+        out += share[..., None] * _mean(values, np.maximum(likeness, LEAST), r)
         rest -= share
     out += rest[..., None] * _mean(values, np.ones_like(rest), r)
     return torch.from_numpy(out).permute(2, 0, 1)
