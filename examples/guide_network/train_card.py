@@ -83,7 +83,8 @@ def run(
     if dev:
         log.info("%s: dev %.3f dB, sharpness %.4f", phase.name, *judge.look())
     done, shown, seen = 0, 0, 0.0
-    while (progress := (time.perf_counter() - begun) / phase.seconds) < 1:
+    progress = 0.0  # a machine that is slow to begin trains all the same
+    while progress < 1:
         for _ in range(TOGETHER):
             warm = min(1.0, (done + 1) / WARM_UP)
             lesson.optimizer.set_scale(
@@ -101,6 +102,7 @@ def run(
                 if phase.sharpness:
                     lesson.energy.fill_(strength.seen(ratio))
             shown, seen = done, progress * phase.seconds
+        progress = (time.perf_counter() - begun) / phase.seconds
     names = [name for name, _ in network.named_parameters()]
     log.info("%s: %d steps of %d crops", phase.name, done, args.batch)
     if dev:

@@ -75,8 +75,8 @@ def test_a_pack_is_trained_on(tmp_path, picture, monkeypatch):
     assert np.abs(unpacked["photo0000"].astype(int) - picture).mean() < 3
     assert np.array_equal(unpacked["dev0000"], picture)  # unchanged
     few = ["--batch", 2, "--side", SIDE, "--width", 8, "--blocks", 3, "--drawings", 2]
-    phases = ["--phase", "a", 0.1, 0, 0, "none", "--phase", "b", 0.1, 0.75, 0, "a"]
-    phases += ["--phase", "c", 0.1, 0, 0.5, "a"]
+    phases = ["--phase", "a", 1e-3, 0, 0, "none", "--phase", "b", 1e-3, 0.75, 0, "a"]
+    phases += ["--phase", "c", 1e-3, 0, 0.5, "a"]
     known = ["--pack", made, "--out", tmp_path, "--device", "cpu", "--report", 0]
     _run(monkeypatch, train_card.main, *known, *few, *phases)
     first, second, third = (load_file(tmp_path / f"{name}.safetensors") for name in "abc")
