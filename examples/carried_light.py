@@ -108,16 +108,17 @@ def main(argv: list[str] | None = None) -> None:
     with args.pairs.open(newline="") as file:
         pairs = [row for row in csv.DictReader(file) if not args.only or row["name"] in args.only]
     print(HEADER + "\n|" + "---|" * 9)
-    scores, still = [], []
+    scores, still, costs = [], [], []
     for row in pairs:
         source, result = read_pair(args.folder, row)
         middle = len(source) // 2
         start = time.process_time()
         ours = carried(source, result[middle], middle)
-        seconds = (time.process_time() - start) / len(source)
+        costs.append((time.process_time() - start) / len(source))
         scores.append([measures(source, x, result[middle]) for x in (result, ours)])
         still.append(metrics.flicker(source, source))
-        print(line(row["name"], len(source), np.array(scores[-1]), still[-1], seconds), flush=True)
+        values = np.array(scores[-1])
+        print(line(row["name"], len(source), values, still[-1], costs[-1]), flush=True)
         if args.out:
             args.out.mkdir(parents=True, exist_ok=True)
             shown = (0, middle, len(source) - 1)
@@ -125,7 +126,8 @@ def main(argv: list[str] | None = None) -> None:
             sheet = contact_sheet({k: [v[i] for i in shown] for k, v in rows.items()}, 512)
             sheet.save(args.out / f"{row['name']}.png")
     if len(scores) > 1:
-        print(line("mean", "", np.mean(scores, axis=0), float(np.mean(still)), float("nan")))
+        mean = np.mean(scores, axis=0)
+        print(line("mean", "", mean, float(np.mean(still)), float(np.mean(costs))))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import box_max, box_mean, resized
+from relight.methods.light_transfer import black
 from relight.methods.optical_flow import apart, as_tensor, lengths, one_way, same_scene, warp
 from relight.methods.smoothstep import smoothstep
 
 OTHER = 0.12  # difference of two frames' thumbnails from which a flow that fails means a cut
+BESIDE = 8  # pixels from what is unmoved at which black is taken not to have moved either
+OUTLINE = 3  # pixels that an outline shares with black
 SAME = (2 / 255, 6 / 255)  # difference of blurred values up to which a pixel is the same, or not
 
 
@@ -54,8 +57,9 @@ def ways_of(
     far_flow, far = near_flow, near
     if before is not reference:
         far_flow, far = one_way(frame, reference, size)
-    scene = same_scene(far)
-    stays = unmoved(frame, reference, size) * scene
+    stays = unmoved(frame, reference, size)
+    scene = same_scene(torch.maximum(far, stays))  # what is even has no flow to be trusted
+    stays = stays * scene
     beside = unmoved(frame, before, size)
     return Ways(
         near_flow=near_flow,
@@ -71,7 +75,8 @@ def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
     """Where two frames look the same in place: (1, h, w) in [0, 1], of the given size.
 
     A flow says anything where there is nothing to see, as in a black background; what looks the
-    same, with all that is around it, is best taken not to have moved.
+    same, with all that is around it, is best taken not to have moved. Beside that, black stays
+    however near something moves; what an outline shares in `b` is not black.
 
     >>> frame = np.full((32, 48, 3), 90, np.uint8)
     >>> other = frame.copy()
@@ -79,9 +84,12 @@ def unmoved(a: np.ndarray, b: np.ndarray, size: tuple[int, int]) -> Tensor:
     >>> [float(unmoved(frame, other, (16, 24))[0, 8, x]) for x in (2, 20)]
     [0.0, 1.0]
     """
-    apart = (as_tensor(a) - as_tensor(b)).abs().amax(0, keepdim=True)[None]
-    apart = box_max(box_mean(apart, 2), 3)
-    return 1 - smoothstep(resized(apart, size)[0], *SAME)
+    here, there = as_tensor(a), as_tensor(b)
+    apart = (here - there).abs().amax(0, keepdim=True)[None]
+    same = 1 - smoothstep(box_max(box_mean(apart, 2), 3), *SAME)
+    full = torch.maximum(1 - black(here)[None], box_max(1 - black(there)[None], OUTLINE))
+    stays = torch.maximum(same, (1 - full) * box_max(same, BESIDE))
+    return resized(stays, size)[0]
 
 
 def _stayed(stays: Tensor, flow: Tensor) -> Tensor:

@@ -92,6 +92,25 @@ def test_a_white_ball_that_moves_over_black_leaves_no_dark_trail_on_the_lit_wall
         assert darker.mean(2)[rings[i]].mean() < 1  # up to 3.6 before black had its own light
 
 
+def test_a_white_ball_over_black_does_not_push_the_light_of_the_wall_before_it():
+    """Black has no motion to be seen, so its light stays though the flow around the ball moves."""
+    y, x = np.mgrid[0:144, 0:256]
+    wall = (90 + 0.5 * x)[..., None] * (1, 0.8, 0.55)
+    frames, truth, rings = [], [], []
+    for i in range(9):
+        far = np.hypot(y - 72, x - 70 - 10 * i)
+        inside = ((26 - far) / 2).clip(0, 1)[..., None]
+        ball = (110 + 90 * np.sqrt((1 - (far / 26) ** 2).clip(0)))[..., None]
+        frames.append((inside * ball).repeat(3, 2).round().astype(np.uint8))
+        warm = inside * (60 + 0.5 * ball) * (1, 0.8, 0.55) + (1 - inside) * wall
+        truth.append(warm.round().astype(np.uint8))
+        rings.append((far > 27) & (far < 32))
+    reference = {0: reference_light(frames[0], as_still(truth[0]))}
+    for i, light in list(carried_lights(frames, reference))[6:]:  # it has left its first place
+        apart = apply_light_uint8(frames[i], light).astype(int) - truth[i]
+        assert np.abs(apart.mean(2)[rings[i]]).mean() < 2  # 12 to 15 of light that went along
+
+
 def test_a_white_ball_that_blurs_over_black_gets_no_rim_on_the_lit_wall():
     y, x = np.mgrid[0:144, 0:256]
     frames, truth, rims = [], [], []
