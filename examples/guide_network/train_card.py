@@ -74,26 +74,15 @@ def run(
     strength, judge = Strength(phase.sharpness), Judge(dev, lesson)
     if phase.sharpness:
         lesson.energy.fill_(strength.energy)
-    lesson.optimizer.set_scale(1e-6)  # while the graph is made; AdamW divides by its rate
-    step = captured(lesson, args.device)
-    for own, now in zip(lesson.average, network.parameters(), strict=True):
-        own.copy_(now.detach())
-    lesson.losses.zero_()
+    step = begin(lesson, network, args.device)
     log.info("%s: begins after %.1f s", phase.name, time.perf_counter() - begun)
     if dev:
         log.info("%s: dev %.3f dB, sharpness %.4f", phase.name, *judge.look())
     done, shown, seen = 0, 0, 0.0
     progress = 0.0  # a machine that is slow to begin trains all the same
     while progress < 1:
-        for _ in range(TOGETHER):
-            warm = min(1.0, (done + 1) / WARM_UP)
-            lesson.optimizer.set_scale(
-                warm * (LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * progress)))
-            )
-            step()
-            done += 1
-        if args.device.startswith("cuda"):
-            torch.cuda.synchronize()
+        train(lesson, step, progress, done)
+        done += TOGETHER
         if progress * phase.seconds >= seen + args.report:
             report(phase, lesson, done - shown, done, progress)
             if dev:
@@ -109,6 +98,28 @@ def run(
         log.info("%s: dev at the end %.3f dB, sharpness %.4f", phase.name, *judge.look())
     values = [value.cpu().contiguous() for value in lesson.average]
     return dict(zip(names, values, strict=True))
+
+
+def begin(lesson: Lesson, network: CompactSuperResolution, device: str) -> Callable[[], None]:
+    """One iteration to be called; the means of weights begin at the network's own."""
+    lesson.optimizer.set_scale(1e-6)  # while the graph is made; AdamW divides by its rate
+    step = captured(lesson, device)
+    for own, now in zip(lesson.average, network.parameters(), strict=True):
+        own.copy_(now.detach())
+    lesson.losses.zero_()
+    return step
+
+
+def train(lesson: Lesson, step: Callable[[], None], progress: float, done: int) -> None:
+    """`TOGETHER` iterations at the learning rate of a phase's progress, 0 to 1."""
+    for count in range(done + 1, done + TOGETHER + 1):
+        warm = min(1.0, count / WARM_UP)
+        lesson.optimizer.set_scale(
+            warm * (LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * progress)))
+        )
+        step()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def report(phase: Phase, lesson: Lesson, steps: int, done: int, progress: float) -> None:
