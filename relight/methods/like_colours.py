@@ -20,7 +20,7 @@ from relight.methods.gain_and_glow import luma
 
 SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
-LEAST = 0.1  # least weight: a few pixels in a window do not get a light of their own
+LEAST = 0.07  # part of a window that speaks for half of its own: a few pixels don't for all
 FEW = 0.001  # share of a frame below which a bin is left out
 
 
@@ -34,7 +34,7 @@ def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
 
     >>> guide = torch.tensor([0.1, 0.9]).repeat_interleave(8).expand(1, 3, 16, 16)
     >>> [round(float(v), 2) for v in like_means(guide, guide[:, :1], 2)[0, 0, 8, [7, 8]]]
-    [0.17, 0.83]
+    [0.11, 0.89]
     """
     frames = (_of_one(guide[i : i + 1], x[i], r) for i in range(len(x)))
     return torch.stack(list(frames)).to(x)
@@ -43,18 +43,19 @@ def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
 def _of_one(guide: Tensor, x: Tensor, r: int) -> Tensor:
     """`like_means` of one frame, (1, 3, h, w) and (c, h, w): (c, h, w)."""
     values = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
-    out, rest = np.zeros_like(values), np.ones(values.shape[:2], np.float32)
+    rest = np.ones(values.shape[:2], np.float32)
+    area, total = _sum(rest, r), _sum(values, r).reshape(values.shape)
+    everything = total / area[..., None]
+    out = np.zeros_like(values)
     for share, likeness in _bins(guide.detach().cpu().float()):
-        out += share[..., None] * _mean(values, np.maximum(likeness, LEAST), r)
+        like = np.maximum(_sum(likeness, r), 1e-6)
+        own = _sum(likeness[..., None] * values, r).reshape(values.shape) / like[..., None]
+        part = np.square(like / area)
+        sure = (part / (part + LEAST * LEAST))[..., None]
+        out += share[..., None] * (everything + sure * (own - everything))
         rest -= share
-    out += rest[..., None] * _mean(values, np.ones_like(rest), r)
+    out += rest[..., None] * everything
     return torch.from_numpy(out).permute(2, 0, 1)
-
-
-def _mean(values: np.ndarray, weight: np.ndarray, r: int) -> np.ndarray:
-    """Weighted means (h, w, c) over windows; what is outside counts for nothing."""
-    total = _sum(weight[..., None] * values, r).reshape(values.shape)
-    return total / _sum(weight, r)[..., None]
 
 
 def _sum(x: np.ndarray, r: int) -> np.ndarray:

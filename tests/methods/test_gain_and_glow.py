@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from safetensors.torch import load, save
 
 from relight.methods.full_size_light import apply_light, apply_light_uint8
-from relight.methods.gain_and_glow import GainGlow, box_mean, scaled_light
+from relight.methods.gain_and_glow import GainGlow, box_mean, resized, scaled_light
 
 from .test_light_transfer import CODE, ramp, texture
 
@@ -152,6 +152,19 @@ def test_the_sources_edges_come_back_at_full_size():
     plain = (source * plain - source * gain).abs()[0, 0, 144]
     assert error[240:260].max() < 0.4 * plain[240:260].max()
     assert error[:230].max() < CODE and error[270:].max() < CODE
+
+
+def test_where_gain_and_glow_trade_beside_an_outline_no_rim_is_seen():
+    """The gain falls and the glow rises to one colour; each smoothed alone, they would miss it."""
+    across = torch.arange(256.0)
+    traded = 0.28 * torch.exp(-(((across - 100).clamp_min(0) / 10) ** 2))
+    wall = across >= 100
+    source = torch.where(wall, 0.62, 0.15).expand(1, 3, 256, 256)
+    gain = torch.where(wall, 1.28 - traded, 2.2).expand(1, 3, 256, 256)
+    glow = torch.where(wall, 0.62 * traded, 0.1).expand(1, 3, 256, 256)
+    light = GainGlow(*(resized(x, (64, 64)) for x in (gain.log(), glow)))
+    rim = apply_light(source, light)[0, 0, 128, 104:140] - 1.28 * 0.62
+    assert float(rim.abs().max()) < 2 / 255  # 6 codes before
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 5), (40, 30)])
