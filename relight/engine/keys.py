@@ -40,7 +40,7 @@ from relight.methods.lamp import (
 )
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
-from relight.methods.open_sky import open_sky
+from relight.methods.open_sky import shared_with_sky, sky_shares
 from relight.methods.placed_light import colour_share, levelled
 from relight.methods.registration import register
 from relight.methods.surface_shading import nearness
@@ -104,8 +104,9 @@ class Keys:
         size = fitted.glow.shape[-2:]
         if self.model.entry.vocabulary is not None:
             fitted = without_haze(fitted, source)
-        sky = open_sky(resized(source, size))
+        sky = sky_shares(self.clip.tensors(numbers), size)
         light = lamp_colour(fitted, source, colour=self._lamps(numbers, size), sky=sky)
+        light = shared_with_sky(light, resized(source, size), sky)
         # No colour was named: what a small model draws all the same turns skin that is nearly grey.
         neutral = self._neutral(numbers)
         light = paled(light, source, 0.0) if neutral else highlighted(light, source)

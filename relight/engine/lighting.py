@@ -41,7 +41,7 @@ from relight.methods.gain_and_glow import (
     shaded_light,
 )
 from relight.methods.lamp import SOLE, lamp_part, mixed, vivid
-from relight.methods.open_sky import evened, evened_light, open_sky
+from relight.methods.open_sky import evened, evened_light, sky_shares
 from relight.methods.placed_light import strength_gain
 from relight.methods.spread import spread
 from relight.methods.surface_shading import bent, missing_fall_off, nearness
@@ -180,7 +180,8 @@ class Lighting:
 
     def _found_sky(self, number: int) -> Tensor:
         """Where a small frame is open sky, (1, h, w), at the light's size."""
-        return open_sky(self.clip.tensors([number], light_size))[0]
+        size = light_size(*self.clip.small.size)
+        return sky_shares(self.clip.tensors([number]), size)[0]
 
     def _lamp(self, load: Load) -> tuple[float, float]:
         """(stops of fall-off that the model's light lacks, factor of the exposure) of the clip."""

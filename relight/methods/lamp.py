@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import OFFSET, GainGlow, bounded_ratio, box_mean, luma, resized
+from relight.methods.like_colours import like_means
 from relight.methods.placed_light import AMBIENT
 from relight.methods.reflectance import ENCODED, opposed, reflected, without_green
 
@@ -71,7 +72,8 @@ def lamp_colour(
     >>> bool((lamp_colour(red, grey).log_gain - red.log_gain).abs().max() < 0.02)
     True
     """
-    mean, target = _before_and_after(light, source, sky)
+    # What stands before a sky, or in water, would have a rim in the colour of both.
+    mean, target = _before_and_after(light, source, alike=True)
     gain = light.log_gain.exp()
     ratio, level = bounded_ratio(target, mean), bounded_ratio(luma(target), luma(mean))
     if colour is None:
@@ -261,22 +263,15 @@ def _recoloured(light: GainGlow, source: Tensor, change: Callable[[Tensor], Tens
 
 
 def _before_and_after(
-    light: GainGlow, source: Tensor, sky: Tensor | None = None
+    light: GainGlow, source: Tensor, *, alike: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Means of small windows of the source at the light's size, and of the lit: (F, 3, h, w).
 
-    Those of the sky (F, 1, h, w) are of sky alone, and those of the rest have none of it: what
-    stands before it would have a rim in the lamp's colour.
+    Those of what is alike take ten times as long.
     """
-    size = light.glow.shape[-2:]
-    image, r = resized(source, size), max(1, round(NEAR * min(size)))
-    mean = box_mean(image, r)
-    if sky is not None and bool(sky.any()):
-        above, below = (
-            box_mean(weight * image, r) / box_mean(weight, r)
-            for weight in (sky.clamp_min(1e-4), (1 - sky).clamp_min(1e-4))
-        )
-        mean = torch.lerp(below, above, sky)
+    image = resized(source, light.glow.shape[-2:])
+    r = max(1, round(NEAR * min(image.shape[-2:])))
+    mean = like_means(image, image, r) if alike else box_mean(image, r)
     return mean, (light.log_gain.exp() * mean + light.glow).clamp_min(0)
 
 

@@ -30,6 +30,8 @@ THIN = 0.2  # encoded value at which a channel counts for half in the light's ow
 AMISS = 0.0003  # variance about a window's line at which its surfaces are separated by half
 BLACK = (0.02, 0.05)  # brightest channel up to which a pixel is black, and from where not
 ENOUGH = (0.05, 0.2)  # part of a window that is black, for black to have its own light
+PALE = 0.02  # encoded value that is added where colours are compared: black has none
+PLACED = 1  # pixels by which a colour of the relit frame may be out of its place
 SHARED = 2  # pixels from black at which a pixel may be partly black
 STILL = 0.3  # weight of a neighbour's light left in place where the flow cannot be trusted
 
@@ -70,7 +72,7 @@ def fit_light(
     line = torch.cat([slope.exp(), there - slope.exp() * here], dim=1)
     line = like_means(guide, line, near)
     line = _black_alone(line, torch.maximum(source, guide), source, relit, (wide + near) // 2)
-    gain, glow = line.split(3, dim=1)
+    gain, glow = _of_its_colours(line, source, relit).split(3, dim=1)
     return GainGlow(_within(gain, LIGHT_SIDE).log(), _within(glow, LIGHT_SIDE))
 
 
@@ -185,6 +187,20 @@ def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: 
     sure = smoothstep(box_mean(dark, r), *ENOUGH)
     line = torch.lerp(line, own, dark * sure)
     return shared_pixels(line, guide, sure)
+
+
+def _of_its_colours(line: Tensor, source: Tensor, relit: Tensor) -> Tensor:
+    """Gain and glow (F, 6, h, w) that give no colour which the relit frame has not got there.
+
+    One glow for light and dark red makes the dark one green.
+    """
+    gain, glow = line.split(3, dim=1)
+    lit = (gain * source + glow).clamp_min(0) + PALE
+    known = (relit + PALE) / luma(relit + PALE)
+    least, most = -box_max(-known, PLACED), box_max(known, PLACED)
+    bounded = torch.maximum(torch.minimum(lit / luma(lit), most), least)
+    bounded = bounded * luma(lit) / luma(bounded)
+    return torch.cat([gain, glow + bounded - lit], dim=1)
 
 
 def _without_grain(x: Tensor) -> Tensor:

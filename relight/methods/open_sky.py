@@ -9,12 +9,21 @@ they look like walls, which are lit. (This project's.)
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from relight.methods.gain_and_glow import OFFSET, GainGlow, box_mean, check_frames, luma
+from relight.methods.gain_and_glow import (
+    OFFSET,
+    GainGlow,
+    box_max,
+    box_mean,
+    check_frames,
+    luma,
+    resized_weights,
+)
 from relight.methods.smoothstep import smoothstep
 
 NEAR = 0.02
@@ -36,6 +45,8 @@ FARTHER = 3
 side: between twigs, whose windows all have texture."""
 BROAD = 0.06
 """Radius of the windows over which a light's own is broad, of the shorter side; taken twice."""
+SHARED = 2
+"""Radius of the windows round a pixel that is partly sky, for the light of its parts, in pixels."""
 OPEN = 0.5
 """Share of a light's shading, about its mean, that the sky does not show."""
 
@@ -75,6 +86,21 @@ def open_sky(frames: Tensor) -> Tensor:
     return sky * alike * smoothstep(share, *LARGE) * smoothstep(across, *WIDE)
 
 
+def sky_shares(frames: Tensor, size: Iterable[int]) -> Tensor:
+    """How much of each pixel of smaller frames is open sky: (frames, 1, h', w') in [0, 1].
+
+    Args:
+        frames: (frames, 3, h, w) in [0, 1].
+        size: (h', w').
+
+    >>> sky_shares(torch.zeros(1, 3, 64, 64), (16, 16)).shape
+    torch.Size([1, 1, 16, 16])
+    """
+    # A pixel on an outline is not like the sky any more, but half of it is sky in the mean.
+    sky = open_sky(frames)
+    return resized_weights((sky + box_max(sky, 1)) / 2, size)
+
+
 def evened(gain: Tensor, sky: Tensor, share: float = OPEN, *, least: float = -math.inf) -> Tensor:
     """A light's shading with less of it in the sky, whose mean stays.
 
@@ -110,6 +136,34 @@ def evened_light(light: GainGlow, source: Tensor, sky: Tensor, share: float = OP
     broad = box_mean(box_mean((sky * stops)[None], radius), radius)[0] / weight.clamp_min(1e-3)
     change = (evened(broad, sky, share) - broad).clamp(-1, 1)
     return GainGlow(light.log_gain + change, light.glow * change.exp())
+
+
+def shared_with_sky(light: GainGlow, source: Tensor, sky: Tensor) -> GainGlow:
+    """The light, its pixels that the sky and what stands before it share with as much of the light
+    of each as there is of it: that of what stands there would be a rim round it.
+
+    Args:
+        light: (F, 3, h, w). source: the frames it lights, (F, 3, h, w) in [0, 1].
+        sky: share of each pixel that is sky, (F, 1, h, w).
+
+    >>> gain = torch.tensor([1.0, 2.0, 2.0]).view(1, 1, 1, 3).expand(1, 3, 8, 3)
+    >>> light = GainGlow(gain.log(), torch.zeros(1, 3, 8, 3))
+    >>> source = torch.tensor([0.8, 0.5, 0.2]).view(1, 1, 1, 3).expand(1, 3, 8, 3)
+    >>> sky = torch.tensor([1.0, 0.5, 0.0]).view(1, 1, 1, 3).expand(1, 1, 8, 3)
+    >>> gain = shared_with_sky(light, source, sky).log_gain[0, 0, 4].exp()
+    >>> [round(float(x), 2) for x in gain]  # 0.4 + 2 * 0.1 is 0.6
+    [1.0, 1.2, 2.0]
+    """
+    above, below = smoothstep(sky, 0.9, 1.0), 1 - smoothstep(sky, 0.0, 0.1)
+    planes = torch.cat([light.log_gain.exp(), light.glow, source], dim=1)
+    (gain, glow, colour), (other_gain, other_glow, _) = (
+        (box_mean(weight * planes, SHARED) / box_mean(weight, SHARED)).split(3, dim=1)
+        for weight in (above.clamp_min(1e-4), below.clamp_min(1e-4))
+    )
+    part = (sky * colour / source.clamp_min(OFFSET)).clamp(0, 1)  # of the pixel's light
+    own = torch.maximum(above, below)
+    gain = torch.lerp(torch.lerp(other_gain, gain, part), planes[:, :3], own)
+    return GainGlow(gain.log(), torch.lerp(torch.lerp(other_glow, glow, sky), light.glow, own))
 
 
 def _reached(smooth: Tensor) -> Tensor:

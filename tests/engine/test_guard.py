@@ -66,8 +66,8 @@ def test_fewer_frames_at_a_time_then_fit_and_stay(tmp_path, model):
     assert json.loads(result.sidecar.read_text())["made"]["notes"].count(said[0]) == 1
     tried = [count for count in allocator.given if count > 8]
     assert len(tried) == 1  # and never again
-    difference = np.abs(_images(whole.path).astype(int) - _images(result.path)).max()
-    assert difference <= 1  # sums of other lengths: the last bit
+    difference = np.abs(_images(whole.path).astype(int) - _images(result.path))
+    assert difference.max() <= 2 and difference.mean() < 0.001  # sums of other lengths: last bits
     assert model.frames_a_pass is None  # the next job finds the model as it was
 
 

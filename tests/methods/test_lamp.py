@@ -217,3 +217,13 @@ def test_teal_water_is_not_green_under_an_orange_lamp(teal):
 def test_leaves_stay_green_under_an_orange_lamp():
     lit = _under(_patch(0.25, 0.5, 0.1), (1.0, 0.8, 0.5))
     assert float(lit[1]) > float(lit[[0, 2]].max())
+
+
+def test_water_beside_a_pink_deck_is_lit_as_other_water():
+    source = torch.tensor([0.2, 0.42, 0.5]).view(1, 3, 1, 1).repeat(1, 1, 96, 96)
+    source[:, :, :40] = torch.tensor([0.75, 0.5, 0.5]).view(1, 3, 1, 1)
+    gold = torch.tensor([0.3, 0.1, -0.6]).view(1, 3, 1, 1).expand(1, 3, 96, 96)
+    light = GainGlow(gold, torch.zeros(1, 3, 96, 96))
+    found = lamp_colour(light, source, colour=gold)
+    lit = (found.log_gain.exp() * source + found.glow)[0, :, :, 48]
+    assert float((lit[:, 40:] - lit[:, 80:81]).abs().max()) < 0.02

@@ -239,3 +239,12 @@ def test_what_red_cloth_s_green_was_redrawn_as_is_no_tint_of_the_lamp():
     relit[cloth] = torch.tensor([0.6, 0.2, 0.1]).view(3, 1, 1)
     red, green, _ = fit_light(source, relit).log_gain[0, :, 48, 75].exp()
     assert green < 1.6 * red  # 2.8 times when each ratio counted for all it was
+
+
+def test_a_dark_crease_in_red_that_turns_to_gold_is_not_green():
+    shade = torch.ones(1, 1, 128, 128)
+    shade[:, :, 54:60] = 0.2
+    source = torch.tensor([0.6, 0.03, 0.03]).view(1, 3, 1, 1) * shade
+    relit = torch.tensor([0.8, 0.45, 0.15]).view(1, 3, 1, 1) * shade
+    lit = apply_light(source, fit_light(source, relit))
+    assert float((lit[:, 1] - 0.5625 * lit[:, 0]).max()) < 0.01  # .03 by a glow for both
