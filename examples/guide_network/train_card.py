@@ -118,7 +118,7 @@ def train(lesson: Lesson, step: Callable[[], None], progress: float, done: int) 
             warm * (LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * progress)))
         )
         step()
-    if torch.cuda.is_available():
+    if lesson.losses.is_cuda:
         torch.cuda.synchronize()
 
 

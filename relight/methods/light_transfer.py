@@ -22,7 +22,7 @@ from relight.types import Size
 
 FIT_SIDE = 256  # shorter side at which the map is fitted at most, in pixels
 LIGHT_SIDE = 128  # shorter side at which it is kept at most: its edges return with the source's
-NOISE = 0.03  # encoded value (8 codes) at which a gain above 1 is halved: black holds noise only
+NOISE = 0.04  # encoded value (10 codes) at which a gain above 1 is halved: noise, a codec's blocks
 CONTRAST = (0.4, 1.3)  # bounds of the kept contrast, relative to the ratio
 FLAT = 0.001  # variance below which even a perfect line is left to the ratio
 TINTED = 0.15  # radius around a dark channel that tells the light's tint, of the shorter side
