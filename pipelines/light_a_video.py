@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -138,27 +138,16 @@ class LightAVideo(StockPipeline, ABC):
             "on_fused": on_fused,
             "codec": self.codec_class,
         }
-        with ExitStack() as stack:
-            if draw_background:
-                self._check_drawing(mask)
-                shared = recipe.gamma if gamma is None else gamma
-                own = as_relighter(relighter, shared, recipe, relight_chunk_size)
-                drawn = drawn_of(num_inference_steps, strength)
-                mode = foreground_mode(self, own, drawn_steps=drawn, **about)
-                video, strength = stack.enter_context(mode), 1.0
-            else:
-                fusion = light_fusion(
-                    self, relighter, gamma=gamma, chunk_size=relight_chunk_size, **about
-                )
-                stack.enter_context(fusion)
+        drawn = drawn_of(num_inference_steps, strength) if draw_background else None
+        with self._relit(relighter, about, gamma, relight_chunk_size, drawn) as begun:
             output = super().__call__(
-                video=video,
+                video=video if drawn is None else begun,
                 prompt=prompt,
                 negative_prompt=negative_prompt,
                 height=size.height,
                 width=size.width,
                 num_inference_steps=num_inference_steps,
-                strength=strength,
+                strength=strength if drawn is None else 1.0,
                 guidance_scale=guidance_scale,
                 generator=generator,
                 output_type=output_type,
@@ -168,6 +157,23 @@ class LightAVideo(StockPipeline, ABC):
         if output_type != "latent" and whole > frames:
             videos = _cut(videos, frames)
         return type(output)(frames=videos) if return_dict else (videos,)
+
+    def _relit(
+        self,
+        relighter: ICLightPipeline | Relighter,
+        about: Mapping[str, Any],
+        gamma: float | None,
+        chunk_size: int | None,
+        drawn: int | None,
+    ) -> AbstractContextManager[Any]:
+        """In which the stock pipeline's call relights; with `drawn` steps for a new background, it
+        gives the video to begin from."""
+        if drawn is None:
+            return light_fusion(self, relighter, gamma=gamma, chunk_size=chunk_size, **about)
+        self._check_drawing(about["mask"])
+        recipe = about["recipe"]
+        own = as_relighter(relighter, recipe.gamma if gamma is None else gamma, recipe, chunk_size)
+        return foreground_mode(self, own, drawn_steps=drawn, **about)
 
     @abstractmethod
     def size_multiple(self) -> int:

@@ -106,27 +106,14 @@ def launch(options: Options) -> Served:
         raise InputError("the studio needs Gradio: pip install 'relight[ui]'")
     users = logins(options.auth)
     _set_environment()
-    from gradio.utils import _parse_file_size
     from starlette.middleware import Middleware
 
     from relight.ui import theme
     from relight.ui.app import build, warm
     from relight.ui.guard import Guard
     from relight.ui.mcp_files import accept_uploads
-    from relight.ui.studio import Studio
 
-    try:
-        limit = _parse_file_size(options.max_file_size) or 0
-    except ValueError:
-        limit = 0
-    if limit <= 0:
-        raise InputError(f"--max-file-size is like 500mb, not {options.max_file_size}")
-    try:
-        studio = Studio(options.outputs, limit, int(options.quota_gb * 1e9))
-    except OSError as error:
-        raise InputError(
-            f"can't write to {options.outputs} ({error.strerror}): give --outputs"
-        ) from None
+    studio = _studio(options)
     page = build(studio, EXAMPLE)
     warm()
     studio.keeper.start()
@@ -154,6 +141,25 @@ def launch(options: Options) -> Served:
         raise InputError(f"the studio can't be served: {reason}") from None
     accept_uploads(page, Path(os.environ["GRADIO_TEMP_DIR"]))
     return Served(page, studio, public or address)
+
+
+def _studio(options: Options) -> Studio:
+    from gradio.utils import _parse_file_size
+
+    from relight.ui.studio import Studio
+
+    try:
+        limit = _parse_file_size(options.max_file_size) or 0
+    except ValueError:
+        limit = 0
+    if limit <= 0:
+        raise InputError(f"--max-file-size is like 500mb, not {options.max_file_size}")
+    try:
+        return Studio(options.outputs, limit, int(options.quota_gb * 1e9))
+    except OSError as error:
+        raise InputError(
+            f"can't write to {options.outputs} ({error.strerror}): give --outputs"
+        ) from None
 
 
 def _check_address(host: str, port: int | None) -> None:
