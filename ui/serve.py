@@ -144,6 +144,7 @@ def launch(options: Options) -> Served:
 
 
 def _studio(options: Options) -> Studio:
+    """Where the studio keeps what it makes, within the limits that were given."""
     from gradio.utils import _parse_file_size
 
     from relight.ui.studio import Studio

@@ -67,7 +67,9 @@ def test_fewer_frames_at_a_time_then_fit_and_stay(tmp_path, model):
     tried = [count for count in allocator.given if count > 8]
     assert len(tried) == 1  # and never again
     difference = np.abs(_images(whole.path).astype(int) - _images(result.path))
-    assert difference.max() <= 2 and difference.mean() < 0.001  # sums of other lengths: last bits
+    # Sums of other lengths differ in the last bits: in two values of 5.5 million by two codes.
+    assert difference.max() <= 2 and np.mean(difference > 1) < 1e-6
+    assert np.mean(difference > 0) < 0.0005
     assert model.frames_a_pass is None  # the next job finds the model as it was
 
 
