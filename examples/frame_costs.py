@@ -51,9 +51,9 @@ def lights(frames: list[media.Frame], scale: Scale) -> Iterator[Lit]:
             yield Lit(frame.time, small, warm(*light_size(*small.shape[-2:])))
 
 
-def parts(clip: Path, count: int, folder: Path) -> dict[str, Callable[[], object]]:
-    """By name: one part of a run over the first frames of a clip."""
-    info, frames = media.probe(clip), list(islice(media.read(clip), count))
+def parts(clip: Path, frames: list[media.Frame], folder: Path) -> dict[str, Callable[[], object]]:
+    """By name: one part of a run over a clip's first frames."""
+    info, count = media.probe(clip), len(frames)
     shrink = min(SIDE / min(info.width, info.height), 1.0)
     scale = small_scale(Size(round(info.height * shrink), round(info.width * shrink)), info)
     lit = list(lights(frames, scale))
@@ -92,12 +92,13 @@ def main() -> None:
     print("|---|---|")
     total = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        for name, part in parts(asked.clip, asked.frames, Path(folder)).items():
+        frames = list(islice(media.read(asked.clip), asked.frames))
+        for name, part in parts(asked.clip, frames, Path(folder)).items():
             costs = []
             for _ in range(asked.times):
                 begun = time.process_time()
                 part()
-                costs.append((time.process_time() - begun) / asked.frames)
+                costs.append((time.process_time() - begun) / len(frames))
             total += min(costs)
             print(f"| {name} | {1e3 * min(costs):.1f} |", flush=True)
     print(f"| together | {1e3 * total:.1f} |")

@@ -79,6 +79,10 @@ def small_scale(size: Size, info: VideoInfo) -> Scale:
     """Frames -> the same at a size of small frames, 8 bits."""
 
     def scale(image: np.ndarray) -> np.ndarray:
+        h, w = image.shape[:2]
+        if h % 2 == w % 2 == 0 and h >= 4 * size.height and w >= 4 * size.width:
+            # Halved first, it takes half the time: means of 2 x 2 pixels are the quickest.
+            image = cv2.resize(image, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
         if size.width < info.width or size.height < info.height:
             image = cv2.resize(image, (size.width, size.height), interpolation=cv2.INTER_AREA)
         return to_uint8(image)

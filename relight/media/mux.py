@@ -122,8 +122,11 @@ class VideoWriter(Writer):
                 alpha = np.full(image.shape[:2], 65535 if deep else 255, image.dtype)
             image = np.dstack([image, alpha])
         rgb = self._choice.is_rgb
+        # A conversion reads the caller's pixels where they are; an encoder may keep what it gets.
+        lent = form != self._video.pix_fmt
+        made = av.VideoFrame.from_numpy_buffer if lent else av.VideoFrame.from_ndarray
         frame = self._converter.reformat(
-            av.VideoFrame.from_ndarray(image, form),
+            made(np.ascontiguousarray(image), form),
             format=self._video.pix_fmt,
             src_color_range=ColorRange.JPEG,
             dst_colorspace=None if rgb else Colorspace.ITU709,

@@ -28,14 +28,15 @@ def to_pixels(
         converter: that of the file. A frame's own would be made anew for each frame, its threads
             too, which takes three times as long on small frames and leaves memory behind.
     """
-    image = converter.reformat(
+    converted = converter.reformat(
         picture,
         format=_rgb_form(picture, look),
         src_colorspace=look.matrix,
         src_color_range=ColorRange.JPEG if look.full_range else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
         interpolation=look.interpolation,
-    ).to_ndarray()
+    )
+    image = _interleaved(converted)
     if image.shape[:2] != (look.height, look.width):  # pixels that were not square
         image = cv2.resize(image, (look.width, look.height), interpolation=cv2.INTER_CUBIC)
     if look.transpose:
@@ -47,6 +48,17 @@ def to_pixels(
     alpha = _whole(image[..., 3], look.depth) if look.alpha else None
     image = _to_bt709(np.ascontiguousarray(image[..., :3]), look)
     return (image, None) if alpha is None else (bled(image, alpha), alpha)
+
+
+def _interleaved(converted: av.VideoFrame) -> np.ndarray:
+    """(h, w, 3 or 4) of a frame in RGB; PyAV takes longer to interleave planes of 8 bits."""
+    if converted.format.name not in ("gbrp", "gbrap"):
+        return converted.to_ndarray()
+    codes = ((plane, np.frombuffer(memoryview(plane), np.uint8)) for plane in converted.planes)
+    green, blue, red, *alpha = (
+        rows.reshape(plane.height, plane.line_size)[:, : plane.width] for plane, rows in codes
+    )
+    return cv2.merge((red, green, blue, *alpha))
 
 
 def _rgb_form(picture: av.VideoFrame, look: Look) -> str:

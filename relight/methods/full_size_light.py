@@ -7,6 +7,7 @@ filter (arXiv:1505.00996), each channel guided by itself.
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -74,16 +75,16 @@ def apply_light_uint8(
     lines, low, high = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
     _to_codes(lines, low, high)
     bounds = _bounds(low, high)
-    lines = torch.from_numpy(np.stack([cv2.resize(x, (w, len(x))) for x in lines[0].numpy()]))
-    tents, reach, pattern = *_tents(lines.shape[1], h), _pattern(TILE, w)
+    count = lines.shape[2]
+    across = cv2.resize(lines[0].flatten(0, 1).numpy(), (w, 12 * count))  # columns alone
+    lines, pattern = torch.from_numpy(across).view(12, count, w), _pattern(TILE, w)
     out, room = np.empty(image.shape, np.uint8), _Room.of(min(STRIP, h), w)
-    for top in range(0, h, STRIP):
+    for top, spans in zip(range(0, h, STRIP), _spans(count, h), strict=True):
         rows = slice(top, min(top + STRIP, h))
         if rows.stop - top < STRIP:
             room = _Room.of(rows.stop - top, w)
-        read = slice(reach[top][0], reach[rows.stop - 1][1])
-        # As a product: faster than gathering rows.
-        torch.matmul(tents[rows, read], lines[:, read], out=room.lines[0])
+        for made, above, below, weights in spans:
+            torch.lerp(lines[:, above], lines[:, below], weights, out=room.lines[0, :, made])
         gain, glow = _evaluated(room.lines, room.filled(image[rows]), bounds)
         lit = _lit(room.source, gain, glow, 255.0, room)[0].numpy()
         dither = pattern[:, top % TILE :]
@@ -131,14 +132,14 @@ def guided_lines(light: GainGlow, guide: Tensor) -> tuple[Tensor, Tensor, Tensor
     """
     planes = torch.cat([light.log_gain.exp(), light.glow], dim=1)  # F, 6, h, w
     r = max(1, round(WINDOW * min(planes.shape[-2:])))
-    both = torch.cat([guide, guide], dim=1)
-    mean_i, mean_p = box_mean(both, r), box_mean(planes, r)
-    variance = (box_mean(both * both, r) - mean_i * mean_i).clamp_min(0)
-    slope = (box_mean(both * planes, r) - mean_i * mean_p) / (variance + TEXTURE)
-    offset = mean_p - slope * mean_i
+    mean_i, mean_p = box_mean(guide, r), box_mean(planes, r)
+    variance = (box_mean(guide * guide, r) - mean_i * mean_i).clamp_min(0)
+    both, mean_i = guide.repeat(1, 2, 1, 1), mean_i.repeat(1, 2, 1, 1)  # for gain, and for glow
+    spread = variance.repeat(1, 2, 1, 1) + TEXTURE
+    slope = (box_mean(both * planes, r) - mean_i * mean_p) / spread
     # Windows that hold an edge speak for the flat ones beside it: those know one of its sides only.
-    weight = torch.cat([variance, variance], dim=1) + TEXTURE
-    lines = box_mean(weight * torch.cat([slope, offset], dim=1), r) / box_mean(weight, r)
+    weighted = spread.repeat(1, 2, 1, 1) * torch.cat([slope, mean_p - slope * mean_i], dim=1)
+    lines = box_mean(weighted, r) / box_mean(variance + TEXTURE, r).repeat(1, 4, 1, 1)
     _made_exact(lines, planes, guide)
     return lines, planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
 
@@ -232,15 +233,28 @@ def _to_codes(lines: Tensor, low: Tensor, high: Tensor) -> None:
     high[:, 3:] *= 255
 
 
-@functools.lru_cache(maxsize=4)
-def _tents(count: int, height: int) -> tuple[Tensor, list[tuple[int, int]]]:
-    """What interpolates `count` rows to `height`, half-pixel centres: (height, count) weights.
+Span = tuple[slice, slice, slice, Tensor]
 
-    Also, for each row that is made, the first that is read and the one after the last.
+
+@functools.lru_cache(maxsize=4)
+def _spans(count: int, height: int) -> list[list[Span]]:
+    """What interpolates `count` rows to `height`, half-pixel centres: of each strip, its spans.
+
+    A span is made of the same two rows: where it is in the strip, the row above and the row below,
+    and the weights of the latter, (rows, 1).
     """
-    y = ((torch.arange(height) + 0.5) * (count / height) - 0.5).clamp(0, count - 1)
-    tents = (1 - (y[:, None] - torch.arange(count)).abs()).clamp_min(0)
-    return tents, [(int(at), min(int(at) + 2, count)) for at in y.tolist()]
+    places = ((torch.arange(height) + 0.5) * (count / height) - 0.5).clamp(0, count - 1)
+    above, strips = places.int().tolist(), []
+    for top in range(0, height, STRIP):
+        spans, rows = [], range(top, min(top + STRIP, height))
+        for k, run in itertools.groupby(rows, above.__getitem__):
+            run = list(run)
+            weights = places[run[0] : run[-1] + 1, None] - k
+            below = min(k + 1, count - 1)
+            made = slice(run[0] - top, run[-1] + 1 - top)
+            spans.append((made, slice(k, k + 1), slice(below, below + 1), weights))
+        strips.append(spans)
+    return strips
 
 
 @functools.lru_cache(maxsize=4)

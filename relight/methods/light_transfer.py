@@ -31,6 +31,7 @@ AMISS = 0.0003  # variance about a window's line at which its surfaces are separ
 BLACK = (0.02, 0.05)  # brightest channel up to which a pixel is black, and from where not
 ENOUGH = (0.05, 0.2)  # part of a window that is black, for black to have its own light
 PALE = 0.02  # encoded value that is added where colours are compared: black has none
+REDRAWN = (0.2, 0.7)  # distance from a small window's line: as the source, or drawn anew
 PLACED = 1  # pixels by which a colour of the relit frame may be out of its place
 SHARED = 2  # pixels from black at which a pixel may be partly black
 STILL = 0.3  # weight of a neighbour's light left in place where the flow cannot be trusted
@@ -72,7 +73,9 @@ def fit_light(
     line = torch.cat([slope.exp(), there - slope.exp() * here], dim=1)
     line = like_means(guide, line, near)
     line = _black_alone(line, torch.maximum(source, guide), source, relit, (wide + near) // 2)
-    gain, glow = _of_its_colours(line, source, relit).split(3, dim=1)
+    _, redrawn = _affine(source, relit, near, eps)
+    line = _of_its_colours(line, source, relit, smoothstep(redrawn, *REDRAWN))
+    gain, glow = line.split(3, dim=1)
     return GainGlow(_within(gain, LIGHT_SIDE).log(), _within(glow, LIGHT_SIDE))
 
 
@@ -189,15 +192,18 @@ def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: 
     return shared_pixels(line, guide, sure)
 
 
-def _of_its_colours(line: Tensor, source: Tensor, relit: Tensor) -> Tensor:
+def _of_its_colours(line: Tensor, source: Tensor, relit: Tensor, redrawn: Tensor) -> Tensor:
     """Gain and glow (F, 6, h, w) that give no colour which the relit frame has not got there.
 
-    One glow for light and dark red makes the dark one green.
+    One glow for light and dark red makes the dark one green. Where the relit frame has what the
+    source has, a pixel gets its own colour; where it was drawn anew (`redrawn`, (F, 1, h, w) in
+    [0, 1]), any that is beside it, or grain would come along.
     """
     gain, glow = line.split(3, dim=1)
     lit = (gain * source + glow).clamp_min(0) + PALE
     known = (relit + PALE) / luma(relit + PALE)
     least, most = -box_max(-known, PLACED), box_max(known, PLACED)
+    least, most = (torch.lerp(known, bound, redrawn) for bound in (least, most))
     bounded = torch.maximum(torch.minimum(lit / luma(lit), most), least)
     bounded = bounded * luma(lit) / luma(bounded)
     return torch.cat([gain, glow + bounded - lit], dim=1)

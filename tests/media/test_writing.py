@@ -165,6 +165,20 @@ def test_times_must_rise(here):
     nothing_but(here)
 
 
+@pytest.mark.parametrize("settings", [{}, {"encoding": Encoding(codec="ffv1", pix_fmt="rgb48le")}])
+def test_a_frame_may_be_written_over_once_it_was_added(here, settings):
+    codes = [numbered(i).astype(np.uint16) * 257 for i in range(6)]
+    images = codes if settings else [(c // 257).astype(np.uint8) for c in codes]
+    for name, lent in (("a.mkv", np.empty_like(images[0])), ("b.mkv", None)):
+        with write(name, size=(64, 48), fps=25, **settings) as out:
+            for i, image in enumerate(images):
+                if lent is not None:
+                    lent[:] = image
+                out.add(image if lent is None else lent, Fraction(i, 25))
+    for a, b in zip(read("a.mkv"), read("b.mkv"), strict=True):
+        assert np.array_equal(a.image, b.image)
+
+
 def test_gif_and_png_out(here):
     clapper("a.mp4", count=12, marks=(5,))
     copy("a.mp4", "b.gif")

@@ -134,6 +134,15 @@ def test_pixels_a_relit_frame_redrew_do_not_come_along():
     assert abs(float(out.mean() / other.mean()) - 0.7) < 0.02
 
 
+def test_narrow_lights_of_two_colours_each_keep_their_own():
+    full = texture(128, 192, low=0.4, high=0.6)
+    warm, cold = (torch.tensor(c).view(3, 1, 1) for c in ([0.9, 0.6, 0.4], [0.6, 0.7, 0.9]))
+    still = full * torch.where(torch.arange(192) // 6 % 2 == 0, warm, cold)
+    lit = apply_light(full, fit_light(full, still))
+    amiss = lit / lit.mean(1, keepdim=True) - still / still.mean(1, keepdim=True)
+    assert amiss.abs().mean() < 0.01  # .09 where any colour beside a pixel would do
+
+
 def test_chunked_is_unchunked():
     source = torch.cat([texture(40, 56, seed=i) for i in range(4)])
     relit = torch.cat([texture(40, 56, seed=9 + i) for i in range(4)])
