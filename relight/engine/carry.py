@@ -110,7 +110,7 @@ class Carry:
         for chunk, leg in self._covering(number):
             record = self._record(load(chunk.name), number)
             if record is not None:
-                found.append((abs(number - leg.reference), record))
+                found.append((abs(number - leg.reference), record.on(self.clip.small[number])))
         if not found:
             size = self.keys.light_of(self.keys.numbers[0], load).glow.shape[-2:]
             return GainGlow.none(size[0], size[1])

@@ -156,7 +156,7 @@ def carried_lights(
             if leg.key(index) not in store:
                 store[leg.key(index)] = carried.to_tensors()
     for index in range(len(frames)):
-        yield index, light_at(index, ways, references, store)
+        yield index, light_at(index, frames[index], ways, references, store)
 
 
 def carry_leg(
@@ -184,13 +184,17 @@ def carry_leg(
 
 
 def light_at(
-    index: int, ways: Sequence[Leg], references: Mapping[int, GainGlow], store: Store
+    index: int,
+    frame: np.ndarray,
+    ways: Sequence[Leg],
+    references: Mapping[int, GainGlow],
+    store: Store,
 ) -> GainGlow | None:
     """The light of one frame from the records of `carry_leg`; needs no other frame."""
     if index in references:
         return references[index]
     found = [
-        (abs(index - leg.reference), Carried.from_tensors(store[leg.key(index)]))
+        (abs(index - leg.reference), Carried.from_tensors(store[leg.key(index)]).on(frame))
         for leg in ways
         if leg.key(index) in store
     ]

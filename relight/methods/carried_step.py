@@ -9,7 +9,7 @@ surface share have a mixture of the light of both, made anew in each frame.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized
 from relight.methods.light_around import surroundings
-from relight.methods.light_transfer import shared_pixels
+from relight.methods.light_transfer import of_its_colours, shared_pixels
 from relight.methods.optical_flow import as_tensor, warp
 from relight.methods.smoothstep import smoothstep
 from relight.methods.ways import Ways
@@ -48,6 +48,18 @@ class Carried:
         """The light of a reference, and the source at its moment, (h', w', 3) uint8."""
         size = Size(*light.glow.shape[-2:])
         return cls(light, torch.ones_like(light.glow[:1]), _at_size(frame, size))
+
+    def on(self, frame: np.ndarray) -> Carried:
+        """The same for a frame to look at, (h', w', 3) uint8: in colours that this light gave.
+
+        What is dark where the light came from bright water would be green: its glow is for another
+        brightness. Not for the next step, or colours would wander from frame to frame.
+        """
+        own = _at_size(frame, Size(*self.trust.shape[-2:]))
+        line = torch.cat([self.light.log_gain.exp(), self.light.glow])
+        lit = (line[:3] * self.colour + line[3:]).clamp_min(0)
+        line = of_its_colours(line[None], own[None], lit[None], 1.0, self.colour[None])[0]
+        return replace(self, light=GainGlow(self.light.log_gain, line[3:]))
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Named half-precision tensors, for a safetensors file."""

@@ -1,27 +1,23 @@
-"""Light that is known in places, for the others: from their surroundings of like brightness."""
+"""Light that is known in places, for the others: from their surroundings of like colour."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from relight.methods.gain_and_glow import box_mean, luma
+from relight.methods.like_colours import like_means
 
-REACHES = (
-    0.5,
-    0.15,
-    0.05,
-)  # how far surroundings are looked for, of the shorter side, widest first
-SHADES = 9  # ranges of brightness whose surroundings count by themselves
+REACHES = (0.5, 0.15, 0.05)  # windows' radii, of the shorter side, the widest first
+LITTLE = 0.005  # weight of what the wider window knows
 
 
 def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
-    """What is known of the light around each pixel, from pixels of like brightness first.
+    """What is known of the light around each pixel, from pixels of like colour first.
 
     Args:
         planes: (1, c, h, w) or (c, h, w), anything where `weight` is 0.
         weight: (1, h, w) or (1, 1, h, w), how well the light is known.
-        guide: the frame at that size, (1, 3, h, w).
+        guide: the frame at that size, (1, 3, h, w) in [0, 1].
 
     Returns:
         (1, c, h, w): weighted means over ever smaller windows, each relying on the wider one
@@ -33,21 +29,14 @@ def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
     >>> round(float(filled[0, 0, 16, 30]), 2)
     0.3
     """
-    planes, weight = (
-        planes.reshape(1, -1, *guide.shape[-2:]),
-        weight.reshape(1, 1, *guide.shape[-2:]),
-    )
+    size = guide.shape[-2:]
+    planes, weight = planes.reshape(1, -1, *size), weight.reshape(1, 1, *size)
     total = weight.sum()
     mean = (planes * weight).sum((2, 3), keepdim=True) / total.clamp_min(1e-6)
     mean = mean if float(total) > 1 else planes.mean((2, 3), keepdim=True)
-    out, place = mean.expand_as(planes), luma(guide).clamp_min(0).sqrt() * (SHADES - 1)
+    out, known = mean.expand_as(planes), torch.cat([weight * planes, weight], dim=1)
+    guide = guide.clamp_min(0).sqrt()  # black and dark grey are two kinds, white and light grey one
     for reach in REACHES:
-        r = max(1, round(reach * min(guide.shape[-2:])))
-        wide, out = out, torch.zeros_like(planes)
-        for shade in range(SHADES):
-            away = (place - shade).abs()
-            like = weight * (1 - away / 1.5).clamp_min(0.002)
-            there = box_mean(like, r)
-            value = (box_mean(like * planes, r) + 0.005 * wide) / (there + 0.005)
-            out = out + (1 - away).clamp_min(0) * value
+        there = like_means(guide, known, max(1, round(reach * min(size))))
+        out = (there[:, :-1] + LITTLE * out) / (there[:, -1:] + LITTLE)
     return out

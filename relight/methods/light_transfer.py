@@ -32,7 +32,7 @@ BLACK = (0.02, 0.05)  # brightest channel up to which a pixel is black, and from
 ENOUGH = (0.05, 0.2)  # part of a window that is black, for black to have its own light
 PALE = 0.02  # encoded value that is added where colours are compared: black has none
 REDRAWN = (0.2, 0.7)  # distance from a small window's line: as the source, or drawn anew
-PLACED = 1  # pixels by which a colour of the relit frame may be out of its place
+PLACED = 1  # pixels by which a colour that is known may be out of its place
 SHARED = 2  # pixels from black at which a pixel may be partly black
 STILL = 0.3  # weight of a neighbour's light left in place where the flow cannot be trusted
 
@@ -74,7 +74,7 @@ def fit_light(
     line = like_means(guide, line, near)
     line = _black_alone(line, torch.maximum(source, guide), source, relit, (wide + near) // 2)
     _, redrawn = _affine(source, relit, near, eps)
-    line = _of_its_colours(line, source, relit, smoothstep(redrawn, *REDRAWN))
+    line = of_its_colours(line, source, relit, smoothstep(redrawn, *REDRAWN))
     gain, glow = line.split(3, dim=1)
     return GainGlow(_within(gain, LIGHT_SIDE).log(), _within(glow, LIGHT_SIDE))
 
@@ -137,6 +137,49 @@ def shared_pixels(line: Tensor, guide: Tensor, sure: Tensor) -> Tensor:
     return torch.lerp(line, torch.lerp(backdrop, surface, share), here)
 
 
+def of_its_colours(
+    line: Tensor, source: Tensor, relit: Tensor, redrawn: Tensor | float, at: Tensor | None = None
+) -> Tensor:
+    """Gain and glow that give no colour which the relit frame has not got there.
+
+    One glow for light and dark red makes the dark one green. Where the relit frame has what the
+    source has, a pixel gets its own colour; elsewhere any that is beside it, or grain would come
+    along.
+
+    Args:
+        line: gain (not its logarithm) and glow, (F, 6, h, w).
+        source, relit: (F, 3, h, w) in [0, 1].
+        redrawn: how far the relit frame shows something else, (F, 1, h, w) in [0, 1].
+        at: the source where the relit frame is from, (F, 3, h, w); None: `source`. By what its
+            colours have not got, those that the light gives may differ.
+
+    >>> red, gold = (torch.tensor(c).view(1, 3, 1, 1) for c in ([0.4, 0.0, 0.0], [0.4, 0.3, 0.1]))
+    >>> line = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.3, 0.1]).view(1, 6, 1, 1)
+    >>> gain, glow = of_its_colours(line, red / 4, gold, 0.0).split(3, dim=1)
+    >>> [round(float(x), 2) for x in (red / 4 + glow).flatten()]  # not 0.1, 0.3, 0.1
+    [0.32, 0.24, 0.08]
+    """
+    gain, glow = line.split(3, dim=1)
+    lit, known = (gain * source + glow).clamp_min(0), _chroma(relit)
+    least, most = (torch.lerp(known, bound, redrawn) for bound in _around(known))
+    if at is not None:
+        own, (lowest, highest) = _chroma(source), _around(_chroma(at))
+        least, most = least + (own - lowest).clamp_max(0), most + (own - highest).clamp_min(0)
+    bounded = torch.maximum(torch.minimum(_chroma(lit), most), least)
+    bounded = bounded * luma(lit + PALE) / luma(bounded)
+    return torch.cat([gain, glow + bounded - PALE - lit], dim=1)
+
+
+def _around(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The lowest and highest value at each pixel and beside it."""
+    return -box_max(-x, PLACED), box_max(x, PLACED)
+
+
+def _chroma(x: Tensor) -> Tensor:
+    """Colours (F, 3, h, w) over their luminance."""
+    return (x + PALE) / luma(x + PALE)
+
+
 def _affine(source: Tensor, relit: Tensor, r: int, eps: float) -> tuple[Tensor, Tensor]:
     """Log slope of one line per window, and how far that line is from the relit frame.
 
@@ -190,23 +233,6 @@ def _black_alone(line: Tensor, guide: Tensor, source: Tensor, relit: Tensor, r: 
     sure = smoothstep(box_mean(dark, r), *ENOUGH)
     line = torch.lerp(line, own, dark * sure)
     return shared_pixels(line, guide, sure)
-
-
-def _of_its_colours(line: Tensor, source: Tensor, relit: Tensor, redrawn: Tensor) -> Tensor:
-    """Gain and glow (F, 6, h, w) that give no colour which the relit frame has not got there.
-
-    One glow for light and dark red makes the dark one green. Where the relit frame has what the
-    source has, a pixel gets its own colour; where it was drawn anew (`redrawn`, (F, 1, h, w) in
-    [0, 1]), any that is beside it, or grain would come along.
-    """
-    gain, glow = line.split(3, dim=1)
-    lit = (gain * source + glow).clamp_min(0) + PALE
-    known = (relit + PALE) / luma(relit + PALE)
-    least, most = -box_max(-known, PLACED), box_max(known, PLACED)
-    least, most = (torch.lerp(known, bound, redrawn) for bound in (least, most))
-    bounded = torch.maximum(torch.minimum(lit / luma(lit), most), least)
-    bounded = bounded * luma(lit) / luma(bounded)
-    return torch.cat([gain, glow + bounded - lit], dim=1)
 
 
 def _without_grain(x: Tensor) -> Tensor:

@@ -158,7 +158,7 @@ def test_records_resume_bit_for_bit_and_a_frame_needs_only_its_own():
     assert kept < set(part) == set(store)
     for index in (0, 2, 4, 5):
         assert torch.equal(whole[index].planes, again[index].planes)
-        alone = light_at(index, legs(6, [2]), reference, store)
+        alone = light_at(index, frames[index], legs(6, [2]), reference, store)
         assert torch.equal(whole[index].planes, alone.planes)
     size = sum(t.numel() * t.element_size() for t in store["0000005-after-0000002"].values())
     assert size == 2 * 10 * H * W
