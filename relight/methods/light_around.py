@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from relight.methods.like_colours import like_means
+from relight.methods.like_colours import LikeColours
 
 REACHES = (0.5, 0.15, 0.05)  # windows' radii, of the shorter side, the widest first
 LITTLE = 0.005  # weight of what the wider window knows
@@ -35,8 +35,9 @@ def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
     mean = (planes * weight).sum((2, 3), keepdim=True) / total.clamp_min(1e-6)
     mean = mean if float(total) > 1 else planes.mean((2, 3), keepdim=True)
     out, known = mean.expand_as(planes), torch.cat([weight * planes, weight], dim=1)
-    guide = guide.clamp_min(0).sqrt()  # black and dark grey are two kinds, white and light grey one
+    # Of its square root: black and dark grey are two kinds, white and light grey one.
+    alike = LikeColours(guide[0].clamp_min(0).sqrt())
     for reach in REACHES:
-        there = like_means(guide, known, max(1, round(reach * min(size))))
+        there = alike.means(known[0], max(1, round(reach * min(size))))[None]
         out = (there[:, :-1] + LITTLE * out) / (there[:, -1:] + LITTLE)
     return out

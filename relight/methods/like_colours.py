@@ -22,45 +22,74 @@ SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
 LEAST = 0.07  # part of a window that speaks for half of its own: a few pixels don't for all
 FEW = 0.001  # share of a frame below which a bin is left out
+FINE = 8  # radius of a window, in blocks of pixels, that is fine enough
+
+
+class LikeColours:
+    """Which pixels of a frame are alike: found once, for means over windows of several sizes.
+
+    Args:
+        guide: (3, h, w) in [0, 1], whose colours are compared.
+
+    >>> guide = torch.tensor([0.1, 0.9]).repeat_interleave(8).expand(3, 16, 16)
+    >>> [round(float(v), 2) for v in LikeColours(guide).means(guide[:1], 2)[0, 8, [7, 8]]]
+    [0.11, 0.89]
+    """
+
+    def __init__(self, guide: Tensor) -> None:
+        self._bins = list(_bins(guide.detach().cpu().float()))
+
+    def means(self, x: Tensor, r: int) -> Tensor:
+        """Of `x`, (c, h, w), over those of (2r + 1)^2 pixels whose colour is like a pixel's own.
+
+        A wide window is summed up over blocks of pixels, and what that gives is interpolated.
+        """
+        values = x.detach().cpu().float().numpy()
+        known = np.concatenate([np.ones_like(values[:1]), values])
+        block = max(1, r // FINE)
+        total = _sums(known, r, block)
+        out = np.zeros_like(known)
+        for share, likeness in self._bins:
+            like = _sums(likeness * known, r, block)
+            part = np.square(like[0] / total[0])
+            sure = part / (part + LEAST * LEAST)
+            out += share * _at(sure / np.maximum(like[0], 1e-6) * like, block, share.shape)
+        everything = _at(total[1:] / total[0], block, out.shape[1:])
+        return torch.from_numpy(out[1:] + (1 - out[0]) * everything).to(x)
 
 
 def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
-    """Means of `x` over those of (2r + 1)^2 pixels whose colour is like a pixel's own.
+    """`LikeColours.means` of several frames, (F, 3, h, w) and (F, c, h, w): (F, c, h, w).
 
-    Args:
-        guide: (F, 3, h, w) in [0, 1], whose colours are compared.
-        x: (F, c, h, w).
-        r: radius of the window, in pixels.
-
-    >>> guide = torch.tensor([0.1, 0.9]).repeat_interleave(8).expand(1, 3, 16, 16)
-    >>> [round(float(v), 2) for v in like_means(guide, guide[:, :1], 2)[0, 0, 8, [7, 8]]]
-    [0.11, 0.89]
+    >>> like_means(torch.full((1, 3, 4, 4), 0.5), torch.ones(1, 2, 4, 4), 4).mean()
+    tensor(1.)
     """
-    frames = (_of_one(guide[i : i + 1], x[i], r) for i in range(len(x)))
-    return torch.stack(list(frames)).to(x)
+    return torch.stack([LikeColours(g).means(v, r) for g, v in zip(guide, x, strict=True)])
 
 
-def _of_one(guide: Tensor, x: Tensor, r: int) -> Tensor:
-    """`like_means` of one frame, (1, 3, h, w) and (c, h, w): (c, h, w)."""
-    values = np.ascontiguousarray(x.detach().cpu().float().permute(1, 2, 0).numpy())
-    rest = np.ones(values.shape[:2], np.float32)
-    area, total = _sum(rest, r), _sum(values, r).reshape(values.shape)
-    everything = total / area[..., None]
-    out = np.zeros_like(values)
-    for share, likeness in _bins(guide.detach().cpu().float()):
-        like = np.maximum(_sum(likeness, r), 1e-6)
-        own = _sum(likeness[..., None] * values, r).reshape(values.shape) / like[..., None]
-        part = np.square(like / area)
-        sure = (part / (part + LEAST * LEAST))[..., None]
-        out += share[..., None] * (everything + sure * (own - everything))
-        rest -= share
-    out += rest[..., None] * everything
-    return torch.from_numpy(out).permute(2, 0, 1)
+def _sums(planes: np.ndarray, r: int, block: int) -> np.ndarray:
+    """Over windows of 2r + 1 pixels, one for each block of `block` x `block`: means of blocks."""
+    height, width = planes.shape[1:]
+    below, right = -height % block, -width % block
+    size = ((width + right) // block, (height + below) // block)
+    side = 2 * round(((2 * r + 1) / block - 1) / 2) + 1
+    sums = np.empty((len(planes), *size[::-1]), np.float32)
+    for i, plane in enumerate(planes):
+        if block > 1:
+            plane = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_CONSTANT)
+            plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        whole = {"normalize": False, "borderType": cv2.BORDER_CONSTANT}
+        sums[i] = cv2.boxFilter(plane, -1, (side, side), **whole)
+    return sums
 
 
-def _sum(x: np.ndarray, r: int) -> np.ndarray:
-    window = (2 * r + 1, 2 * r + 1)
-    return cv2.boxFilter(x, -1, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
+def _at(planes: np.ndarray, block: int, size: tuple[int, ...]) -> np.ndarray:
+    """What is known of blocks, for each pixel of a frame of (h, w)."""
+    if block == 1:
+        return planes
+    height, width = (side * block for side in planes.shape[1:])
+    wide = [cv2.resize(plane, (width, height)) for plane in planes]
+    return np.stack(wide)[:, : size[0], : size[1]]
 
 
 def _bins(guide: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -68,8 +97,8 @@ def _bins(guide: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
     Shares (h, w) of all bins add up to 1, linear between neighbours; bins of `FEW` are left out.
     """
-    r, g, b = guide[0].numpy()
-    grey = luma(guide)[0, 0].numpy()
+    r, g, b = guide.numpy()
+    grey = luma(guide[None])[0, 0].numpy()
     found = [(np.ones_like(r), np.ones_like(r))]
     for position in (grey / SPACING, (r - g) / SPACING, (b - (r + g) / 2) / SPACING):
         finer = []
