@@ -43,6 +43,7 @@ from relight.methods.light_within import light_within
 from relight.methods.open_sky import shared_with_sky, sky_shares
 from relight.methods.placed_light import colour_share, levelled
 from relight.methods.registration import register
+from relight.methods.spread import one_thread
 from relight.methods.surface_shading import nearness
 from relight.methods.two_lamps import two_lamps
 from relight.models.loader import Model
@@ -98,6 +99,19 @@ class Keys:
         refuse_black(relit, source)
         if show is not None:
             show(functools.partial(self._preview, numbers[-1], relit[-1]))
+        with one_thread():
+            light = self._light_of(source, relit, numbers, weights)
+        # The size at which light is kept for the small frames, whatever the model's own.
+        planes = resized(light.planes, light_size(*self.clip.small.size))
+        if chunk.after is not None:
+            first = torch.from_numpy(self.clip.work.load(chunk.after)["light"][0])
+            planes = planes[1:] + (first - planes[0]).mean((1, 2), keepdim=True)
+        return {"light": planes.numpy()}
+
+    def _light_of(
+        self, source: Tensor, relit: Tensor, numbers: Sequence[int], weights: Tensor | None
+    ) -> GainGlow:
+        """What a model's pictures of keyframes give, (keyframes, 3, h, w) in [0, 1]."""
         fitted = fit_light(source, relit, radius=DRAWN)
         if weights is not None:
             fitted = light_within(fitted, source, weights)
@@ -111,14 +125,10 @@ class Keys:
         neutral = self._neutral(numbers)
         light = paled(light, source, 0.0) if neutral else highlighted(light, source)
         light = self._left_to_the_lamp(light, source, numbers)
-        if not self.light.moving:  # what a model draws anew in each would drift between them
-            light = smooth_light(light, source, sigma=AGREE)
-        # The size at which light is kept for the small frames, whatever the model's own.
-        planes = resized(light.planes, light_size(*self.clip.small.size))
-        if chunk.after is not None:
-            first = torch.from_numpy(self.clip.work.load(chunk.after)["light"][0])
-            planes = planes[1:] + (first - planes[0]).mean((1, 2), keepdim=True)
-        return {"light": planes.numpy()}
+        if self.light.moving:
+            return light
+        # What a model draws anew in each would drift between them.
+        return smooth_light(light, source, sigma=AGREE)
 
     def _edited(
         self, numbers: Sequence[int], on_step: Callable[[], None] | None, show: Show | None

@@ -42,6 +42,7 @@ from relight.methods.full_size_light import apply_light
 from relight.methods.gain_and_glow import GainGlow, resized_weights, scaled_light
 from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
+from relight.methods.spread import one_thread
 from relight.models.loader import Model
 
 
@@ -103,10 +104,13 @@ class Relighting:
         source = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         refuse_black(relit, source)
         if self.shared is not None and not self.job.drawn_background:
-            relit = anchored(relit, self._under_shared(self.shared, chunk)).clamp(0, 1)
+            with one_thread():
+                shared = self._under_shared(self.shared, chunk)
+            relit = anchored(relit, shared).clamp(0, 1)
         if self.job.transfer == "off":
             return pack(relit, chunk)
-        made = {"light": self._light_of(chunk, source, relit, weights).numpy()}
+        with one_thread():
+            made = {"light": self._light_of(chunk, source, relit, weights).numpy()}
         return made | pack(relit, chunk) if self.job.drawn_background else made
 
     def _light_of(

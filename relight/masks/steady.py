@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from relight.methods.optical_flow import link, same_scene, warp
+from relight.methods.optical_flow import AtWork, Links, link, same_scene, warp
 from relight.methods.spread import spread
 from relight.types import Size
 
@@ -45,9 +45,10 @@ class Motion:
 def motion_of(frames: Sequence[Tensor] | Tensor, size: tuple[int, int]) -> Motion:
     """Flow and trust between neighbouring frames (3, H, W) in [0, 1], at `size` (h, w)."""
     ahead, back, cuts = [], [], set()
+    seen = list(spread(AtWork, frames))
 
-    def linked(t: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        return link(frames[t], frames[t + 1], size)
+    def linked(t: int) -> Links:
+        return link(seen[t], seen[t + 1], size)
 
     for t, (there, here) in enumerate(spread(linked, range(len(frames) - 1))):
         if min(same_scene(there[1]), same_scene(here[1])) == 0:

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from relight.methods.gain_and_glow import GainGlow, bounded_ratio, box_max, box_mean, luma, resized
 from relight.methods.like_colours import like_means
-from relight.methods.optical_flow import link, same_scene, warp
+from relight.methods.optical_flow import AtWork, Links, link, same_scene, warp
 from relight.methods.smoothstep import smoothstep
+from relight.methods.spread import one_thread, spread
 from relight.types import Size
 
 FIT_SIDE = 256  # shorter side at which the map is fitted at most, in pixels
@@ -56,6 +57,14 @@ def fit_light(
     >>> round(float(fit_light(grey, grey * 0.5).log_gain.mean().exp()), 1)
     0.5
     """
+    with one_thread():
+        pairs = zip(source.split(1), relit.split(1), strict=True)
+        lights = list(spread(lambda pair: _fitted(*pair, radius, eps).planes, pairs))
+    return GainGlow.from_planes(torch.cat(lights))
+
+
+def _fitted(source: Tensor, relit: Tensor, radius: float, eps: float) -> GainGlow:
+    """`fit_light` of one frame."""
     source, relit = _within(source, FIT_SIDE), _within(relit, FIT_SIDE)
     side = min(source.shape[-2:])
     wide, near = max(1, round(radius * side)), max(1, round(radius / 3 * side))
@@ -89,12 +98,15 @@ def smooth_light(light: GainGlow, frames: Tensor, *, sigma: float = 2.0) -> Gain
     planes = light.planes
     total, weights = planes.clone(), torch.ones_like(planes[:, :1])
     cuts: set[int] = set()  # frames that begin another scene
+    seen = list(spread(AtWork, frames))
+
+    def linked(t: int) -> tuple[int, Links]:
+        return t, link(seen[t], seen[t + k], Size(*planes.shape[-2:]))
+
     for k in range(1, min(int(np.ceil(2 * sigma)), len(planes) - 1) + 1):
-        for t in range(len(planes) - k):
+        pairs = (t for t in range(len(planes) - k) if cuts.isdisjoint(range(t + 1, t + k + 1)))
+        for t, links in spread(linked, pairs):
             s = t + k
-            if cuts.intersection(range(t + 1, s + 1)):
-                continue
-            links = link(frames[t], frames[s], Size(*planes.shape[-2:]))
             scene = min(same_scene(trust) for _, trust in links)
             if scene == 0 and k == 1:
                 cuts.add(s)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import luma
+from relight.methods.spread import spread
 
 SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
@@ -48,12 +49,12 @@ class LikeColours:
         known = np.concatenate([np.ones_like(values[:1]), values])
         block = max(1, r // FINE)
         total = _sums(known, r, block)
-        out = np.zeros_like(known)
+        out, weighted = np.zeros_like(known), np.empty_like(known)  # new memory takes its time
         for share, likeness in self._bins:
-            like = _sums(likeness * known, r, block)
+            like = _sums(np.multiply(likeness, known, out=weighted), r, block)
             part = np.square(like[0] / total[0])
-            sure = part / (part + LEAST * LEAST)
-            out += share * _at(sure / np.maximum(like[0], 1e-6) * like, block, share.shape)
+            like *= part / (part + LEAST * LEAST) / np.maximum(like[0], 1e-6)
+            out += np.multiply(share, _at(like, block, share.shape), out=weighted)
         everything = _at(total[1:] / total[0], block, out.shape[1:])
         return torch.from_numpy(out[1:] + (1 - out[0]) * everything).to(x)
 
@@ -64,7 +65,11 @@ def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
     >>> like_means(torch.full((1, 3, 4, 4), 0.5), torch.ones(1, 2, 4, 4), 4).mean()
     tensor(1.)
     """
-    return torch.stack([LikeColours(g).means(v, r) for g, v in zip(guide, x, strict=True)])
+
+    def one(given: tuple[Tensor, Tensor]) -> Tensor:
+        return LikeColours(given[0]).means(given[1], r)
+
+    return torch.stack(list(spread(one, zip(guide, x, strict=True))))
 
 
 def _sums(planes: np.ndarray, r: int, block: int) -> np.ndarray:
@@ -105,6 +110,9 @@ def _bins(guide: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for i in range(math.floor(position.min()), math.ceil(position.max()) + 1):
             away = np.abs(position - i)
             hat, wide = np.maximum(1 - away, 0), np.maximum(1 - away / OVERLAP, 0)
-            finer += [(share * hat, likeness * wide) for share, likeness in found]
-        found = [pair for pair in finer if pair[0].mean() > FEW]
+            for share, likeness in found:
+                part = share * hat
+                if part.mean() > FEW:
+                    finer.append((part, likeness * wide))
+        found = finer
     yield from found

@@ -49,9 +49,13 @@ class AtWork:
         self.grey = _grey(self.frame, work)
 
     @classmethod
-    def of(cls, frame: Frame | AtWork) -> AtWork:
+    def of(cls, frame: Frame | AtWork, work: int = WORK) -> AtWork:
         """The same, or made of a frame."""
-        return frame if isinstance(frame, AtWork) else cls(frame)
+        return frame if isinstance(frame, AtWork) else cls(frame, work)
+
+
+Links = tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""Flow (2, h, w) and trust (1, h, w) from one frame to another, and back."""
 
 
 def flow(a: Frame, b: Frame, work: int = WORK) -> torch.Tensor:
@@ -111,14 +115,12 @@ def same_scene(trust: torch.Tensor) -> float:
     return smoothstep(float(trust.mean()), *SAME_SCENE)
 
 
-def link(
-    a: Frame, b: Frame, size: tuple[int, int], work: int = WORK
-) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+def link(a: Frame | AtWork, b: Frame | AtWork, size: tuple[int, int], work: int = WORK) -> Links:
     """Flow and trust from a to b, and from b to a, at `size` (h, w); the frames may be larger.
 
     Both are found at a long side of at most `work` pixels.
     """
-    one, other = AtWork(a, work), AtWork(b, work)
+    one, other = AtWork.of(a, work), AtWork.of(b, work)
     there, back = _both_ways(one, other)
     return _fitted(one, other, there, back, size), _fitted(other, one, back, there, size)
 
