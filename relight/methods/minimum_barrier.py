@@ -10,6 +10,7 @@ scans; here a scan moves a whole row or column of all images at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import EllipsisType
 
 import numpy as np
 
@@ -38,33 +39,34 @@ def barrier_distance(images: np.ndarray) -> np.ndarray:
     >>> float(distance[0, 10, 10]), float(distance[0, 19, 10])
     (15.0, 0.0)
     """
-    images = np.asarray(images, np.float32)
-    n, h, w, _ = images.shape
+    images = np.ascontiguousarray(np.moveaxis(np.asarray(images, np.float32), -1, 0))  # c, n, h, w
+    n, h, w = images.shape[1:]
     band = max(1, round(BAND * min(h, w)))
     distance = np.full((n, h, w), np.inf, np.float32)
     distance[:, :band] = 0
     distance[:, : round(SIDES * h), :band] = distance[:, : round(SIDES * h), -band:] = 0
-    high, low = images.copy(), images.copy()
+    reached = distance == 0
+    high, low = np.where(reached, images, np.inf), np.where(reached, images, -np.inf)
     for _ in range(ROUNDS):
         for before, at in _scans(h, w):
             _step(images, distance, high, low, before, at)
     return distance
 
 
-Line = tuple[slice, slice | int, slice | int]
+Line = tuple[EllipsisType, slice | int, slice | int]
 
 
 def _scans(h: int, w: int) -> Iterator[tuple[Line, Line]]:
     """Pairs of neighbouring lines: down, to the right, up and to the left."""
     every = slice(None)
     for i in range(1, h):
-        yield (every, i - 1, every), (every, i, every)
+        yield (..., i - 1, every), (..., i, every)
     for i in range(1, w):
-        yield (every, every, i - 1), (every, every, i)
+        yield (..., every, i - 1), (..., every, i)
     for i in range(h - 2, -1, -1):
-        yield (every, i + 1, every), (every, i, every)
+        yield (..., i + 1, every), (..., i, every)
     for i in range(w - 2, -1, -1):
-        yield (every, every, i + 1), (every, every, i)
+        yield (..., every, i + 1), (..., every, i)
 
 
 def _step(
@@ -78,9 +80,8 @@ def _step(
     """Paths go on from one line to the next, where that makes their barrier lower."""
     highest = np.maximum(high[before], images[at])
     lowest = np.minimum(low[before], images[at])
-    barrier = (highest - lowest).sum(-1)
-    barrier[np.isinf(distance[before])] = np.inf
+    barrier = np.add.reduce(highest - lowest)
     better = barrier < distance[at]
-    distance[at] = np.where(better, barrier, distance[at])
-    high[at] = np.where(better[..., None], highest, high[at])
-    low[at] = np.where(better[..., None], lowest, low[at])
+    np.copyto(distance[at], barrier, where=better)
+    np.copyto(high[at], highest, where=better)
+    np.copyto(low[at], lowest, where=better)
