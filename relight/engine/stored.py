@@ -38,9 +38,8 @@ def pack_still(image: np.ndarray) -> dict[str, np.ndarray]:
 
     Its channels stay in their order, which OpenCV takes for blue, green and red.
     """
-    kept = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     tops = range(0, len(image), STILL_ROWS)
-    files = [cv2.imencode(".png", image[top : top + STILL_ROWS], kept)[1] for top in tops]
+    files = [cv2.imencode(".png", image[top : top + STILL_ROWS])[1] for top in tops]
     return {"rows": np.array([len(image)])} | {f"{i:05d}": file for i, file in enumerate(files)}
 
 
@@ -69,9 +68,12 @@ def unpack(stored: Mapping[str, np.ndarray], index: int) -> np.ndarray:
 
 
 def encoded(image: np.ndarray) -> np.ndarray:
-    """(h, w, 3) or (h, w) uint8 or uint16 -> the bytes of a PNG, lossless."""
-    bgr = image[..., ::-1] if image.ndim == 3 else image
-    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    """(h, w, 3) or (h, w) uint8 or uint16 -> the bytes of a PNG, lossless.
+
+    No level is named: what OpenCV takes then (one filter, runs) needs half the time of its level 1,
+    for files larger by a seventh to a half.
+    """
+    return cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)[1]
 
 
 def decoded(png: np.ndarray) -> np.ndarray:
