@@ -10,7 +10,7 @@ import gradio as gr
 
 from relight.errors import InputError
 from relight.media.formats import READ
-from relight.ui import clips, stage, theme
+from relight.ui import clips, stage, staged, theme
 from relight.ui.desk import Plain, safely
 from relight.ui.events import PRIVATE
 from relight.ui.orders import Order
@@ -50,7 +50,7 @@ class BatchTab:
                 formats=stage.FORMATS,
                 endings=list(READ),
             ),
-            server_functions=[_keep(studio), _zip(studio)],
+            server_functions=[stage.served(studio, "keep", stage.kept), _zip(studio)],
             apply_default_css=False,
             elem_id="batch_clip",
         )
@@ -152,20 +152,10 @@ def _without_look(tab: RunTab, given: Plain, request: gr.Request) -> Order:
     owner = tab.studio.user(given["browser"], request)
     files = tab.studio.files(owner)
     value = given["stage"]
-    light = stage.light_of(value, files) if tab.kind == "relight" else {"files": []}
+    light = staged.light_of(value, files) if tab.kind == "relight" else {"files": []}
     plain = {k: v for k, v in given.items() if k not in ("stage", "browser")}
     clip = files.get(value["clip"]["id"])
     return Order.read(tab.kind, {**plain, **light, "clip": str(clip), "name": clip.name})
-
-
-def _keep(studio: Studio) -> Any:
-    @safely
-    def keep(given: Plain, request: gr.Request) -> Plain:
-        files = studio.files(studio.user(given.get("who"), request))
-        id = files.take(given.get("path"), str(given.get("name") or ""))
-        return {"id": id, "name": files.get(id).name}
-
-    return keep
 
 
 def _zip(studio: Studio) -> Any:

@@ -18,7 +18,7 @@ import gradio as gr
 from relight.errors import InputError, RelightError
 from relight.jobs.files import read_job
 from relight.media.formats import FORMATS
-from relight.ui import clips, controls, stage, theme
+from relight.ui import clips, controls, stage, staged, theme
 from relight.ui.events import PRIVATE
 from relight.ui.expect import expected
 from relight.ui.orders import KINDS, QUALITY, SAME, Order
@@ -194,11 +194,11 @@ class RunTab(ABC):
         """
         owner = self.studio.user(given.get("browser"), request)
         value = given.get("stage")
-        staged = stage.settings(value, self.studio.files(owner), self.kind)
-        if now and staged.get("clip"):
-            staged = stage.at_moment(staged, value)
+        found = staged.settings(value, self.studio.files(owner), self.kind)
+        if now and found.get("clip"):
+            found = staged.at_moment(found, value)
         plain = {k: v for k, v in given.items() if k not in ("stage", "browser", "lock")}
-        order = Order.read(self.kind, {**plain, **staged})
+        order = Order.read(self.kind, {**plain, **found})
         clips.check(order.clip)
         return order
 

@@ -1,12 +1,11 @@
 """The clip's frame on the page: files come in here, and are looked at under the light.
 
-Drawn by `web/stage.js` and `web/lights.js`. Its value is a mapping that a browser has made, so
-everything in it is checked before it becomes part of an order; files are ids of the visitor's own.
+Drawn by `web/stage.js` and `web/lights.js`; what its value becomes is in `relight.ui.staged`.
 """
 
 from __future__ import annotations
 
-import math
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 
-from relight.errors import InputError
 from relight.lights.direction import ANGLES
-from relight.lights.resolve import resolve
 from relight.media.formats import STILLS
 from relight.ui import clips, lamps, panels, references, regions, theme
 from relight.ui.desk import Plain, data_url, safely
 from relight.ui.files import Files
+from relight.ui.staged import number
 from relight.ui.studio import Studio
 
 if TYPE_CHECKING:
@@ -36,57 +34,22 @@ LOOKS = 24
 FORMATS = "MP4, MOV, MKV, WebM, AVI, TS, GIF; PNG, JPEG, WebP, TIFF, HEIC, EXR"
 
 
+Answer = Callable[[Files, Plain], Plain]
+"""What is said to the page, from the visitor's own files and what the page has given."""
+
+
 def stage(studio: Studio, tab: str, example: Path) -> gr.HTML:
     """The component of a tab. `example`: a clip that is one click away."""
     looks = Looks()
-
-    @safely
-    def take(given: Plain, request: gr.Request) -> Plain:
-        files = studio.files(studio.user(given.get("who"), request))
-        id = files.take(given.get("path"), str(given.get("name") or ""))
-        return told(files, id)
-
-    @safely
-    def keep(given: Plain, request: gr.Request) -> Plain:
-        """A further file, e.g. a picture for a light."""
-        files = studio.files(studio.user(given.get("who"), request))
-        id = files.take(given.get("path"), str(given.get("name") or ""))
-        return {"id": id, "name": files.get(id).name}
-
-    @safely
-    def example_clip(given: Plain, request: gr.Request) -> Plain:
-        files = studio.files(studio.user(given.get("who"), request))
-        found = told(files, files.copy(example))
-        found["clip"]["example"] = True
-        return found
-
-    @safely
-    def export(given: Plain, request: gr.Request) -> Plain:
-        """The frame that is shown as a picture to edit anywhere."""
-        files = studio.files(studio.user(given.get("who"), request))
-        return references.exported(files, given.get("clip"), number(given, "moment"))
-
-    @safely
-    def refer(given: Plain, request: gr.Request) -> Plain:
-        """A frame that was relit elsewhere."""
-        files = studio.files(studio.user(given.get("who"), request))
-        return references.taken(files, given.get("path"), str(given.get("name") or ""))
-
-    @safely
-    def frame(given: Plain, request: gr.Request) -> Plain:
-        files = studio.files(studio.user(given.get("who"), request))
-        look = looks.at(files.get(given.get("clip")), number(given, "moment"))
-        return {"url": data_url(_lit(look, given, files))}
-
-    @safely
-    def presets(given: Plain, request: gr.Request) -> Plain:
-        files = studio.files(studio.user(given.get("who"), request))
-        clip = files.find(given.get("clip")) or example
-        look = looks.at(clip, number(given, "moment"), PRESET_SIDE)
-        return {"presets": [_preset(look, name, files) for name in lamps.PRESETS]}
-
-    example_clip.__name__ = "example"
-    calls: list[Callable[..., Any]] = [take, keep, example_clip, export, refer, frame, presets]
+    answers: dict[str, Answer] = {
+        "take": _taken,
+        "keep": kept,
+        "example": functools.partial(_example, example),
+        "export": _exported,
+        "refer": _referred,
+        "frame": functools.partial(_frame, looks),
+        "presets": functools.partial(_presets, looks, example),
+    }
     return gr.HTML(
         value={},
         html_template='<div class="stagehome"></div>',
@@ -102,10 +65,61 @@ def stage(studio: Studio, tab: str, example: Path) -> gr.HTML:
             formats=FORMATS,
             regions=tab == "relight",
         ),
-        server_functions=calls,
+        server_functions=[served(studio, *answer) for answer in answers.items()],
         apply_default_css=False,
         elem_id=f"{tab}_clip",
     )
+
+
+def served(studio: Studio, name: str, answer: Answer) -> Callable[..., Plain]:
+    """A function that the page calls by its name, with the files of who calls it."""
+
+    def call(given: Plain, request: gr.Request) -> Plain:
+        return answer(studio.files(studio.user(given.get("who"), request)), given)
+
+    call.__name__ = name
+    return safely(call)
+
+
+def _taken(files: Files, given: Plain) -> Plain:
+    return told(files, _upload(files, given))
+
+
+def kept(files: Files, given: Plain) -> Plain:
+    """A further file, e.g. a picture for a light."""
+    id = _upload(files, given)
+    return {"id": id, "name": files.get(id).name}
+
+
+def _upload(files: Files, given: Plain) -> str:
+    return files.take(given.get("path"), str(given.get("name") or ""))
+
+
+def _example(example: Path, files: Files, given: Plain) -> Plain:
+    found = told(files, files.copy(example))
+    found["clip"]["example"] = True
+    return found
+
+
+def _exported(files: Files, given: Plain) -> Plain:
+    """The frame that is shown as a picture to edit anywhere."""
+    return references.exported(files, given.get("clip"), number(given, "moment"))
+
+
+def _referred(files: Files, given: Plain) -> Plain:
+    """A frame that was relit elsewhere."""
+    return references.taken(files, given.get("path"), str(given.get("name") or ""))
+
+
+def _frame(looks: Looks, files: Files, given: Plain) -> Plain:
+    look = looks.at(files.get(given.get("clip")), number(given, "moment"))
+    return {"url": data_url(_lit(look, given, files))}
+
+
+def _presets(looks: Looks, example: Path, files: Files, given: Plain) -> Plain:
+    clip = files.find(given.get("clip")) or example
+    look = looks.at(clip, number(given, "moment"), PRESET_SIDE)
+    return {"presets": [_preset(look, name, files) for name in lamps.PRESETS]}
 
 
 class Looks:
@@ -199,87 +213,3 @@ def _preset(look: Look, name: str, files: Files) -> Plain:
     words, lights = lamps.PRESETS[name]
     image = look.lit(lamps.read_all(lights, files)[0], prompt=words)
     return {"name": name, "words": words, "lights": lights, "url": data_url(image, 75)}
-
-
-def number(given: Plain, name: str, default: float = 0.0) -> float:
-    """A number of the page.
-
-    Raises:
-        InputError: it is none.
-    """
-    value = given.get(name)
-    if value is None:
-        return default
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise InputError(f"{name} should be a number", field=name)
-    return found
-
-
-def settings(value: Any, files: Files, kind: str) -> Plain:
-    """What the stage says, as values of an order: clip, start, frames, light, references.
-
-    Raises:
-        InputError: a file is gone, or a value is out of its range.
-    """
-    value = value if isinstance(value, dict) else {}
-    chosen = value.get("clip")
-    if not isinstance(chosen, dict):
-        return {"clip": None}
-    clip = files.get(chosen.get("id"))
-    given: Plain = {"clip": str(clip), "name": str(chosen.get("name") or clip.name), "files": []}
-    info = clips.info(clip)
-    if info.hdr:
-        given["tonemap"] = True
-    if clip.suffix.lower() not in STILLS:
-        begin, end = number(value, "begin"), value.get("end")
-        given["start"] = begin
-        if end is not None:
-            given["frames"] = max(round((number(value, "end") - begin) * float(info.fps)), 1)
-    if kind == "relight" and value.get("references"):
-        given |= references.settings(value["references"], files, given["files"])
-    elif kind == "relight":
-        given |= _light(value, files, given["files"])
-    if kind == "relight":
-        begin = float(given.get("start") or 0.0)
-        behind = regions.settings(value.get("mask"), begin, files, given["files"])
-        if given.get("light") == "left" and Path(behind.get("background", "")).is_absolute():
-            del given["light"]  # untouched: the light is that of the new background
-        given |= behind
-    return given
-
-
-def light_of(value: Any, files: Files) -> Plain:
-    """The light of the stage alone, as values of an order."""
-    used: list[Path] = []
-    return {**_light(value if isinstance(value, dict) else {}, files, used), "files": used}
-
-
-def _light(value: Plain, files: Files, used: list[Path]) -> Plain:
-    if value.get("keys"):
-        light, own = lamps.moving(value["keys"], files)
-        used += own
-        return {"light_at": [str(key) for key in light.keyframes]}
-    light, own = lamps.read_all(value.get("lights") or [{"word": "left"}], files)
-    used += own
-    return {"light": str(light)}
-
-
-def at_moment(given: Plain, value: Any) -> Plain:
-    """Values of an order for the one frame that is shown, under the light of that moment."""
-    moment = number(value, "moment")
-    now = {**given, "start": moment}
-    now.pop("frames", None)
-    if "click:" in str(given.get("mask")):
-        now["mask"] = str(given["mask"]).partition("@")[0]  # of the one frame there is
-    if given.get("reference"):
-        return now | references.nearest(given["reference"], moment)
-    if "light_at" in given:
-        seconds = max(moment - float(given.get("start") or 0.0), 0.0)
-        light = resolve("left", given["light_at"]).at(seconds)
-        now["light"] = str(light)
-        now.pop("light_at")
-    return now

@@ -13,7 +13,7 @@ from relight.engine.look import Look
 from relight.errors import InputError
 from relight.jobs import RelightJob, UpscaleJob
 from relight.lights import base, fields
-from relight.ui import controls, draft, lamps, panels, regions, stage
+from relight.ui import controls, draft, lamps, panels, regions, staged
 from relight.ui.files import Files
 from relight.ui.lamps import PRESETS, with_light
 from relight.ui.shelf import new_id
@@ -127,19 +127,19 @@ def test_what_the_stage_says_becomes_an_order(files):
     id = files.copy(CLIP, "my clip.mp4")
     value = {"clip": {"id": id, "name": "x"}, "begin": 0.5, "end": 1.5, "moment": 1.0}
     lit = [{"word": "point", "settings": {"x": 0.2}}]
-    plain = stage.settings({**value, "lights": lit}, files, "relight")
+    plain = staged.settings({**value, "lights": lit}, files, "relight")
     assert (plain["start"], plain["frames"], plain["light"]) == (0.5, 25, "point:x=0.2")
     keys = [
         {"seconds": 0, "lights": lit},
         {"seconds": 1, "lights": [{"word": "point", "settings": {"x": 0.8}}]},
     ]
-    plain = stage.settings({**value, "keys": keys}, files, "relight")
+    plain = staged.settings({**value, "keys": keys}, files, "relight")
     assert plain["light_at"] == ["0=point:x=0.2", "1=point:x=0.8"] and "light" not in plain
-    now = stage.at_moment(plain, value)
+    now = staged.at_moment(plain, value)
     assert now["light"] == "point" and now["start"] == 1.0 and "frames" not in now
     other = Files(files.root.parent.parent / new_id(), files.uploads)
     with pytest.raises(InputError, match="choose it again"):
-        stage.settings(value, other, "relight")
+        staged.settings(value, other, "relight")
 
 
 def test_a_clicked_subject_becomes_a_mask(files):

@@ -1,0 +1,102 @@
+"""What the page's stage says, as values of an order: clip, start, frames, light, references.
+
+Its value is a mapping that a browser has made, so everything in it is checked here; files are ids
+of the visitor's own.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from relight.errors import InputError
+from relight.lights.resolve import resolve
+from relight.media.formats import STILLS
+from relight.ui import clips, lamps, references, regions
+from relight.ui.desk import Plain
+from relight.ui.files import Files
+
+
+def settings(value: Any, files: Files, kind: str) -> Plain:
+    """What the stage says, as values of an order: clip, start, frames, light, references.
+
+    Raises:
+        InputError: a file is gone, or a value is out of its range.
+    """
+    value = value if isinstance(value, dict) else {}
+    chosen = value.get("clip")
+    if not isinstance(chosen, dict):
+        return {"clip": None}
+    clip = files.get(chosen.get("id"))
+    given: Plain = {"clip": str(clip), "name": str(chosen.get("name") or clip.name), "files": []}
+    info = clips.info(clip)
+    if info.hdr:
+        given["tonemap"] = True
+    if clip.suffix.lower() not in STILLS:
+        begin, end = number(value, "begin"), value.get("end")
+        given["start"] = begin
+        if end is not None:
+            given["frames"] = max(round((number(value, "end") - begin) * float(info.fps)), 1)
+    if kind == "relight" and value.get("references"):
+        given |= references.settings(value["references"], files, given["files"])
+    elif kind == "relight":
+        given |= _light(value, files, given["files"])
+    if kind == "relight":
+        begin = float(given.get("start") or 0.0)
+        behind = regions.settings(value.get("mask"), begin, files, given["files"])
+        if given.get("light") == "left" and Path(behind.get("background", "")).is_absolute():
+            del given["light"]  # untouched: the light is that of the new background
+        given |= behind
+    return given
+
+
+def light_of(value: Any, files: Files) -> Plain:
+    """The light of the stage alone, as values of an order."""
+    used: list[Path] = []
+    return {**_light(value if isinstance(value, dict) else {}, files, used), "files": used}
+
+
+def _light(value: Plain, files: Files, used: list[Path]) -> Plain:
+    if value.get("keys"):
+        light, own = lamps.moving(value["keys"], files)
+        used += own
+        return {"light_at": [str(key) for key in light.keyframes]}
+    light, own = lamps.read_all(value.get("lights") or [{"word": "left"}], files)
+    used += own
+    return {"light": str(light)}
+
+
+def at_moment(given: Plain, value: Any) -> Plain:
+    """Values of an order for the one frame that is shown, under the light of that moment."""
+    moment = number(value, "moment")
+    now = {**given, "start": moment}
+    now.pop("frames", None)
+    if "click:" in str(given.get("mask")):
+        now["mask"] = str(given["mask"]).partition("@")[0]  # of the one frame there is
+    if given.get("reference"):
+        return now | references.nearest(given["reference"], moment)
+    if "light_at" in given:
+        seconds = max(moment - float(given.get("start") or 0.0), 0.0)
+        light = resolve("left", given["light_at"]).at(seconds)
+        now["light"] = str(light)
+        now.pop("light_at")
+    return now
+
+
+def number(given: Plain, name: str, default: float = 0.0) -> float:
+    """A number of the page.
+
+    Raises:
+        InputError: it is none.
+    """
+    value = given.get(name)
+    if value is None:
+        return default
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise InputError(f"{name} should be a number", field=name)
+    return found
