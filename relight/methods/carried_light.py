@@ -31,7 +31,7 @@ from torch import Tensor
 from relight.errors import InputError
 from relight.methods.carried_step import Carried, blended, step
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized
-from relight.methods.light_around import surroundings
+from relight.methods.light_around import light_around
 from relight.methods.light_transfer import fit_light
 from relight.methods.optical_flow import as_tensor
 from relight.methods.ways import ways_of
@@ -83,8 +83,8 @@ def reference_light(
         reach = 2 * max(1, round(radius * min(source.shape[-2:]))) + 1
         inside = (box_mean(covered[None], reach) > 0.999).float()  # no window reached over the edge
         weight = resized(inside, size).clamp(0, 1)
-        filled = surroundings(planes, weight, resized(source[None], size))
-        planes = torch.lerp(filled, planes, weight)
+        own = resized(source[None], size)[0]
+        planes = torch.lerp(light_around(planes[0], weight[0], own, own), planes, weight)
     return GainGlow.from_planes(planes[0])
 
 

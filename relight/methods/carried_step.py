@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized
-from relight.methods.light_around import surroundings
+from relight.methods.light_around import light_around
 from relight.methods.light_transfer import of_its_colours, shared_pixels
 from relight.methods.optical_flow import as_tensor, warp
 from relight.methods.smoothstep import smoothstep
@@ -121,8 +121,8 @@ def step(anchor: Carried, state: Carried, frame: np.ndarray, ways: Ways) -> Carr
     trust = straight + through * FADING * near[9:]
     planes = known[:6]
     if float(weight.min()) < 0.98:
-        around = surroundings(planes / weight.clamp_min(1e-3), weight, own[None])[0]
-        planes = planes + (1 - weight) * around
+        came = known / weight.clamp_min(1e-3)
+        planes = planes + (1 - weight) * light_around(came[:6], weight, came[6:], own)
     colour = known[6:] + (1 - weight) * own
     planes = _partly_black(planes, own, 1 - stays)
     return Carried(GainGlow.from_planes(planes), trust.clamp(0, 1), colour)

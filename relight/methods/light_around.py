@@ -5,10 +5,51 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from relight.methods.gain_and_glow import luma
+from relight.methods.light_transfer import PALE, of_its_colours
 from relight.methods.like_colours import LikeColours
+from relight.methods.smoothstep import smoothstep
 
 REACHES = (0.5, 0.15, 0.05)  # windows' radii, of the shorter side, the widest first
 LITTLE = 0.005  # weight of what the wider window knows
+ODD = (0.04, 0.1)  # change of a colour, over its luminance, that is left, and that is made in full
+
+
+def light_around(planes: Tensor, weight: Tensor, colour: Tensor, frame: Tensor) -> Tensor:
+    """The light for what it is not known for: that of surroundings, in the colours it gives there.
+
+    A mean of gains and a mean of glows, of pixels that are brighter and darker, would make dark
+    teal water under a golden light green.
+
+    Args:
+        planes: log gain and glow, (6, h, w), anything where `weight` is 0.
+        weight: how well they are known, (1, h, w) in [0, 1].
+        colour: of the source where that light is from, (3, h, w) in [0, 1].
+        frame: the frame at that size, (3, h, w) in [0, 1].
+
+    Returns:
+        (6, h, w), for every pixel.
+
+    >>> warm = torch.tensor([0.5, 0.0, -1.0, 0.1, 0.05, 0.0]).view(6, 1, 1).expand(6, 32, 32)
+    >>> known = torch.zeros(1, 32, 32)
+    >>> known[..., :16] = 1
+    >>> frame = torch.full((3, 32, 32), 0.5)
+    >>> frame[..., 16:] = 0.45
+    >>> light = light_around(known * warm, known, frame, frame)
+    >>> lit = light[:3].exp() * frame + light[3:]
+    >>> [round(float(x), 2) for x in lit[:, 16, 4] / lit[1, 16, 4]]
+    [1.68, 1.0, 0.33]
+    >>> [round(float(x), 2) for x in lit[:, 16, 30] / lit[1, 16, 30]]
+    [1.68, 1.0, 0.33]
+    """
+    given = (planes[:3].exp() * colour + planes[3:]).clamp_min(0)
+    found = surroundings(torch.cat([planes, given, colour]), weight, frame[None])
+    log_gain, glow, given, at = found.split(3, dim=1)
+    line = torch.cat([log_gain.exp(), glow], dim=1)
+    change = of_its_colours(line, frame[None], given, 0.0, at)[:, 3:] - glow
+    lit = (log_gain.exp() * frame + glow).clamp_min(0)
+    odd = change.abs().amax(1, keepdim=True) / luma(lit + PALE)
+    return torch.cat([log_gain, glow + smoothstep(odd, *ODD) * change], dim=1)[0]
 
 
 def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import GainGlow, box_mean, resized, resized_weights
-from relight.methods.light_around import surroundings
+from relight.methods.light_around import light_around
 
 EDGE = 0.06
 """Width of the edge in which a fit has seen the other side, of the shorter side."""
@@ -45,7 +45,7 @@ def light_within(light: GainGlow, source: Tensor, weight: Tensor) -> GainGlow:
     sure = sure / sure.amax((2, 3), keepdim=True).clamp_min(1e-3)
     sure = inside * (5 * sure - 4).clamp(0, 1)  # from 0.8 on; exactly 1 well inside
     planes = [
-        known * share + (1 - share) * surroundings(known, share, frame[None])[0]
+        known * share + (1 - share) * light_around(known, share, frame, frame)
         for known, share, frame in zip(light.planes, sure, guide, strict=True)
     ]
     return GainGlow.from_planes(torch.stack(planes))

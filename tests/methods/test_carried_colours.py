@@ -5,7 +5,7 @@ import torch
 
 from relight.methods.carried_step import Carried
 from relight.methods.gain_and_glow import GainGlow
-from relight.methods.light_around import surroundings
+from relight.methods.light_around import light_around, surroundings
 
 
 def even(colour, h=24, w=32):
@@ -45,3 +45,27 @@ def test_what_is_new_takes_the_light_of_its_own_colour_not_of_its_brightness():
     known[..., :32] = 1
     found = surroundings(light * known, known, guide[None])
     assert (found - light)[..., 34:44].abs().mean() < 0.2  # .5 where brightness alone counts
+
+
+def test_what_is_new_gets_no_colour_that_its_surroundings_were_not_given():
+    """Teal waves of two brightnesses were lit to one orange; between them there come others."""
+    first, known = torch.arange(32).view(32, 1) % 8 < 4, torch.zeros(1, 32, 64)
+    known[..., :32] = 1
+
+    def waves(bright, dark):
+        return torch.where(first, even(bright, 32, 64), even(dark, 32, 64))
+
+    source = waves((0.1, 0.5, 0.6), (0.06, 0.3, 0.36))
+    gain = waves((0.5, 0.6, 0.2), (1.0, 0.2, 0.1))
+    glow = waves((0.7, 0.1, 0.0), (0.24, 0.1, 0.012))  # 0.75, 0.4, 0.12 and 0.3, 0.16, 0.048
+    frame = torch.where(known > 0, source, waves((0.07, 0.36, 0.43), (0.05, 0.25, 0.3)))
+
+    def red_over_green(light):
+        lit = light[:3].exp() * frame + light[3:]
+        return (lit[0] / lit[1])[:, 40:56]
+
+    planes = torch.cat([gain.log(), glow])
+    plain = surroundings(known * planes, known, frame[None])[0]
+    assert (red_over_green(plain) - 1.875).abs().max() > 0.4  # what this is about
+    found = light_around(known * planes, known, source, frame)
+    assert (red_over_green(found) - 1.875).abs().max() < 0.1
