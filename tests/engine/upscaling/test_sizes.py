@@ -74,5 +74,6 @@ def test_several_stages_are_run(tmp_path, picture, tiny):
     seen = []
     result = upscaled(tiny, picture(), tmp_path / "out.png", seen.append, scale=4)
     assert images(result.path).shape == (1, 96, 160, 3)
-    fractions = sorted({p.fraction for p in seen if p.stage == "upscaling"})
-    assert fractions == pytest.approx([0.02, 0.435, 0.85])  # one step each
+    # Before all is done: the writer's thread may be quicker than the report of the last step.
+    told = {p.fraction for p in seen if p.stage == "upscaling" and p.fraction < 1}
+    assert sorted(told) == pytest.approx([0.02, 0.435, 0.85])  # one step each
