@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from relight.methods.gain_and_glow import luma
 from relight.methods.light_transfer import PALE, of_its_colours
@@ -12,6 +13,9 @@ from relight.methods.smoothstep import smoothstep
 
 REACHES = (0.5, 0.15, 0.05)  # windows' radii, of the shorter side, the widest first
 LITTLE = 0.005  # weight of what the wider window knows
+KNOWN = 0.999  # weight from which nothing is asked of a pixel's surroundings
+COARSE = 2  # pixels, squared, whose light is added up first
+FINE = 3  # radius of a window, in blocks of them, that is fine enough
 ODD = (0.04, 0.1)  # change of a colour, over its luminance, that is left, and that is made in full
 
 
@@ -75,10 +79,13 @@ def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
     total = weight.sum()
     mean = (planes * weight).sum((2, 3), keepdim=True) / total.clamp_min(1e-6)
     mean = mean if float(total) > 1 else planes.mean((2, 3), keepdim=True)
-    out, known = mean.expand_as(planes), torch.cat([weight * planes, weight], dim=1)
+    out, coarse = mean.expand_as(planes), [-(-side // COARSE) for side in size]
+    known = F.interpolate(torch.cat([weight * planes, weight], dim=1), coarse, mode="area")
+    seen = F.interpolate(guide, coarse, mode="area")
     # Of its square root: black and dark grey are two kinds, white and light grey one.
-    alike = LikeColours(guide[0].clamp_min(0).sqrt())
-    for reach in REACHES:
-        there = alike.means(known[0], max(1, round(reach * min(size))))[None]
-        out = (there[:, :-1] + LITTLE * out) / (there[:, -1:] + LITTLE)
+    kinds = (frame[0].clamp_min(0).sqrt() for frame in (seen, guide))
+    alike = LikeColours(*kinds, wanted=weight[0, 0] < KNOWN)
+    radii = [max(1, round(reach * min(coarse))) for reach in REACHES]
+    for there in alike.means(known[0], radii, FINE):
+        out = (there[None, :-1] + LITTLE * out) / (there[None, -1:] + LITTLE)
     return out
