@@ -19,7 +19,7 @@ from relight.media.source_invariants import FRINGE, keep_bars
 from relight.methods.full_size_light import apply_light, apply_light_uint8
 from relight.methods.gain_and_glow import GainGlow
 from relight.methods.light_transfer import fit_light
-from relight.methods.optical_flow import AtWork, between
+from relight.methods.optical_flow import BETWEEN, AtWork, between
 from relight.methods.spread import one_thread, spread
 
 IN_HAND = 400 * 2**20
@@ -53,7 +53,7 @@ class Lit:
     @functools.cached_property
     def at_work(self) -> AtWork:
         """The frame as flow is found on it, which leads to it from all frames around it."""
-        return AtWork(self.small)
+        return AtWork(self.small, BETWEEN)
 
 
 def glimpse(frame: np.ndarray, small: np.ndarray, drawn: Tensor, transfer: bool) -> np.ndarray:
