@@ -67,23 +67,24 @@ class Carry:
         small, load = self.clip.small, self.clip.work.load
         planes = self.keys.light_of(leg.reference, load)
         anchor = Carried.of_reference(planes, small[leg.reference])
-        before, state = leg.reference, anchor
+        state = anchor
         stored: dict[str, np.ndarray] = {}
         if chunk.after is not None:  # this part goes on with the one before
-            before = part[0] - part.step
-            last = self._record(load(chunk.after), before)
+            last = self._record(load(chunk.after), part[0] - part.step)
             if last is None:
                 return {"ended": np.array([1])}
             state = last
         size = Size(*planes.glow.shape[-2:])
         reference = small[leg.reference]
 
-        def found(pair: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, Ways]:
-            return pair[1], ways_of(pair[1], pair[0], reference, size)
+        def found(number: int) -> tuple[np.ndarray, Ways]:
+            frame, at = small[number], number - part.step
+            before = reference if at == leg.reference else small[at]
+            near = self.clip.neighbours.way(number, at, size)
+            return frame, ways_of(frame, before, reference, size, near)
 
         with one_thread(), torch.no_grad():
-            frames = self._pairs(part, reference if before == leg.reference else small[before])
-            for number, (frame, ways) in zip(part, spread(found, frames), strict=True):
+            for number, (frame, ways) in zip(part, spread(found, part), strict=True):
                 carried = step(anchor, state, frame, ways)
                 if carried is None:
                     break
@@ -94,13 +95,6 @@ class Carry:
                 if on_step is not None:
                     on_step()
         return stored or {"ended": np.array([1])}
-
-    def _pairs(self, part: range, before: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Each of the small frames after the one before it."""
-        for number in part:
-            frame = self.clip.small[number]
-            yield before, frame
-            before = frame
 
     def light_at(self, number: int, load: Load) -> GainGlow:
         """The light of a small frame; none in a scene that has no keyframe."""

@@ -203,7 +203,8 @@ class Form:
         """The first of the frames, and the surface of the subject whose outline was found."""
         first, last = max(begin - AVERAGED, 0), min(end + AVERAGED, len(self.clip.survey.seen))
         frames = self.clip.tensors(range(first, last), light_size)
-        return first, steady_surface(self._masked(subject, first, last), frames)
+        motion = self.clip.neighbours.motion(range(first, last), light_size(*self.clip.small.size))
+        return first, steady_surface(self._masked(subject, first, last), frames, motion)
 
     def _found(self, begin: int, end: int) -> tuple[int, Surface]:
         """The first of the frames, and the surface of the subject that was found in them."""
@@ -217,7 +218,8 @@ class Form:
         own = [i for i, number in enumerate(numbers) if first <= number < last]
         frames = self.clip.tensors(range(first, last), light_size)
         surface = cut_surface(cuts[own], small[own], sure[own], frames)
-        return first, steady_surface(surface, frames)
+        motion = self.clip.neighbours.motion(range(first, last), light_size(*self.clip.small.size))
+        return first, steady_surface(surface, frames, motion)
 
     def _depth_network(self) -> SurfaceSource:
         """The network, with one range of depth for the whole clip."""

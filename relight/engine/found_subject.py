@@ -44,7 +44,9 @@ class FoundSubject:
         """What is stored of a chunk: cuts (frames, h, w) of 8 bits, and confidence (frames,)."""
         first = max(chunk.first - CONTEXT, 0)
         last = min(chunk.last + CONTEXT, len(self.clip.survey.seen))
-        found = look_for(self.frames(range(first, last)), colours=self.clip.subject_colours)
+        numbers = range(first, last)
+        motion = self.clip.neighbours.motion(numbers, work_size(*self.clip.small.size))
+        found = look_for(self.frames(numbers), colours=self.clip.subject_colours, motion=motion)
         own = slice(chunk.first - first, chunk.last - first)
         if on_step is not None:
             on_step()

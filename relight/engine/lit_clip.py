@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from relight.engine.keyframes import scenes
+from relight.engine.neighbours import Neighbours
 from relight.engine.survey import Scale, SmallFrames, Survey
 from relight.engine.work import Work
 from relight.jobs import ResolvedRelightJob
 from relight.lights import Light, NoLight
 from relight.masks import GATHER, Colours, colours_of
+from relight.masks.grabcut import work_size
 from relight.methods.gain_and_glow import resized
 from relight.methods.light_transfer import LIGHT_SIDE
 from relight.methods.spread import spread
@@ -46,9 +48,11 @@ class Clip:
     size: tuple[int, int]
     scale: Scale
     small: SmallFrames = field(init=False)
+    neighbours: Neighbours = field(init=False)
 
     def __post_init__(self) -> None:
         self.small = SmallFrames(self.work, len(self.survey.seen))
+        self.neighbours = Neighbours(self.small)
 
     def tensors(
         self, numbers: Sequence[int], size: Callable[[int, int], tuple[int, int]] | None = None
@@ -68,12 +72,12 @@ class Clip:
         if count < 2 * GATHER + 1 or len(scenes(self.survey.thumbs)) > 1:
             return None
         places = np.linspace(GATHER, count - 1 - GATHER, MOMENTS)
-        return colours_of(
-            [
-                self.tensors(range(at - GATHER, at + GATHER + 1), light_size)
-                for at in sorted({round(place) for place in places})
-            ]
-        )
+        runs = [
+            range(at - GATHER, at + GATHER + 1) for at in sorted({round(place) for place in places})
+        ]
+        size = work_size(*light_size(*self.small.size))
+        motions = [self.neighbours.motion(run, size) for run in runs]
+        return colours_of([self.tensors(run, light_size) for run in runs], motions)
 
     def seconds(self, numbers: Sequence[int]) -> list[float]:
         """When they are shown, counted from the first frame that is lit."""

@@ -106,8 +106,16 @@ def find_subject(
     return Subject(matte, found.confidence)
 
 
-def look_for(frames: Tensor, seed: Seed | None = None, colours: Colours | None = None) -> Coarse:
+def look_for(
+    frames: Tensor,
+    seed: Seed | None = None,
+    colours: Colours | None = None,
+    motion: Motion | None = None,
+) -> Coarse:
     """What `find_subject` finds, at the size it is found at, with the evidence for it.
+
+    Args:
+        motion: of the frames, at their `work_size`; None: found here.
 
     >>> found = look_for(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
     >>> found.score.shape, found.cut.shape
@@ -120,7 +128,7 @@ def look_for(frames: Tensor, seed: Seed | None = None, colours: Colours | None =
     with one_thread():
         size = work_size(*frames.shape[-2:])
         small = resized(frames.float().cpu(), size)
-        motion = motion_of(small, size)
+        motion = motion or motion_of(small, size)
         score, cuts, sure = (
             _found(small, _codes(_without_grain(small, motion)), motion, colours)
             if seed is None
@@ -144,12 +152,12 @@ def _without_grain(small: Tensor, motion: Motion) -> Tensor:
     return torch.where(apart < UNCHANGED, plain, small)
 
 
-def colours_of(runs: Sequence[Tensor]) -> Colours | None:
+def colours_of(runs: Sequence[Tensor], motions: Sequence[Motion] | None = None) -> Colours | None:
     """The colours of a clip's subject, from a few of its moments cut together.
 
     Args:
         runs: an odd number of frames about each moment, (frames, 3, h, w) in [0, 1], of one scene
-            and size.
+            and size. motions: of each run, at the `work_size`; None: found here.
 
     Returns:
         what `find_subject` takes; None where nothing is a subject.
@@ -159,14 +167,17 @@ def colours_of(runs: Sequence[Tensor]) -> Colours | None:
     True
     """
 
-    def middle(run: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def middle(given: tuple[Tensor, Motion | None]) -> tuple[np.ndarray, np.ndarray]:
+        run, motion = given
         size, at = work_size(*run.shape[-2:]), len(run) // 2
         small = resized(run.float().cpu(), size)
         codes = _codes(small)
-        own = subject_scores(codes, motion_of(small, size), slice(at, at + 1))
+        own = subject_scores(codes, motion or motion_of(small, size), slice(at, at + 1))
         return codes[at], own[0, 0].numpy()
 
-    images, scores = zip(*spread(middle, runs), strict=True)
+    images, scores = zip(
+        *spread(middle, zip(runs, motions or [None] * len(runs), strict=True)), strict=True
+    )
     labels = labels_from(np.hstack(scores))
     if not two_sides(labels):
         return None

@@ -7,7 +7,7 @@ clip can be worked on in chunks, in any order, with that many frames of context 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -44,13 +44,24 @@ class Motion:
 
 def motion_of(frames: Sequence[Tensor] | Tensor, size: tuple[int, int]) -> Motion:
     """Flow and trust between neighbouring frames (3, H, W) in [0, 1], at `size` (h, w)."""
-    ahead, back, cuts = [], [], set()
     seen = list(spread(AtWork, frames))
 
     def linked(t: int) -> Links:
         return link(seen[t], seen[t + 1], size)
 
-    for t, (there, here) in enumerate(spread(linked, range(len(frames) - 1))):
+    return motion_from(spread(linked, range(len(frames) - 1)))
+
+
+def motion_from(links: Iterable[Links]) -> Motion:
+    """The motion of frames, from the links between each and the next.
+
+    >>> still = torch.zeros(2, 8, 8), torch.ones(1, 8, 8)
+    >>> lost = torch.zeros(2, 8, 8), torch.zeros(1, 8, 8)
+    >>> motion_from([(still, still), (lost, lost)]).cuts
+    frozenset({2})
+    """
+    ahead, back, cuts = [], [], set()
+    for t, (there, here) in enumerate(links):
         if min(same_scene(there[1]), same_scene(here[1])) == 0:
             cuts.add(t + 1)
         ahead.append(there)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from relight.masks.cutting import Colours
 from relight.masks.grabcut import EDGE, look_for
-from relight.masks.steady import along_flow, guided, motion_of
+from relight.masks.steady import Motion, along_flow, guided, motion_of
 from relight.methods.settled import settled, step_of
 from relight.methods.spread import one_thread
 from relight.methods.surfaces import Surface, inflated, unit
@@ -70,12 +70,13 @@ def settled_subject(
     return maps[:, :1], maps[:, 1].mean((1, 2))
 
 
-def steady_surface(surface: Surface, frames: Tensor) -> Surface:
+def steady_surface(surface: Surface, frames: Tensor, motion: Motion | None = None) -> Surface:
     """A clip's surface, averaged over neighbouring frames along their motion.
 
     Args:
         surface: of the frames, (frames, c, h, w).
         frames: (frames, 3, h, w) in [0, 1], in order, of that size.
+        motion: theirs, at that size; None: found here.
 
     Returns:
         the same, steadier; nothing comes from the other side of a cut.
@@ -86,7 +87,7 @@ def steady_surface(surface: Surface, frames: Tensor) -> Surface:
     >>> bool(steady.weight[:, 0, 8, 8].diff().abs().max() < 0.2)
     True
     """
-    motion = motion_of(frames, (frames.shape[-2], frames.shape[-1]))
+    motion = motion or motion_of(frames, (frames.shape[-2], frames.shape[-1]))
     maps = torch.cat([surface.normals, surface.weight], dim=1)
     maps = along_flow(maps, motion, reach=AVERAGED)
     return Surface(unit(maps[:, :3]), maps[:, 3:], surface.confidence)

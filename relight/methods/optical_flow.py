@@ -144,16 +144,27 @@ def _fitted(
     a: AtWork, b: AtWork, there: torch.Tensor, back: torch.Tensor, size: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The flow from a to b and its trust at `size` (h, w)."""
-    trust = confidence(a.frame, b.frame, there, back)
-    h, w = there.shape[-2:]
+    return way_at(there, confidence(a.frame, b.frame, there, back), size)
+
+
+def way_at(
+    flow: torch.Tensor, trust: torch.Tensor, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flow (2, h, w) and trust (1, h, w), for frames of another size (h', w').
+
+    >>> flow, trust = way_at(torch.full((2, 8, 8), 3.0), torch.ones(1, 8, 8), (4, 8))
+    >>> flow[:, 2, 2].tolist(), tuple(trust.shape)
+    ([3.0, 1.5], (1, 4, 8))
+    """
+    h, w = flow.shape[-2:]
     if (h, w) == tuple(size):
-        return there, trust
+        return flow, trust
     scale = torch.tensor([size[1] / w, size[0] / h]).view(2, 1, 1)
 
     def fit(x: torch.Tensor) -> torch.Tensor:
         return F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
 
-    return fit(there) * scale, fit(trust)
+    return fit(flow) * scale, fit(trust)
 
 
 def carry(

@@ -40,21 +40,26 @@ class Ways:
 
 
 def ways_of(
-    frame: np.ndarray, before: np.ndarray, reference: np.ndarray, size: tuple[int, int]
+    frame: np.ndarray,
+    before: np.ndarray,
+    reference: np.ndarray,
+    size: tuple[int, int],
+    near: tuple[Tensor, Tensor] | None = None,
 ) -> Ways:
     """The ways from a frame, at a size.
 
     Args:
         frame, before, reference: (h', w', 3) uint8; `before` may be `reference` itself.
-        size: (h, w) of the light.
+        size: (h, w) of the light. near: flow and trust from `frame` to `before`, at that size;
+            None: found here.
 
     >>> frame = np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)
     >>> ways = ways_of(frame, frame, frame, (16, 24))
     >>> ways.cut, float(ways.stays.min())
     (False, 1.0)
     """
-    near_flow, near = one_way(frame, before, size)
-    far_flow, far = near_flow, near
+    near_flow, trust = near or one_way(frame, before, size)
+    far_flow, far = near_flow, trust
     if before is not reference:
         far_flow, far = one_way(frame, reference, size)
     stays = unmoved(frame, reference, size)
@@ -63,11 +68,11 @@ def ways_of(
     beside = unmoved(frame, before, size)
     return Ways(
         near_flow=near_flow,
-        near=near * _inside(near_flow) * (1 - _stayed(beside, near_flow)),
+        near=trust * _inside(near_flow) * (1 - _stayed(beside, near_flow)),
         far_flow=far_flow,
         far=far * _inside(far_flow) * scene * (1 - _stayed(stays, far_flow)),
         stays=stays,
-        cut=same_scene(near) == 0 and apart(frame, before) > OTHER,
+        cut=same_scene(trust) == 0 and apart(frame, before) > OTHER,
     )
 
 
