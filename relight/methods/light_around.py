@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from relight.methods.gain_and_glow import luma
-from relight.methods.light_transfer import PALE, of_its_colours
+from relight.methods.gain_and_glow import box_max, luma
+from relight.methods.light_transfer import PALE, PLACED, of_its_colours
 from relight.methods.like_colours import LikeColours
 from relight.methods.smoothstep import smoothstep
 
@@ -66,7 +66,7 @@ def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
 
     Returns:
         (1, c, h, w): weighted means over ever smaller windows, each relying on the wider one
-        where it knows too little.
+        where it knows too little; what is known stays.
 
     >>> known = torch.zeros(1, 1, 32, 32)
     >>> known[..., :16] = 1
@@ -84,8 +84,9 @@ def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:
     seen = F.interpolate(guide, coarse, mode="area")
     # Of its square root: black and dark grey are two kinds, white and light grey one.
     kinds = (frame[0].clamp_min(0).sqrt() for frame in (seen, guide))
-    alike = LikeColours(*kinds, wanted=weight[0, 0] < KNOWN)
+    wanted = box_max((weight < KNOWN).float(), PLACED) > 0  # colours beside a pixel bound its own
+    alike = LikeColours(*kinds, wanted=wanted[0, 0])
     radii = [max(1, round(reach * min(coarse))) for reach in REACHES]
     for there in alike.means(known[0], radii, FINE):
         out = (there[None, :-1] + LITTLE * out) / (there[None, -1:] + LITTLE)
-    return out
+    return torch.where(wanted, out, planes)
