@@ -48,6 +48,8 @@ from relight.methods.surface_shading import bent, missing_fall_off, nearness
 
 SAMPLE = 8
 """Keyframes that decide a clip's exposure and fall-off."""
+SKIES = 64
+"""Small frames whose sky is kept in memory: those that decide the exposure are lit again."""
 
 
 @dataclass(kw_only=True)
@@ -62,7 +64,7 @@ class Lighting:
 
     def __post_init__(self) -> None:
         self._set: tuple[float, float] | None = None
-        self._sky = functools.lru_cache(maxsize=4)(self._found_sky)
+        self._sky = functools.lru_cache(maxsize=SKIES)(self._found_sky)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -7,6 +7,7 @@ kept small; `relight.methods.full_size_light` puts it on full-size frames.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -186,6 +187,7 @@ def resized_weights(weights: Tensor, size: Iterable[int]) -> Tensor:
     return (resized(weights, size) * (1 + 1e-6)).clamp(0, 1)
 
 
+@functools.lru_cache(maxsize=32)
 def _inside(length: int, r: int) -> Tensor:
     """How many of the 2r + 1 pixels around each of `length` are inside: (length,)."""
     at = torch.arange(length)

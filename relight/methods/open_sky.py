@@ -22,6 +22,7 @@ from relight.methods.gain_and_glow import (
     box_mean,
     check_frames,
     luma,
+    resized,
     resized_weights,
 )
 from relight.methods.smoothstep import smoothstep
@@ -43,6 +44,8 @@ and from where it is none."""
 FARTHER = 3
 """Times that what is like the sky beside it is taken for sky, each by six hundredths of the shorter
 side: between twigs, whose windows all have texture."""
+FINE = 3
+"""Times the size at which its shares are wanted that the sky is looked for."""
 BROAD = 0.06
 """Radius of the windows over which a light's own is broad, of the shorter side; taken twice."""
 SHARED = 2
@@ -74,6 +77,8 @@ def open_sky(frames: Tensor) -> Tensor:
     texture = texture.amax(1, keepdim=True).clamp_min(0).sqrt()
     smooth = box_mean(1 - smoothstep(texture, *TEXTURE), radius)
     core = smoothstep(_reached(smooth), 0.3, 0.8)
+    if not bool(core.any()):  # nothing smooth is open to the upper border
+        return core
     sky = _to_outlines(core, frames, radius)
     share = sky.mean((2, 3), keepdim=True)
     blue = _inside(frames[:, 2:] - frames[:, :1], sky)
@@ -96,6 +101,9 @@ def sky_shares(frames: Tensor, size: Iterable[int]) -> Tensor:
     >>> sky_shares(torch.zeros(1, 3, 64, 64), (16, 16)).shape
     torch.Size([1, 1, 16, 16])
     """
+    height, width = size
+    if FINE * height < frames.shape[-2]:
+        frames = resized(frames, (FINE * height, FINE * width))
     # A pixel on an outline is not like the sky any more, but half of it is sky in the mean.
     sky = open_sky(frames)
     return resized_weights((sky + box_max(sky, 1)) / 2, size)

@@ -46,7 +46,8 @@ def test_chunks_are_what_is_found_in_the_whole_clip(tmp_path):
     subject = FoundSubject(clip=clip, chunks=pieces(len(images), 7, stage="subject"))
     _computed(clip, subject)
     cuts, sure = subject.of(range(5, 20), clip.work.load)
-    whole = look_for(clip.tensors(range(len(images))), colours=clip.subject_colours)
+    motion = clip.neighbours.motion(range(len(images)), (64, 64))
+    whole = look_for(clip.tensors(range(len(images))), None, clip.subject_colours, motion)
     assert float(whole.confidence.max()) > 0.5  # there is one
     torch.testing.assert_close(cuts, whole.cut[5:20], atol=1 / 255, rtol=0)
     torch.testing.assert_close(sure, whole.confidence[5:20], atol=1e-4, rtol=0)
