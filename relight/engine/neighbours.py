@@ -18,8 +18,8 @@ from relight.masks.steady import Motion, motion_from
 from relight.methods.optical_flow import AtWork, Links, link, size_of, way_at
 from relight.methods.spread import spread
 
-KEPT = 64 * 2**20
-"""Bytes of flows in memory: of a hundred pairs and more."""
+KEPT = 32 * 2**20
+"""Bytes of flows in memory: of fifty pairs and more."""
 
 
 class Neighbours:
