@@ -8,6 +8,7 @@ surface, and the outline would get a colour that neither has.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from relight.methods.gain_and_glow import luma
 from relight.methods.spread import spread
-from relight.methods.windows import Windows, corners_of, read_at
+from relight.methods.windows import Windows, corners_of, weighted_sum
 
 SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
@@ -44,19 +45,15 @@ class LikeColours:
         self, guide: Tensor, at: Tensor | None = None, wanted: Tensor | None = None
     ) -> None:
         at = guide if at is None else at
+        keys, likeness = zip(*_bins(_places(guide)), strict=True)
+        everything = np.ones_like(likeness[0])
+        self._likeness = np.stack([*likeness, everything])  # bins + 1, h, w
         self._size = at.shape[1:]
         self._pixels = torch.arange(self._size[0] * self._size[1])
         if wanted is not None:
             self._pixels = wanted.cpu().flatten().nonzero()[:, 0]
-        keys, likeness = zip(*_bins(_places(guide)), strict=True)
-        keys = torch.tensor(keys, dtype=torch.float32)
-        places = _places(at).flatten(1)[:, self._pixels].T.clamp(keys.amin(0), keys.amax(0))
-        self._bins: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for key, like in zip(keys, likeness, strict=True):
-            share = (1 - (places - key).abs()).clamp_min(0).prod(1)
-            own = share.nonzero()[:, 0]
-            if len(own):
-                self._bins.append((like, own.numpy(), share[own].numpy()))
+        own = _places(at).flatten(1)[:, self._pixels]
+        self._bins, self._shares = _between(own, torch.tensor(keys))
 
     def means(self, x: Tensor, radii: Sequence[int], fine: int = FINE) -> list[Tensor]:
         """Of `x`, over those of (2r + 1)^2 pixels whose colour is like a pixel's own.
@@ -71,29 +68,46 @@ class LikeColours:
             (c, h', w') for each window.
         """
         values = x.detach().cpu().float().numpy()
-        known = np.concatenate([np.ones_like(values[:1]), values])
         windows = Windows(radii, fine)
-        totals = windows.sums(known)
         scale = [own / side for own, side in zip(self._size, values.shape[1:], strict=True)]
-        places = [
-            corners_of(self._pixels, self._size[1], [block * one for one in scale], total.shape[1:])
-            for block, total in zip(windows.blocks, totals, strict=True)
+        return [
+            self._read(table, [block * pixels for pixels in scale]).to(x)
+            for table, block in zip(self._tables(values, windows), windows.blocks, strict=True)
         ]
-        outs = [np.zeros((len(known), len(self._pixels)), np.float32) for _ in radii]
-        weighted = np.empty_like(known)  # new memory takes its time
-        for likeness, own, share in self._bins:
-            likes = windows.sums(np.multiply(likeness, known, out=weighted))
-            for out, like, total, (at, near) in zip(outs, likes, totals, places, strict=True):
-                part = np.square(like[0] / total[0])
-                like *= part / (part + LEAST * LEAST) / np.maximum(like[0], 1e-6)
-                out[:, own] += share * read_at(like, at[own], near[own])
-        found = []
-        for out, total, (at, near) in zip(outs, totals, places, strict=True):
-            mean = out[1:] + (1 - out[0]) * read_at(total[1:] / total[0], at, near)
-            whole = torch.zeros(len(values), self._size.numel())
-            whole[:, self._pixels] = torch.from_numpy(mean)
-            found.append(whole.unflatten(1, self._size).to(x))
-        return found
+
+    def _read(self, table: np.ndarray, step: Sequence[float]) -> Tensor:
+        """What a table of `_tables` says of each pixel that is wanted, (c, h', w'), where a block
+        is `step` pixels (high, wide)."""
+        blocks = table.shape[2:]
+        each = blocks[0] * blocks[1]
+        rows = torch.from_numpy(table).flatten(1).T.contiguous()  # of bins and blocks
+        corners, near = corners_of(self._pixels, self._size[1], step, blocks)
+        index = (self._bins * each)[:, :, None] + corners[:, None]
+        weight = self._shares[:, :, None] * near[:, None]
+        like = weighted_sum(rows, index.flatten(1), weight.flatten(1))
+        whole = weighted_sum(rows[-each:], corners, near)
+        mean = like[:, 1:] + (1 - like[:, :1]) * whole[:, 1:]
+        out = torch.zeros(mean.shape[1], self._size.numel())
+        out[:, self._pixels] = mean.T
+        return out.unflatten(1, self._size)
+
+    def _tables(self, values: np.ndarray, windows: Windows) -> list[np.ndarray]:
+        """Of each window, what is known of bins and blocks, (c + 1, bins + 1, rows, columns): how
+        much each can be relied on first; the whole window last."""
+        tables, reliance = [], []
+        for count in windows.sums(self._likeness):
+            part = np.square(count / count[-1])
+            relied = part / (part + LEAST * LEAST) / np.maximum(count, 1e-6)
+            relied[-1] = 1 / count[-1]
+            reliance.append(relied)
+            tables.append(np.empty((len(values) + 1, *count.shape), np.float32))
+            tables[-1][0] = relied * count
+        weighted = np.empty_like(self._likeness)  # new memory takes its time
+        for channel, plane in enumerate(values, start=1):
+            sums = windows.sums(np.multiply(self._likeness, plane, out=weighted))
+            for table, one, relied in zip(tables, sums, reliance, strict=True):
+                np.multiply(relied, one, out=table[channel])
+        return tables
 
 
 def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
@@ -131,3 +145,22 @@ def _bins(places: Tensor) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
         found = finer
     for key, _, likeness in found:
         yield key, likeness
+
+
+def _between(places: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    """The bins that colours (3, n) are between: their numbers and shares, (n, 8) each.
+
+    All shares of a colour add up to 1, linear between neighbours; one whose bin was left out is 0.
+    """
+    first, last = keys.amin(0), keys.amax(0)
+    numbers = torch.full((*(last - first + 2).tolist(),), -1)
+    numbers[tuple((keys - first).T)] = torch.arange(len(keys))
+    own = places.T.clamp(first, last) - first  # n, 3
+    low = own.long()
+    found, shares = [], []
+    for step in itertools.product((0, 1), repeat=3):
+        at = low + torch.tensor(step)
+        found.append(numbers[tuple(at.T)])
+        shares.append((1 - (own - at).abs()).prod(1))
+    bins, share = torch.stack(found, dim=1), torch.stack(shares, dim=1)
+    return bins.clamp_min(0), torch.where(bins < 0, 0.0, share)

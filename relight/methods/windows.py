@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class Windows:
@@ -49,7 +50,7 @@ class Windows:
 
 def corners_of(
     pixels: Tensor, width: int, step: Sequence[float], blocks: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Tensor, Tensor]:
     """The blocks whose middles a pixel is between, and how near it is to each: (n, 4) twice, or
     (n, 1) where a block is a pixel.
 
@@ -57,32 +58,25 @@ def corners_of(
         pixels: (n,), counted along the rows. width: of a row. step: height and width of a block,
             in pixels. blocks: in a column and in a row.
 
-    >>> blocks, near = corners_of(torch.tensor([3]), 8, (4, 4), (1, 2))
-    >>> blocks.tolist(), near.tolist()
-    ([[0, 1, 0, 1]], [[0.625, 0.375, 0.0, 0.0]])
+    >>> corners_of(torch.tensor([3]), 8, (4, 4), (1, 2))
+    (tensor([[0, 1, 0, 1]]), tensor([[0.6250, 0.3750, 0.0000, 0.0000]]))
     """
     if step[0] == step[1] == 1:
-        return pixels[:, None].numpy(), np.ones((len(pixels), 1), np.float32)
+        return pixels[:, None], torch.ones(len(pixels), 1)
     top, below, down = _between(pixels // width, step[0], blocks[0])
     left, right, across = _between(pixels % width, step[1], blocks[1])
     corners = [row * blocks[1] + column for row in (top, below) for column in (left, right)]
     near = [y * x for y in (1 - down, down) for x in (1 - across, across)]
-    return torch.stack(corners, dim=1).numpy(), torch.stack(near, dim=1).float().numpy()
+    return torch.stack(corners, dim=1), torch.stack(near, dim=1)
 
 
-def read_at(planes: np.ndarray, corners: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """What is known of blocks, (c, h, w), for pixels between them: (c, n); see `corners_of`.
+def weighted_sum(rows: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    """Of some `rows`, (m, c): those of `index`, times `weight`, both (n, k), added up: (n, c).
 
-    >>> read_at(np.array([[[0.0, 1.0]]]), np.array([[0, 1]]), np.array([[0.25, 0.75]])).tolist()
-    [[0.75]]
+    >>> weighted_sum(torch.eye(3), torch.tensor([[0, 2]]), torch.tensor([[0.25, 0.75]]))
+    tensor([[0.2500, 0.0000, 0.7500]])
     """
-    flat = planes.reshape(len(planes), -1)
-    if corners.shape[1] == 1:
-        return flat.take(corners[:, 0], 1)
-    found = np.zeros((len(planes), len(corners)), planes.dtype)
-    for corner, share in zip(corners.T, near.T, strict=True):
-        found += share * flat.take(corner, 1)
-    return found
+    return F.embedding_bag(index, rows, per_sample_weights=weight, mode="sum")
 
 
 def _between(at: Tensor, step: float, count: int) -> tuple[Tensor, Tensor, Tensor]:
