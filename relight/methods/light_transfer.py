@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from relight.methods.gain_and_glow import GainGlow, bounded_ratio, box_max, box_mean, luma, resized
-from relight.methods.like_colours import like_means
+from relight.methods.like_colours import LikeColours
 from relight.methods.optical_flow import AtWork, Links, link, same_scene, warp
 from relight.methods.smoothstep import smoothstep
 from relight.methods.spread import one_thread, spread
@@ -75,12 +75,13 @@ def _fitted(source: Tensor, relit: Tensor, radius: float, eps: float) -> GainGlo
     grey = torch.minimum(box_mean(luma(source), 2), luma(guide))
     dark = grey * torch.minimum(box_mean(source, 2), guide)
     heard = dark / (dark + NOISE * NOISE)
-    here, there = like_means(guide, torch.cat([source, relit], dim=1), wide).split(3, dim=1)
+    alike, both = LikeColours(guide[0]), torch.cat([source, relit], dim=1)
+    here, there = alike.means(both[0], [wide])[0][None].split(3, dim=1)
     slope = torch.lerp(window, bounded_ratio(there, here).log(), amiss)
     slope = _tint_of_bright(slope, source, here, max(1, round(TINTED * side)))
     slope = slope.clamp_max(0) + slope.clamp_min(0) * heard
     line = torch.cat([slope.exp(), there - slope.exp() * here], dim=1)
-    line = like_means(guide, line, near)
+    line = alike.means(line[0], [near])[0][None]
     line = _black_alone(line, torch.maximum(source, guide), source, relit, (wide + near) // 2)
     _, redrawn = _affine(source, relit, near, eps)
     line = of_its_colours(line, source, relit, smoothstep(redrawn, *REDRAWN))

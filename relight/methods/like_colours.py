@@ -67,47 +67,39 @@ class LikeColours:
         Returns:
             (c, h', w') for each window.
         """
-        values = x.detach().cpu().float().numpy()
         windows = Windows(radii, fine)
-        scale = [own / side for own, side in zip(self._size, values.shape[1:], strict=True)]
-        return [
-            self._read(table, [block * pixels for pixels in scale]).to(x)
-            for table, block in zip(self._tables(values, windows), windows.blocks, strict=True)
-        ]
+        counts = windows.sums(self._likeness)
+        parts = [self._parts(*given) for given in zip(counts, windows.blocks, strict=True)]
+        found = [torch.zeros(len(x), self._size.numel()) for _ in parts]
+        for channel, plane in enumerate(x.detach().cpu().float().numpy()):  # all would be large
+            sums = windows.sums(self._likeness, plane)
+            for out, given, (index, weight) in zip(found, sums, parts, strict=True):
+                rows = torch.from_numpy(given).reshape(-1, 1)
+                out[channel, self._pixels] = weighted_sum(rows, index, weight)[:, 0]
+        return [out.unflatten(1, self._size).to(x) for out in found]
 
-    def _read(self, table: np.ndarray, step: Sequence[float]) -> Tensor:
-        """What a table of `_tables` says of each pixel that is wanted, (c, h', w'), where a block
-        is `step` pixels (high, wide)."""
-        blocks = table.shape[2:]
-        each = blocks[0] * blocks[1]
-        rows = torch.from_numpy(table).flatten(1).T.contiguous()  # of bins and blocks
-        corners, near = corners_of(self._pixels, self._size[1], step, blocks)
-        index = (self._bins * each)[:, :, None] + corners[:, None]
-        weight = self._shares[:, :, None] * near[:, None]
-        like = weighted_sum(rows, index.flatten(1), weight.flatten(1))
-        whole = weighted_sum(rows[-each:], corners, near)
-        mean = like[:, 1:] + (1 - like[:, :1]) * whole[:, 1:]
-        out = torch.zeros(mean.shape[1], self._size.numel())
-        out[:, self._pixels] = mean.T
-        return out.unflatten(1, self._size)
+    def _parts(self, count: np.ndarray, block: int) -> tuple[Tensor, Tensor]:
+        """Which sums the mean of each pixel is made of, and the weight of each: (n, k) both.
 
-    def _tables(self, values: np.ndarray, windows: Windows) -> list[np.ndarray]:
-        """Of each window, what is known of bins and blocks, (c + 1, bins + 1, rows, columns): how
-        much each can be relied on first; the whole window last."""
-        tables, reliance = [], []
-        for count in windows.sums(self._likeness):
-            part = np.square(count / count[-1])
-            relied = part / (part + LEAST * LEAST) / np.maximum(count, 1e-6)
-            relied[-1] = 1 / count[-1]
-            reliance.append(relied)
-            tables.append(np.empty((len(values) + 1, *count.shape), np.float32))
-            tables[-1][0] = relied * count
-        weighted = np.empty_like(self._likeness)  # new memory takes its time
-        for channel, plane in enumerate(values, start=1):
-            sums = windows.sums(np.multiply(self._likeness, plane, out=weighted))
-            for table, one, relied in zip(tables, sums, reliance, strict=True):
-                np.multiply(relied, one, out=table[channel])
-        return tables
+        Args:
+            count: how many pixels are alike, (bins + 1, rows, columns). block: in pixels.
+        """
+        blocks = count.shape[1:]
+        scale = [own / side for own, side in zip(self._size, self._likeness.shape[1:], strict=True)]
+        corners, near = corners_of(
+            self._pixels, self._size[1], [block * pixels for pixels in scale], blocks
+        )
+        first = torch.arange(len(count)) * blocks[0] * blocks[1]  # of a bin's blocks
+        index = first[self._bins][:, :, None] + corners[:, None]
+        whole = first[-1] + corners
+        every = torch.from_numpy(count).flatten()
+        like, all_ = every.take(index), every.take(whole)
+        part = (like / all_[:, None]).square()
+        known = self._shares[:, :, None] * near[:, None] * part / (part + LEAST * LEAST)
+        weight = known / like.clamp_min(1e-6)
+        left = (1 - known.sum((1, 2)))[:, None] * near / all_  # for all that the window has
+        parts = [index, whole[:, None]], [weight, left[:, None]]
+        return torch.cat(parts[0], dim=1).flatten(1), torch.cat(parts[1], dim=1).flatten(1)
 
 
 def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+CACHE = 1 << 18  # bytes that are summed up at once: they stay in the processor's cache
+
 
 class Windows:
     """Windows of several sizes about every pixel of a frame, or about every block of pixels.
@@ -34,13 +36,23 @@ class Windows:
             for r, block in zip(radii, self.blocks, strict=True)
         ]
 
-    def sums(self, planes: np.ndarray) -> list[np.ndarray]:
-        """Of (n, h, w) float32, over each window: (n, h', w'), in the unit of a block's mean.
+    def sums(self, planes: np.ndarray, times: np.ndarray | None = None) -> list[np.ndarray]:
+        """Of (n, h, w) float32, each `times` (h, w), over each window: (n, h', w'), in the unit of
+        a block's mean.
 
         >>> [sums] = Windows([2], 8).sums(np.ones((1, 8, 8), np.float32))
         >>> float(sums[0, 4, 4]), float(sums[0, 0, 0])
         (25.0, 9.0)
         """
+        some = max(1, CACHE // planes[0].nbytes)
+        found = []
+        for first in range(0, len(planes), some):
+            part = planes[first : first + some]
+            found.append(self._sums(part if times is None else part * times))
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    def _sums(self, planes: np.ndarray) -> list[np.ndarray]:
+        """`sums` of a few planes."""
         finer, found = 1, []
         for block, side in zip(reversed(self.blocks), reversed(self._sides), strict=True):
             planes, finer = _gathered(planes, block // finer), block
@@ -98,7 +110,7 @@ def _gathered(planes: np.ndarray, block: int) -> np.ndarray:
 
 def _boxed(planes: np.ndarray, side: int) -> np.ndarray:
     """Sums over `side` x `side` of (n, h, w)."""
-    tall = _one_below_another(planes, side // 2, 0)
+    tall = _one_below_another(planes, side // 2, 0) if len(planes) > 1 else planes[0]
     sums = cv2.boxFilter(tall, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
     return sums.reshape(len(planes), -1, planes.shape[2])[:, : planes.shape[1]]
 
