@@ -111,13 +111,26 @@ class Lanes:
         """Begin what may be computed beside the model by now."""
         if self.on_processor and self._own_is_next():
             return
-        for stage, most in enumerate(self._beside):
+        for stage in self._in_turn():
+            most = self._beside[stage]
             if not most or not self._may_begin(stage):
                 continue
             running = self._running[stage]
             for chunk in ready(self._waiting[stage], running)[: most - len(running)]:
                 self._take(stage, chunk)
                 self._pool.submit(self._compute, stage, chunk)
+
+    def _in_turn(self) -> list[int]:
+        """The steps, first those whose chunks others name as what they wait for: if they came last,
+        what waits for them would have the processors to itself."""
+        needed = {
+            name
+            for flow, waiting in zip(self._flows, self._waiting, strict=True)
+            if waiting
+            for name in getattr(flow, "needs", None) or ()
+        }
+        own = [{chunk.stage for chunk in waiting} for waiting in self._waiting]
+        return sorted(range(len(own)), key=lambda stage: own[stage].isdisjoint(needed))
 
     def _own_is_next(self) -> bool:
         """Whether the calling thread computes, or could."""

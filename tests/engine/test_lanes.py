@@ -104,6 +104,24 @@ def test_a_step_without_a_model_runs_while_the_model_does(work):
     assert sorted(_run(work, flows)) == ["a-00000", "model-00000"]
 
 
+def test_what_others_wait_for_begins_first(work):
+    class Many(Beside):
+        beside: ClassVar[int] = 4
+
+    class Needed(Beside):
+        beside: ClassVar[int] = 1
+
+    class Waiting(Beside):
+        needs: ClassVar[frozenset[str]] = frozenset({"needed"})
+
+    many = Many(pieces(12, 1, stage="many"), work)
+    needed = Needed(pieces(1, 1, stage="needed"), work)
+    flows = [many, needed, Waiting(pieces(1, 1, stage="waiting"), work)]
+    done = _run(work, flows)
+    assert sorted(done) == _all(flows)
+    assert not needed.seen["needed-00000"]
+
+
 def test_the_time_is_known_once_the_last_chunk_is_stored(work):
     """Another thread writes the result, and says how long each part took."""
     known: list[bool] = []
