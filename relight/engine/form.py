@@ -24,7 +24,7 @@ from relight.masks.surface import AVERAGED, cut_surface, settled_subject, steady
 from relight.methods.gain_and_glow import resized
 from relight.methods.placed_light import Lamp, colour_share, placed_gain, tint_gain
 from relight.methods.settled import asked
-from relight.methods.spread import one_thread
+from relight.methods.spread import one_thread, spread
 from relight.methods.surface_shading import BEHIND, shading_gain
 from relight.methods.surfaces import Surface, SurfaceSource, from_depth, inflated, unit
 from relight.models.depth_anything import DepthAnything
@@ -71,25 +71,20 @@ class Form:
     ) -> dict[str, np.ndarray]:
         """What is stored of a chunk: natural log gains in linear light, (frames, 3, h, w); for a
         light that moves the surface, which shows it anew at each time."""
-        gains = []
         with one_thread():
             first, surface = self._surface(chunk)
+            own = range(chunk.first - first, chunk.last - first)
+            step = on_step or (lambda: None)
             if self.light.moving:
-                own = slice(chunk.first - first, chunk.last - first)
-                planes = torch.cat([surface.normals[own], surface.weight[own]], dim=1)
-                if on_step is not None:
-                    for _ in range(len(chunk)):
-                        on_step()
-                return {
-                    "surface": planes.half().numpy(),
-                    "confidence": surface.confidence[own].float().numpy(),
-                }
-            for number in range(chunk.first, chunk.last):
-                at = slice(number - first, number - first + 1)
-                one = Surface(surface.normals[at], surface.weight[at], surface.confidence[at])
-                gains.append(self._gain(number, one).half())
-                if on_step is not None:
-                    on_step()
+                return _stored(surface, own, step)
+
+            def gain(at: int) -> Tensor:
+                return self._gain(first + at, _at(surface, at)).half()
+
+            gains = []
+            for one in spread(gain, own):
+                gains.append(one)
+                step()
         return {"form": torch.cat(gains).numpy()}
 
     def chunk_of(self, number: int) -> Chunk:
@@ -241,6 +236,24 @@ class Form:
 
     def _found_direction(self, seconds: float) -> tuple[Tensor, float]:
         return direction_at(self.light, light_size(*self.clip.small.size), seconds)
+
+
+def _at(surface: Surface, at: int) -> Surface:
+    """That of one frame."""
+    one = slice(at, at + 1)
+    return Surface(surface.normals[one], surface.weight[one], surface.confidence[one])
+
+
+def _stored(surface: Surface, own: range, step: Callable[[], None]) -> dict[str, np.ndarray]:
+    """What is stored of some frames of a surface; `step` is called for each."""
+    frames = slice(own.start, own.stop)
+    planes = torch.cat([surface.normals[frames], surface.weight[frames]], dim=1)
+    for _ in own:
+        step()
+    return {
+        "surface": planes.half().numpy(),
+        "confidence": surface.confidence[frames].float().numpy(),
+    }
 
 
 def _flat(count: int, size: tuple[int, int]) -> Surface:

@@ -44,7 +44,7 @@ def against_dominant(flow: np.ndarray) -> np.ndarray:
     h, w = flow.shape[1:]
     x, y = _coordinates(h, w)
     fit, spread = dominant(flow, np.clip(np.maximum(abs(x), abs(y)), 0.05, 1) ** 2)
-    apart = np.linalg.norm(flow - fit, axis=0)
+    apart = np.hypot(*(flow - fit))
     return 1 - np.exp(-((apart / max(STILL_PX * min(h, w) / 128, 2.5 * spread)) ** 2))
 
 
@@ -75,7 +75,7 @@ def dominant(flow: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, float]:
     for i in range(ROUNDS):
         weighted = a * weight[:, None]
         fit = np.linalg.solve(a.T @ weighted + 1e-6 * np.eye(3), weighted.T @ v)
-        residual = np.linalg.norm(v - a @ fit, axis=1)
+        residual = np.hypot(*(v - a @ fit).T)
         spread = max(0.15 * unit, 1.5 * float(np.median(residual[counts])))
         weight = prior / (1 + (residual / (spread * (2 if i < ROUNDS // 2 else 1))) ** 2) ** 2
     return np.moveaxis(terms @ fit, -1, 0), spread

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from relight.errors import InputError
 from relight.masks.cutting import Colours, cut, grab, labels_from, two_sides
+from relight.masks.evidence import apart_from_border
 from relight.masks.scores import clarity, over_time, subject_scores
 from relight.masks.seeds import Click, Seed, carried_score, link_to, order_from, seeded_score
 from relight.masks.steady import (
@@ -167,17 +168,18 @@ def colours_of(runs: Sequence[Tensor], motions: Sequence[Motion] | None = None) 
     True
     """
 
-    def middle(given: tuple[Tensor, Motion | None]) -> tuple[np.ndarray, np.ndarray]:
-        run, motion = given
-        size, at = work_size(*run.shape[-2:]), len(run) // 2
-        small = resized(run.float().cpu(), size)
-        codes = _codes(small)
-        own = subject_scores(codes, motion or motion_of(small, size), slice(at, at + 1))
-        return codes[at], own[0, 0].numpy()
+    size = work_size(*runs[0].shape[-2:])
+    smalls = [resized(run.float().cpu(), size) for run in runs]
+    codes = [_codes(small) for small in smalls]
+    images = [one[len(one) // 2] for one in codes]
+    apart = apart_from_border(np.stack(images))  # of all at once: they take hardly longer than one
 
-    images, scores = zip(
-        *spread(middle, zip(runs, motions or [None] * len(runs), strict=True)), strict=True
-    )
+    def score(i: int) -> np.ndarray:
+        at = len(codes[i]) // 2
+        motion = motions[i] if motions is not None else motion_of(smalls[i], size)
+        return subject_scores(codes[i], motion, slice(at, at + 1), apart[i : i + 1])[0, 0].numpy()
+
+    scores = list(spread(score, range(len(runs))))
     labels = labels_from(np.hstack(scores))
     if not two_sides(labels):
         return None
@@ -191,7 +193,7 @@ def _found(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Evidence, cuts and how clear they are."""
     evidence = score = subject_scores(images, motion)
-    cuts, sure = _cut_all(images, score, colours), torch.ones(len(images))
+    cuts, sure = _cut_all(images, score), torch.ones(len(images))
     for again in (True, False):
         mean = along_flow(cuts, motion, weight=0.1 + sure)
         each = zip(small, cuts, mean, score, strict=True)
@@ -236,7 +238,7 @@ def _with_object(
     return matte * torch.from_numpy(parts == part)
 
 
-def _cut_all(images: np.ndarray, score: Tensor, colours: Colours | None) -> Tensor:
+def _cut_all(images: np.ndarray, score: Tensor, colours: Colours | None = None) -> Tensor:
     """The cut of each frame by its own colours, and what those of the clip add to it."""
 
     def both(frame: int) -> Tensor:

@@ -67,14 +67,14 @@ def cast_shadow(weight: Tensor, direction: Tensor) -> Tensor:
 def _above(height: Tensor, across: float, down: float, rise: float) -> Tensor:
     """How far what is towards a lamp stands above the rays to it, in widths of the lamp's edge."""
     h, w = height.shape[-2:]
-    y = torch.arange(h, dtype=torch.float32).view(h, 1).expand(h, w)
-    x = torch.arange(w, dtype=torch.float32).expand(h, w)
+    far = math.ceil(LONG * min(h, w)) + 1
+    wide = functional.pad(height, (far,) * 4)  # beyond the border nothing is known to stand
     most = torch.full_like(height, -math.inf)
     for step in range(1, STEPS + 1):
         way = LONG * min(h, w) * step / STEPS
-        there = torch.stack([(x + way * across) * 2 / (w - 1), (y + way * down) * 2 / (h - 1)], -1)
-        there = (there - 1).expand(len(height), -1, -1, -1)
-        # Beyond the picture's border nothing is known to stand.
-        seen = functional.grid_sample(height, there, align_corners=True)
+        x, y = math.floor(way * across), math.floor(way * down)
+        part = wide[..., far + y : far + y + h + 1, far + x : far + x + w + 1]
+        rows = torch.lerp(part[..., :-1, :], part[..., 1:, :], way * down - y)
+        seen = torch.lerp(rows[..., :-1], rows[..., 1:], way * across - x)
         most = torch.maximum(most, (seen - height - way * rise) / (SPREAD * way + 1.5))
     return most
