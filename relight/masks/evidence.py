@@ -7,6 +7,8 @@ Where nothing moves, what no path from the border leads to without crossing an e
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -14,6 +16,8 @@ from relight.methods.minimum_barrier import barrier_distance
 
 ROUNDS = 8
 """Of reweighting in the robust fit."""
+ENOUGH = 48 * 48
+"""Pixels that the robust fit is made of, about."""
 STILL_PX = 0.7
 """Motion against the dominant one that may be noise of the flow, at a shorter side of 128 px."""
 GRAIN = 4.0
@@ -65,7 +69,7 @@ def dominant(flow: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, float]:
     h, w = flow.shape[1:]
     x, y = _coordinates(h, w)
     terms = np.stack([np.ones_like(x), x, y], axis=-1)  # h, w, 3
-    every = slice(None, None, max(1, min(h, w) // 48))
+    every = slice(None, None, max(1, round(math.sqrt(h * w / ENOUGH))))
     a = terms[every, every].reshape(-1, 3)
     v = flow[:, every, every].reshape(2, -1).T
     prior = prior[every, every].reshape(-1)
