@@ -18,6 +18,8 @@ COARSE = 2  # pixels, squared, whose light is added up first
 FINE = 3  # radius of a window, in blocks of them, that is fine enough
 ODD = (0.04, 0.1)  # change of a colour, over its luminance, that is left, and that is made in full
 
+OTHER = (0.15, 0.28)  # difference of a colour's roots from what is around: the same, and another
+
 
 def light_around(planes: Tensor, weight: Tensor, colour: Tensor, frame: Tensor) -> Tensor:
     """The light for what it is not known for: that of surroundings, in the colours it gives there.
@@ -53,7 +55,10 @@ def light_around(planes: Tensor, weight: Tensor, colour: Tensor, frame: Tensor) 
     change = of_its_colours(line, frame[None], given, 0.0, at)[:, 3:] - glow
     lit = (log_gain.exp() * frame + glow).clamp_min(0)
     odd = change.abs().amax(1, keepdim=True) / luma(lit + PALE)
-    return torch.cat([log_gain, glow + smoothstep(odd, *ODD) * change], dim=1)[0]
+    # What is around bright straw between dark legs tells nothing of the colours straw may have.
+    apart = (at.clamp_min(0).sqrt() - frame.clamp_min(0).sqrt()).abs().amax(1, keepdim=True)
+    share = smoothstep(odd, *ODD) * (1 - smoothstep(apart, *OTHER))
+    return torch.cat([log_gain, glow + share * change], dim=1)[0]
 
 
 def surroundings(planes: Tensor, weight: Tensor, guide: Tensor) -> Tensor:

@@ -69,3 +69,17 @@ def test_what_is_new_gets_no_colour_that_its_surroundings_were_not_given():
     assert (red_over_green(plain) - 1.875).abs().max() > 0.4  # what this is about
     found = light_around(known * planes, known, source, frame)
     assert (red_over_green(found) - 1.875).abs().max() < 0.1
+
+
+def test_what_is_around_another_colour_does_not_tell_what_that_is_given():
+    """Straw in a gap between dark legs, which nothing like it is beside: not pink."""
+    legs, straw, planes = (0.12, 0.05, 0.03), (0.55, 0.46, 0.41), (0.3, 0.15, -0.35, 0.015, -0.01)
+    light = torch.tensor([*planes, -0.025]).view(6, 1, 1).expand(6, 64, 64)
+    frame, known = even(legs, 64, 64).clone(), torch.ones(1, 64, 64)
+    frame[:, 28:36, 28:36] = torch.tensor(straw).view(3, 1, 1)
+    known[:, 26:38, 26:38] = 0
+    found = light_around(known * light, known, even(legs, 64, 64), frame)
+    wanted, lit = (x[:3].exp() * frame + x[3:] for x in (light, found))
+    assert (lit - wanted)[
+        :, 30:34, 30:34
+    ].abs().max() < 0.01  # as gold as the light is; .15 as pink
