@@ -17,8 +17,7 @@ KNOWN = 0.999  # weight from which nothing is asked of a pixel's surroundings
 COARSE = 2  # pixels, squared, whose light is added up first
 FINE = 3  # radius of a window, in blocks of them, that is fine enough
 ODD = (0.04, 0.1)  # change of a colour, over its luminance, that is left, and that is made in full
-
-OTHER = (0.15, 0.28)  # difference of a colour's roots from what is around: the same, and another
+BRIGHTER = (0.15, 0.28)  # root above that of what is around, which tells less, and nothing
 
 
 def light_around(planes: Tensor, weight: Tensor, colour: Tensor, frame: Tensor) -> Tensor:
@@ -55,9 +54,9 @@ def light_around(planes: Tensor, weight: Tensor, colour: Tensor, frame: Tensor) 
     change = of_its_colours(line, frame[None], given, 0.0, at)[:, 3:] - glow
     lit = (log_gain.exp() * frame + glow).clamp_min(0)
     odd = change.abs().amax(1, keepdim=True) / luma(lit + PALE)
-    # What is around bright straw between dark legs tells nothing of the colours straw may have.
-    apart = (at.clamp_min(0).sqrt() - frame.clamp_min(0).sqrt()).abs().amax(1, keepdim=True)
-    share = smoothstep(odd, *ODD) * (1 - smoothstep(apart, *OTHER))
+    # Dark legs around bright straw don't tell the colours that straw may have.
+    above = (frame.clamp_min(0).sqrt() - at.clamp_min(0).sqrt()).amax(1, keepdim=True)
+    share = smoothstep(odd, *ODD) * (1 - smoothstep(above, *BRIGHTER))
     return torch.cat([log_gain, glow + share * change], dim=1)[0]
 
 

@@ -71,7 +71,7 @@ def test_what_is_new_gets_no_colour_that_its_surroundings_were_not_given():
     assert (red_over_green(found) - 1.875).abs().max() < 0.1
 
 
-def test_what_is_around_another_colour_does_not_tell_what_that_is_given():
+def test_what_is_darker_does_not_tell_what_colours_are_given_to_what_it_is_around():
     """Straw in a gap between dark legs, which nothing like it is beside: not pink."""
     legs, straw, planes = (0.12, 0.05, 0.03), (0.55, 0.46, 0.41), (0.3, 0.15, -0.35, 0.015, -0.01)
     light = torch.tensor([*planes, -0.025]).view(6, 1, 1).expand(6, 64, 64)
