@@ -35,7 +35,6 @@ from relight.methods.exposure import BRIGHTNESS, TRIED, changes_of, exposed, exp
 from relight.methods.full_size_light import apply_light, apply_light_uint8
 from relight.methods.gain_and_glow import (
     GainGlow,
-    resized,
     resized_weights,
     scaled_light,
     shaded_light,
@@ -121,7 +120,8 @@ class Lighting:
         self, number: int, small: Tensor, load: Load, seconds: float | None = None
     ) -> GainGlow:
         fall_off, factor = self._lamp(load)
-        light = exposed(self._unexposed(number, small, fall_off, load, seconds), factor)
+        seen = self._seen(number)
+        light = exposed(self._unexposed(number, seen, fall_off, load, seconds), factor)
         keys, share = self.carry.keys, min(self.clip.job.intensity, 1.0)
         here = self.clip.seconds([number])[0] if seconds is None else seconds
         strong = strength_gain(keys.strength_at(here))
@@ -132,22 +132,26 @@ class Lighting:
             return light
         planes = GainGlow.from_planes(light.planes[None])
         if keeps:
-            planes = vivid(planes, small[None], keeps)
+            planes = vivid(planes, seen[None], keeps)
         return GainGlow.from_planes(undarkened(planes, small[None]).planes[0])
 
-    def _of_lamp(self, number: int, small: Tensor, shading: Tensor | None, load: Load) -> GainGlow:
+    def _seen(self, number: int) -> Tensor:
+        """A small frame at the light's size, (3, h, w)."""
+        return self.clip.tensors([number], light_size)[0]
+
+    def _of_lamp(self, number: int, seen: Tensor, shading: Tensor | None, load: Load) -> GainGlow:
         """The carried light, its colour where the lamp shines."""
         keys, light = self.carry.keys, self.carry.light_at(number, load)
         if self.form is not None and not self.form.placed:
-            light = self._even_in_sky(number, small, light)
+            light = self._even_in_sky(number, seen, light)
         if not keys.coloured:
             return light
         planes = GainGlow.from_planes(light.planes[None])
         if shading is None or keys.all_around:
             part = torch.full((1, 1, 1, 1), SOLE)
         else:
-            part = lamp_part(planes, small[None], shading[None])
-        return GainGlow.from_planes(mixed(planes, small[None], part).planes[0])
+            part = lamp_part(planes, seen[None], shading[None])
+        return GainGlow.from_planes(mixed(planes, seen[None], part).planes[0])
 
     def _lit(self, load: Load, begin: int) -> Iterator[Lit]:
         times, seen = self.clip.survey.times, self.clip.survey.seen
@@ -174,11 +178,9 @@ class Lighting:
             gain = evened(gain, self._sky(number), least=0.0)
         return min(job.intensity, 1.0) * gain
 
-    def _even_in_sky(self, number: int, small: Tensor, light: GainGlow) -> GainGlow:
+    def _even_in_sky(self, number: int, seen: Tensor, light: GainGlow) -> GainGlow:
         sky = self._sky(number)
-        if not bool(sky.any()):
-            return light
-        return evened_light(light, resized(small[None], sky.shape[-2:])[0], sky)
+        return evened_light(light, seen, sky) if bool(sky.any()) else light
 
     def _found_sky(self, number: int) -> Tensor:
         """Where a small frame is open sky, (1, h, w), at the light's size."""
@@ -205,7 +207,7 @@ class Lighting:
         fall_off = missing_fall_off(source, seen, direction)
 
         def lit_one(number: int) -> GainGlow:
-            return self._unexposed(number, self.clip.tensors([number])[0], fall_off, load)
+            return self._unexposed(number, self._seen(number), fall_off, load)
 
         lit = list(spread(lit_one, (self._waited(number, load) for number in some)))
         held = clear * min(self.clip.job.intensity, 1.0)  # no light, no other exposure
@@ -228,17 +230,17 @@ class Lighting:
     def _unexposed(
         self,
         number: int,
-        small: Tensor,
+        seen: Tensor,
         fall_off: float,
         load: Load,
         seconds: float | None = None,
     ) -> GainGlow:
-        """The light of a small frame (3, h, w), its form in it, before the exposure."""
+        """The light of a small frame, its form in it, before the exposure; see `_seen`."""
         shading = None
         if self.form is not None:
             shading = self._shading(self.form, number, fall_off, load, seconds)
-        light = self._of_lamp(number, small, shading, load)
-        light = scaled_light(light, small, self.clip.job.intensity)
+        light = self._of_lamp(number, seen, shading, load)
+        light = scaled_light(light, seen, self.clip.job.intensity)
         return light if shading is None else shaded_light(light, shading)
 
     def _changes(self, fall_off: float, factor: float, load: Load) -> list[tuple[float, float]]:
@@ -264,8 +266,7 @@ class Lighting:
         pair: list[Part] = []
         for one, image in enumerate(images, number):
             of = number if moving else one
-            small = self.clip.tensors([of])[0]
-            light = exposed(self._unexposed(of, small, fall_off, load), factor)
+            light = exposed(self._unexposed(of, self._seen(of), fall_off, load), factor)
             weight = None if self.region is None else self.region.weights([one], load)
             pair.append((image, light, weight))
         return pair

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from relight.methods.gain_and_glow import (
     OFFSET,
@@ -177,16 +178,20 @@ def shared_with_sky(light: GainGlow, source: Tensor, sky: Tensor) -> GainGlow:
 def _reached(smooth: Tensor) -> Tensor:
     """The least there is of `smooth` (frames, 1, h, w) on the best way down from the upper border,
     round what stands before the sky."""
-    rows = [smooth[:, :, 0]]
-    for row in smooth.unbind(2)[1:]:
-        beside = functional.max_pool1d(rows[-1], 5, stride=1, padding=2)
-        rows.append(torch.minimum(row, beside))
-    return torch.stack(rows, dim=2)
+    rows = smooth[:, 0].numpy().copy()  # frames, h, w
+    beside = np.ones((1, 5), np.uint8)
+    for y in range(1, rows.shape[1]):
+        np.minimum(rows[:, y], cv2.dilate(rows[:, y - 1], beside), out=rows[:, y])
+    return torch.from_numpy(rows)[:, None]
 
 
 def _to_outlines(core: Tensor, frames: Tensor, radius: int) -> Tensor:
     """What is sure to be sky, and what is coloured like it beside it: up to the outlines of what
     stands before it, or these would have a rim of another light, and on between twigs."""
+    # What is far below all sky costs time alone.
+    lowest = int(core.amax((0, 1, 3)).nonzero().max()) + 1 + (FARTHER + 1) * 3 * radius
+    below = core[:, :, lowest:]
+    core, frames = core[:, :, :lowest], frames[:, :, :lowest]
     sky = torch.zeros_like(core)
     for _ in range(FARTHER):
         sure = torch.maximum(core, sky)
@@ -195,7 +200,7 @@ def _to_outlines(core: Tensor, frames: Tensor, radius: int) -> Tensor:
         apart = (frames - colour).abs().amax(1, keepdim=True)
         alike = 1 - smoothstep(apart, *ALIKE)
         sky = torch.maximum(sky, alike * smoothstep(near, 0.02, 0.2))
-    return sky
+    return torch.cat([sky, torch.zeros_like(below)], dim=2)
 
 
 def _inside(x: Tensor, weight: Tensor) -> Tensor:
