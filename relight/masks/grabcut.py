@@ -172,12 +172,12 @@ def colours_of(runs: Sequence[Tensor], motions: Sequence[Motion] | None = None) 
     smalls = [resized(run.float().cpu(), size) for run in runs]
     codes = [_codes(small) for small in smalls]
     images = [one[len(one) // 2] for one in codes]
-    apart = apart_from_border(np.stack(images))  # of all at once: they take hardly longer than one
+    edges = apart_from_border(np.stack(images))  # of all at once: they take hardly longer than one
 
     def score(i: int) -> np.ndarray:
         at = len(codes[i]) // 2
         motion = motions[i] if motions is not None else motion_of(smalls[i], size)
-        return subject_scores(codes[i], motion, slice(at, at + 1), apart[i : i + 1])[0, 0].numpy()
+        return subject_scores(codes[i], motion, slice(at, at + 1), edges[i : i + 1])[0, 0].numpy()
 
     scores = list(spread(score, range(len(runs))))
     labels = labels_from(np.hstack(scores))

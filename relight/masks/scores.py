@@ -31,14 +31,14 @@ def subject_scores(
     images: np.ndarray,
     motion: Motion,
     frames: slice = slice(None),
-    apart: np.ndarray | None = None,
+    edges: np.ndarray | None = None,
 ) -> Tensor:
     """Where the subject may be.
 
     Args:
         images: (frames, h, w, 3) uint8. motion: of those frames.
         frames: those asked for; the others are their neighbours.
-        apart: what `apart_from_border` finds in those asked for; None: found here.
+        edges: what `apart_from_border` finds in those asked for; None: found here.
 
     Returns:
         (frames, 1, h, w) in [0, 1].
@@ -51,7 +51,7 @@ def subject_scores(
     (True, True)
     """
     centre = torch.from_numpy(centre_prior(*images.shape[1:3]))
-    apart = torch.from_numpy(apart_from_border(images[frames]) if apart is None else apart)
+    apart = torch.from_numpy(apart_from_border(images[frames]) if edges is None else edges)
     # What is parted from the border almost everywhere has edges everywhere, and no subject.
     apart = apart * torch.stack([1 - smoothstep(a.mean(), 0.6, 0.8) for a in apart]).view(-1, 1, 1)
     textured = torch.from_numpy(np.stack([texture(image) for image in images]))[:, None]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ SPACING = 0.25  # of the bins, in encoded values
 OVERLAP = 1.5  # half width of a bin, in bins
 LEAST = 0.07  # part of a window that speaks for half of its own: a few pixels don't for all
 FEW = 0.001  # share of a frame below which a bin is left out
+TABLE = 1 << 24  # bytes of sums that are read at once
 FINE = 8  # radius of a window, in blocks of pixels, that is fine enough
 
 
@@ -53,7 +55,8 @@ class LikeColours:
         if wanted is not None:
             self._pixels = wanted.cpu().flatten().nonzero()[:, 0]
         own = _places(at).flatten(1)[:, self._pixels]
-        self._bins, self._shares = _between(own, torch.tensor(keys))
+        bins, self._shares = _between(own, torch.tensor(keys))
+        self._bins = bins.int()
 
     def means(self, x: Tensor, radii: Sequence[int], fine: int = FINE) -> list[Tensor]:
         """Of `x`, over those of (2r + 1)^2 pixels whose colour is like a pixel's own.
@@ -71,35 +74,47 @@ class LikeColours:
         counts = windows.sums(self._likeness)
         parts = [self._parts(*given) for given in zip(counts, windows.blocks, strict=True)]
         found = [torch.zeros(len(x), self._size.numel()) for _ in parts]
-        for channel, plane in enumerate(x.detach().cpu().float().numpy()):  # all would be large
-            sums = windows.sums(self._likeness, plane)
-            for out, given, (index, weight) in zip(found, sums, parts, strict=True):
-                rows = torch.from_numpy(given).reshape(-1, 1)
-                out[channel, self._pixels] = weighted_sum(rows, index, weight)[:, 0]
+        values = x.detach().cpu().float().numpy()
+        some = max(1, TABLE // self._likeness.nbytes)
+        for first in range(0, len(values), some):
+            each = [windows.sums(self._likeness, plane) for plane in values[first : first + some]]
+            for out, sums, part in zip(found, zip(*each, strict=True), parts, strict=True):
+                rows = torch.from_numpy(np.stack(sums, axis=-1)).flatten(0, -2)
+                mean = weighted_sum(rows, *part.like) + weighted_sum(rows, *part.others)
+                out[first : first + some, self._pixels] = mean.T
         return [out.unflatten(1, self._size).to(x) for out in found]
 
-    def _parts(self, count: np.ndarray, block: int) -> tuple[Tensor, Tensor]:
-        """Which sums the mean of each pixel is made of, and the weight of each: (n, k) both.
+    def _parts(self, count: np.ndarray, block: int) -> _Parts:
+        """Of a window, whose sums are of blocks of `block` pixels.
 
         Args:
-            count: how many pixels are alike, (bins + 1, rows, columns). block: in pixels.
+            count: how many pixels are alike, (bins + 1, rows, columns).
         """
         blocks = count.shape[1:]
         scale = [own / side for own, side in zip(self._size, self._likeness.shape[1:], strict=True)]
-        corners, near = corners_of(
-            self._pixels, self._size[1], [block * pixels for pixels in scale], blocks
-        )
-        first = torch.arange(len(count)) * blocks[0] * blocks[1]  # of a bin's blocks
-        index = first[self._bins][:, :, None] + corners[:, None]
-        whole = first[-1] + corners
-        every = torch.from_numpy(count).flatten()
-        like, all_ = every.take(index), every.take(whole)
-        part = (like / all_[:, None]).square()
-        known = self._shares[:, :, None] * near[:, None] * part / (part + LEAST * LEAST)
-        weight = known / like.clamp_min(1e-6)
-        left = (1 - known.sum((1, 2)))[:, None] * near / all_  # for all that the window has
-        parts = [index, whole[:, None]], [weight, left[:, None]]
-        return torch.cat(parts[0], dim=1).flatten(1), torch.cat(parts[1], dim=1).flatten(1)
+        step = [block * pixels for pixels in scale]
+        corners, near = corners_of(self._pixels, self._size[1], step, blocks)
+        each, corners = blocks[0] * blocks[1], corners.int()  # blocks of a bin, and half the memory
+        index = ((each * self._bins)[:, :, None] + corners[:, None]).flatten(1)
+        share = (self._shares[:, :, None] * near[:, None]).flatten(1)
+        relied = np.square(count / count[-1])
+        relied /= relied + LEAST * LEAST
+        known = weighted_sum(torch.from_numpy(relied).reshape(-1, 1), index, share)
+        relied /= np.maximum(count, 1e-6)
+        like = index, share * _taken(relied, index)
+        others = (1 - known) * near / _taken(count[-1], corners)
+        return _Parts(like, ((len(count) - 1) * each + corners, others))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Which sums the mean of each pixel is made of, and the weight of each: (n, k) both.
+
+    like: those over pixels that are alike. others: those over all, as far as these say too little.
+    """
+
+    like: tuple[Tensor, Tensor]
+    others: tuple[Tensor, Tensor]
 
 
 def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
@@ -113,6 +128,11 @@ def like_means(guide: Tensor, x: Tensor, r: int) -> Tensor:
         return LikeColours(given[0]).means(given[1], [r])[0]
 
     return torch.stack(list(spread(one, zip(guide, x, strict=True))))
+
+
+def _taken(values: np.ndarray, index: Tensor) -> Tensor:
+    """Those of an array with the given numbers; `Tensor.take` takes twice as long."""
+    return torch.from_numpy(values).flatten().index_select(0, index.flatten()).view(index.shape)
 
 
 def _places(frame: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ ROUND = 0.65
 """Height of an inflated matte relative to that of a ball: faces and bodies are flatter than one."""
 RADIUS = 0.99
 """Spectral radius of Jacobi's iteration that its acceleration reckons with."""
-BESIDE = np.float32([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]])
+BESIDE = np.array([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]], np.float32)
 """Mean of a pixel's four neighbours."""
 TOGETHER = 4
 """Frames that are inflated at once: some forty planes of each are in hand."""
