@@ -193,6 +193,7 @@ def _found(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Evidence, cuts and how clear they are."""
     evidence = score = subject_scores(images, motion)
+    # The clip's colours count in the second cut alone: in the first they change nothing but time.
     cuts, sure = _cut_all(images, score), torch.ones(len(images))
     for again in (True, False):
         mean = along_flow(cuts, motion, weight=0.1 + sure)

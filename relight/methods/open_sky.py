@@ -178,11 +178,11 @@ def shared_with_sky(light: GainGlow, source: Tensor, sky: Tensor) -> GainGlow:
 def _reached(smooth: Tensor) -> Tensor:
     """The least there is of `smooth` (frames, 1, h, w) on the best way down from the upper border,
     round what stands before the sky."""
-    rows = smooth[:, 0].numpy().copy()  # frames, h, w
+    rows = smooth[:, 0].detach().cpu().numpy().copy()  # frames, h, w
     beside = np.ones((1, 5), np.uint8)
     for y in range(1, rows.shape[1]):
         np.minimum(rows[:, y], cv2.dilate(rows[:, y - 1], beside), out=rows[:, y])
-    return torch.from_numpy(rows)[:, None]
+    return torch.from_numpy(rows)[:, None].to(smooth)
 
 
 def _to_outlines(core: Tensor, frames: Tensor, radius: int) -> Tensor:

@@ -165,10 +165,10 @@ def inflate(matte: Tensor) -> Tensor:
 
 def _relaxed(u: Tensor, inside: Tensor, area: float, rounds: int) -> Tensor:
     """Jacobi's iteration of Laplacian(u) = -1 over pixels of `area`, Chebyshev-accelerated."""
-    planes = zip(u[:, 0].numpy(), inside[:, 0].numpy(), strict=True)
-    return torch.from_numpy(np.stack([_relaxed_plane(*one, area, rounds) for one in planes]))[
-        :, None
-    ]
+    begin, parts = (x[:, 0].detach().cpu().float().numpy() for x in (u, inside))
+    planes = zip(begin, parts, strict=True)
+    found = np.stack([_relaxed_plane(one, part, area, rounds) for one, part in planes])
+    return torch.from_numpy(found)[:, None].to(u)
 
 
 def _relaxed_plane(u: np.ndarray, inside: np.ndarray, area: float, rounds: int) -> np.ndarray:
