@@ -105,21 +105,31 @@ def test_a_step_without_a_model_runs_while_the_model_does(work):
 
 
 def test_what_others_wait_for_begins_first(work):
+    begun = threading.Event()
+
     class Many(Beside):
-        beside: ClassVar[int] = 4
+        beside: ClassVar[int] = 4  # all threads that there are
+
+        def compute(self, chunk, on_step=None, show=None):
+            assert begun.wait(timeout=20)
+            return super().compute(chunk, on_step, show)
 
     class Needed(Beside):
         beside: ClassVar[int] = 1
 
+        def compute(self, chunk, on_step=None, show=None):
+            begun.set()
+            return super().compute(chunk, on_step, show)
+
     class Waiting(Beside):
         needs: ClassVar[frozenset[str]] = frozenset({"needed"})
 
-    many = Many(pieces(12, 1, stage="many"), work)
-    needed = Needed(pieces(1, 1, stage="needed"), work)
-    flows = [many, needed, Waiting(pieces(1, 1, stage="waiting"), work)]
-    done = _run(work, flows)
-    assert sorted(done) == _all(flows)
-    assert not needed.seen["needed-00000"]
+    flows = [
+        Many(pieces(12, 1, stage="many"), work),
+        Needed(pieces(1, 1, stage="needed"), work),
+        Waiting(pieces(1, 1, stage="waiting"), work),
+    ]
+    assert sorted(_run(work, flows)) == _all(flows)
 
 
 def test_the_time_is_known_once_the_last_chunk_is_stored(work):
