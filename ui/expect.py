@@ -25,9 +25,8 @@ def expected(order: Order) -> dict[str, Any]:
     except RelightError as error:
         return {"lines": [str(error)[:200]]} if "weights" in str(error) else {}
     known = estimates.known()
-    seconds = found.seconds(known)
-    if seconds is not None and not {"steps", "relight_steps"} & order.settings.keys():
-        seconds *= QUALITY[order.quality]
+    own = {"steps", "relight_steps"} & order.settings.keys()
+    seconds = found.seconds(known, steps=1.0 if own else QUALITY[order.quality])
     stage = found.stages[0] if found.stages else None
     model = "no model needed" if stage is None else f"{stage.model} on {stage.device}"
     took = "time not known yet" if seconds is None else f"about {panels.duration(seconds)}"

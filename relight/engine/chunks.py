@@ -68,6 +68,18 @@ def ready(waiting: Sequence[Chunk], running: Iterable[Chunk]) -> list[Chunk]:
     return [chunk for chunk in waiting if chunk.after not in missing]
 
 
+def passes_of(chunks: Iterable[Chunk]) -> dict[str, int]:
+    """How many passes each stage has in some chunks.
+
+    >>> passes_of([Chunk(stage="key", index=i, first=0, last=2, passes=3) for i in (0, 1)])
+    {'key': 6}
+    """
+    found: dict[str, int] = {}
+    for chunk in chunks:
+        found[chunk.stage] = found.get(chunk.stage, 0) + chunk.passes
+    return found
+
+
 def windows(
     count: int, length: int, overlap: int, *, stage: str = "window", passes: int = 0
 ) -> tuple[Chunk, ...]:

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 from relight.diffusion.memory import peak_memory
 from relight.engine import estimates
+from relight.engine.expected import Amounts, beside, held_bytes
 from relight.engine.output import Result
 
 if TYPE_CHECKING:
     from relight.engine.chunks import Chunk
     from relight.engine.resolve import Models
+
+LIGHTING = ("key", "light")
+"""Stages of the model that relights; the others that denoise are the upscaler's."""
+TELLING_S = 2.0
+"""Seconds of one core, beside its model, from which a run is long enough to tell the pace."""
 
 
 @dataclass
@@ -33,28 +39,23 @@ class Costs:
             self.noted_s += seconds
 
     def keep(
-        self, result: Result, models: Models, *, load_s: float, size: tuple[int, int], device: str
+        self, result: Result, models: Models, amounts: Amounts, device: str, *, whole: bool
     ) -> None:
-        """Add them to the stored estimates, with loading, memory and the rest of the run.
+        """Add them to the stored estimates, with the start, the memory and the pace.
 
         Args:
-            size: (width, height) of the result. load_s: seconds that loading took.
+            amounts: what there was to do. whole: whether all of it was, so that it tells the pace.
         """
-        width, height = size
-        by_stage = {
-            "key": models.relighting,
-            "light": models.relighting,
-            "upscale": models.upscaling,
-            "guide": models.upscaling,
-        }
-        spent = result.seconds["total"] - load_s - self.noted_s
-        shared = {
-            "load": load_s,
-            "rest": max(spent, 0.0) / (result.frames * width * height / 1e6),
-            "memory": float(peak_memory(device)),
-        }
-        for stage, model in by_stage.items():
-            if model is not None and stage in self.stages:
-                seconds, megapixels = self.stages[stage]
-                own = {stage: seconds / megapixels}
-                estimates.record(model.name, model.compute.device, shared | own)
+        start = result.seconds["load"]
+        memory = peak_memory(device) - held_bytes(amounts, device)
+        shared = {"start": start, "memory": max(float(memory), 0.0)}
+        thought = sum(beside(amounts).values())
+        if whole and thought >= TELLING_S:
+            spent = result.seconds["total"] - start - self.noted_s
+            shared["pace"] = max(spent, 0.0) / thought
+        for name, where in dict.fromkeys(models.named):
+            estimates.record(name, where, shared)
+        for stage, (seconds, megapixels) in self.stages.items():
+            model = models.relighting if stage in LIGHTING else models.upscaling
+            if model is not None:
+                estimates.record(model.name, model.compute.device, {stage: seconds / megapixels})

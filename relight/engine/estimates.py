@@ -11,8 +11,10 @@ import json
 import os
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from relight.engine.expected import KNOWN
 
 KEPT = 5
 """Runs that are remembered of each kind; their median counts."""
@@ -42,6 +44,21 @@ def known() -> dict[str, float]:
         with contextlib.suppress(statistics.StatisticsError, TypeError):
             medians[name] = float(statistics.median(values))
     return medians
+
+
+def rates(known: Mapping[str, float], named: Sequence[tuple[str, str]]) -> dict[str, float]:
+    """By kind, what is known of some models: (name, device) each, the first before the others.
+
+    >>> known = {key("mini", "cpu", "key"): 5.0, key("sdxl", "cuda", "upscale"): 0.1}
+    >>> rates(known, [("mini", "cpu"), ("sdxl", "cuda")])
+    {'key': 5.0, 'upscale': 0.1}
+    """
+    found: dict[str, float] = {}
+    for kind in KNOWN:
+        values = [known[key(*one, kind)] for one in named if key(*one, kind) in known]
+        if values:
+            found[kind] = values[0]
+    return found
 
 
 def record(model: str, device: str, costs: Mapping[str, float]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from relight import signals
 from relight.errors import Cancelled, InputError, MediaError, OutOfMemory, RelightError
 
 if TYPE_CHECKING:
@@ -72,7 +73,16 @@ def run_safely(work: Callable[[], Result | None]) -> Outcome:
         if isinstance(error, GeneratorExit | SystemExit):
             raise
         log.info("the run failed", exc_info=True)
-        return Outcome(error=explain(error))
+        return Outcome(error=explain(_interruption() or error))
+
+
+def _interruption() -> KeyboardInterrupt | None:
+    """That of a signal that came: what it met in a library may have become an error of its own."""
+    try:
+        signals.check()
+    except KeyboardInterrupt as interruption:
+        return interruption
+    return None
 
 
 def explain(error: BaseException) -> RelightError:

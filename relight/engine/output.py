@@ -26,8 +26,9 @@ class Result:
     Attributes:
         path: the output; sidecar: the JSON beside it, itself a valid job file.
         frames: frames written.
-        seconds: wall time by stage, and "total", their sum. "rest" is what no stage counts: checks,
-            planning, and what was left to write after the last chunk.
+        seconds: wall time by stage, and "total", their sum. "load" is all until the models are
+            there: checks, imports and planning, too. "rest" is what no stage counts, mostly what
+            was left to write after the last chunk.
         settings: every setting with its default filled in: given again, they give the same output.
         model: the model taken and why. notes: what the user should know about the source.
         weights: what the weights were: component -> commit or hash.

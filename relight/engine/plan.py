@@ -13,11 +13,18 @@ import numpy as np
 
 from relight.engine import estimates
 from relight.engine.chunks import Chunk
+from relight.engine.expected import Amounts, amounts_of, expected, held_bytes
 from relight.engine.keyframes import EVERY_S, FEWEST
 from relight.engine.output import checked
-from relight.engine.pairs import LOOKED_AT, PAIRS
 from relight.engine.prepare import frame_count, is_moving, refuse, upscale_job
 from relight.engine.sizes import BYTES, GUIDED, target_size
+from relight.engine.stored_bytes import (
+    LIGHT_BYTES,
+    PICTURE_BYTES,
+    SMALL_BYTES,
+    carried_bytes,
+    pairs_bytes,
+)
 from relight.engine.survey import sparse
 from relight.jobs import Job, ModelRelightJob, ResolvedJob, ResolvedUpscaleJob
 from relight.lights import parse_light
@@ -29,13 +36,6 @@ if TYPE_CHECKING:
     from relight.models.entries import Entry, UpscaleEntry
     from relight.models.finding import Found
     from relight.models.loader import Model, Upscaler
-
-LIGHT_BYTES, SMALL_BYTES, PICTURE_BYTES = 24, 3, 6
-"""Bytes on disk per pixel, at most: of a light (six float32 planes), of a small frame (8 bits a
-channel), and of a frame that a model drew (16 bits where two chunks are blended)."""
-CARRIED_BYTES, FORM_BYTES = 20, 9
-"""Per pixel of the light: carried from one keyframe (ten planes of 16 bits), and of the clip's
-subject and its form (one of 8 bits, four of 16)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,16 +91,19 @@ class Plan:
     Attributes:
         job: with every setting decided. info: of its input. model: which is taken, and why.
         frames: of the output, as far as the file says. width, height: of the output.
+        named: name and device of its models, see `Models.named`. amounts: how much there is to do.
         notes: on settings that have no effect.
     """
 
     job: ResolvedJob
     info: VideoInfo
     model: str
+    named: tuple[tuple[str, str], ...]
     frames: int
     width: int
     height: int
     stages: tuple[Stage, ...]
+    amounts: Amounts
     notes: tuple[str, ...] = ()
 
     @property
@@ -108,25 +111,29 @@ class Plan:
         """Of the work folder, at most."""
         return sum(stage.disk_bytes for stage in self.stages)
 
-    def seconds(self, known: Mapping[str, float]) -> float | None:
+    def seconds(
+        self, known: Mapping[str, float], *, started: bool = False, steps: float = 1.0
+    ) -> float | None:
         """How long the run may take, from what the last ones took; None where a stage is new.
 
         Args:
-            known: see `relight.engine.estimates.known`.
+            known: see `relight.engine.estimates.known`. started: its models are loaded already.
+            steps: so many times the steps that were planned.
         """
-        parts = [_product(known.get(stage.key(stage.name)), stage.cost) for stage in self.stages]
-        rest = self.frames * self.width * self.height / 1e6
-        parts += [known.get(stage.key("load")) for stage in self.stages[:1]]
-        parts += [_product(known.get(stage.key("rest")), rest) for stage in self.stages[:1]]
-        return (
-            None if not parts or None in parts else sum(part for part in parts if part is not None)
-        )
+        rates = estimates.rates(known, self.named)
+        if not {"start", *self.amounts.denoised} <= rates.keys():
+            return None
+        spent = expected(self.amounts, rates)
+        denoising = sum(spent[stage] for stage in self.amounts.denoised)
+        start = 0.0 if started else rates["start"]
+        return start + sum(spent.values()) + (steps - 1) * denoising
 
     def memory_bytes(self, known: Mapping[str, float]) -> int:
         """Peak of the last run of the same model, or, without one, weights and frames."""
         peaks = [known.get(stage.key("memory")) for stage in self.stages]
         if peaks and None not in peaks:
-            return int(max(peak for peak in peaks if peak is not None))
+            most = max(peak for peak in peaks if peak is not None)
+            return int(most + held_bytes(self.amounts, self.stages[0].device))
         weights = sum(stage.weights_bytes for stage in self.stages)
         at_once = [stage.width * stage.height * stage.together * BYTES for stage in self.stages]
         return weights + max(at_once, default=self.width * self.height * BYTES)
@@ -163,14 +170,26 @@ def planned(job: Job, info: VideoInfo) -> Plan:
     frames = frame_count(job, info)
     stages = tuple(_stages(resolved, models, info, frames))
     upscaled = bool(stages) and stages[-1].name in ("upscale", "guide")
+    width, height = info.width, info.height
+    if upscaled:
+        width, height = stages[-1].width, stages[-1].height
     return Plan(
         job=resolved,
         info=info,
         model=models.described,
+        named=models.named,
         frames=frames,
-        width=stages[-1].width if upscaled else info.width,
-        height=stages[-1].height if upscaled else info.height,
+        width=width,
+        height=height,
         stages=stages,
+        amounts=amounts_of(
+            resolved,
+            frames=frames,
+            megapixels=width * height / 1e6,
+            seen=_seen(resolved, info, frames),
+            passes={stage.name: stage.passes for stage in stages},
+            denoised={stage.name: stage.cost for stage in stages},
+        ),
         notes=tuple(notes_without_effect(job, resolved, models, info)),
     )
 
@@ -204,32 +223,13 @@ def _relighting(
     pixels = framing.width * framing.height
     if job.recipe == "fast" or anchors(job):
         chunks = key_chunks(job, found, info, _keyframes(job, info, frames, seen))
-        stored = _carried_bytes(small_size(job, found, info), sum(map(len, chunks)), seen)
-        yield _stage("key", found, chunks, size, stored + _pairs_bytes(info, seen))
+        stored = carried_bytes(small_size(job, found, info), sum(map(len, chunks)), seen)
+        yield _stage("key", found, chunks, size, stored + pairs_bytes(info, seen))
     if job.recipe != "fast":
         chunks = light_chunks(job, found, info, seen)
         each = LIGHT_BYTES if job.transfer == "on" else PICTURE_BYTES
         stored = seen * SMALL_BYTES + sum(map(len, chunks)) * each
         yield _stage("light", found, chunks, size, stored * pixels)
-
-
-def _carried_bytes(small: Size, keys: int, seen: int) -> int:
-    """Of small frames, of the light of keyframes, carried both ways, and of the clip's form."""
-    from relight.engine.lit_clip import light_size
-
-    height, width = light_size(*small)
-    each = 2 * CARRIED_BYTES + FORM_BYTES
-    return (
-        seen * SMALL_BYTES * small.height * small.width
-        + (seen * each + keys * LIGHT_BYTES) * height * width
-    )
-
-
-def _pairs_bytes(info: VideoInfo, seen: int) -> int:
-    """Of frames at nearly their own size, see `Pairs`."""
-    shrink = min(LOOKED_AT / min(info.width, info.height), 1.0)
-    pixels = info.width * info.height * shrink**2
-    return round(2 * min(max(seen - 1, 0), PAIRS) * SMALL_BYTES * pixels)
 
 
 def _upscaling(
@@ -272,9 +272,11 @@ def _stage(
     )
 
 
-def _seen(job: ModelRelightJob, info: VideoInfo, frames: int) -> int:
-    """How many frames the model sees, if they are as evenly spaced as the header says."""
-    if job.transfer == "off" or job.drawn_background:
+def _seen(job: ResolvedJob, info: VideoInfo, frames: int) -> int:
+    """How many small frames are lit, if they are as evenly spaced as the header says."""
+    if isinstance(job, ResolvedUpscaleJob):
+        return 0
+    if job.reference or job.transfer == "off" or job.drawn_background:
         return frames
     nothing = np.empty((0, 0, 3), np.uint8)
     shown = (Frame(image=nothing, time=Fraction(i) / info.fps) for i in range(frames))
@@ -285,7 +287,3 @@ def _bytes_of(paths: Sequence[Path]) -> int:
     files = [path for path in paths if path.suffix == ".safetensors"]
     files += [file for path in paths if path.is_dir() for file in path.glob("*.safetensors")]
     return sum(file.stat().st_size for file in files)
-
-
-def _product(rate: float | None, amount: float) -> float | None:
-    return None if rate is None else rate * amount

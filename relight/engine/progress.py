@@ -65,6 +65,7 @@ class Meter:
     _owner: int = field(default_factory=threading.get_ident)
     _fraction: float = 0.0
     _from: float | None = None
+    _told: tuple[float, float] = (0.0, 0.0)
 
     def add(self, kind: str, count: float = 1) -> None:
         """`count` units more are done."""
@@ -97,10 +98,17 @@ class Meter:
             )
 
     def _left(self) -> float | None:
+        """As long as the work so far has taken, in proportion. While a long step tells nothing that
+        runs down; once it is overdue, it may take as long again as it has."""
         fresh = self._fraction - (self._from or 0.0)
         if fresh < SETTLED:
             return None
-        return (time.perf_counter() - self.begun) * (1 - self._fraction) / fresh
+        now = time.perf_counter()
+        if self._fraction > self._told[0]:
+            self._told = self._fraction, now
+        since = now - self._told[1]
+        left = (self._told[1] - self.begun) * (1 - self._fraction) / fresh
+        return max(left - since, since) if left else 0.0
 
 
 @contextmanager

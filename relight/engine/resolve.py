@@ -64,6 +64,13 @@ class Models:
         return said if upscaling is None else f"{said}, {upscaling.name}"
 
     @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """(name, device) of each, as what runs have cost is kept by; of a reference where there is
+        no model."""
+        models = [model for model in (self.relighting, self.upscaling) if model is not None]
+        return tuple((one.name, one.compute.device) for one in models) or (("reference", "cpu"),)
+
+    @property
     def to_relight(self) -> Model:
         """What relights, of a job that needs it."""
         assert isinstance(self.relighting, Model), "loaded by `Loaders`"
@@ -74,11 +81,6 @@ class Models:
         """What upscales, of a job that needs it."""
         assert self.upscaling is not None, "loaded by `Loaders`"
         return self.upscaling
-
-    @property
-    def enlarging(self) -> str:
-        """Name of the stage that enlarges: a model's, or its guide's alone."""
-        return "upscale" if isinstance(self.upscaling, Upscaler) else "guide"
 
     @property
     def weights(self) -> dict[str, str]:

@@ -150,7 +150,8 @@ def run(
                 workers=workers,
             )
             running.take_over()
-            check_space(planned(job, info), work)
+            running.plan = planned(job, info)
+            check_space(running.plan, work)
             running.load((loaders or _loaders)())
             result = running.finish()
             running.remember(result)

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from relight import __version__, media
 from relight.diffusion.memory import peak_memory
-from relight.engine import manifest
+from relight.engine import estimates, manifest
 from relight.engine.ahead import ahead
+from relight.engine.chunks import passes_of
 from relight.engine.costs import Costs
 from relight.engine.executors import Processes
+from relight.engine.expected import Amounts, counted
 from relight.engine.lanes import Lanes
 from relight.engine.logs import fields
 from relight.engine.manifest import Manifest
 from relight.engine.output import Result, sidecar_path
-from relight.engine.prepare import frame_count, is_moving, refuse_region
+from relight.engine.prepare import is_moving, refuse_region
 from relight.engine.progress import Meter, OnProgress, timed
 from relight.engine.source import marks_of, notes_on_blocks, notes_on_plain
-from relight.engine.stages import count, new_meter, stages_of
+from relight.engine.stages import units_of
 from relight.engine.survey import Survey, survey
 from relight.engine.without_effect import notes_without_effect
 from relight.engine.work import Work
@@ -34,6 +36,7 @@ from relight.jobs import KINDS, Job, RelightJob, ResolvedJob
 if TYPE_CHECKING:
     from relight.engine.chunks import Chunk
     from relight.engine.guard import Guard
+    from relight.engine.plan import Plan
     from relight.engine.resolve import Loaders, Models
     from relight.engine.workflow import Workflows
 
@@ -48,6 +51,8 @@ class Run:
 
     Attributes:
         asked: the job as it was given. job: with every setting decided, once models are loaded.
+        plan: what it was thought to be before. amounts: what there is to do, once it is known.
+        resumed: whether some of it was done by an earlier run.
     """
 
     asked: Job
@@ -55,6 +60,7 @@ class Run:
     work: Work
     on_progress: OnProgress | None
     begun: float
+    plan: Plan = field(init=False)
     workers: Workers | None = None
     notes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -63,7 +69,9 @@ class Run:
     manifest: Manifest = field(init=False)
     models: Models = field(init=False)
     job: ResolvedJob = field(init=False)
-    size: tuple[int, int] = field(init=False)
+    rates: dict[str, float] = field(init=False)
+    amounts: Amounts = field(init=False)
+    resumed: bool = False
 
     def take_over(self) -> None:
         """Keep what an earlier run has left, if nothing that matters has changed."""
@@ -97,11 +105,12 @@ class Run:
 
     def load(self, loaders: Loaders) -> None:
         """Load the models and decide every open setting."""
-        with timed(self.seconds, "load"):
-            from relight.engine.prompts import notes_on_light
-            from relight.engine.resolve import resolve
+        from relight.engine.prompts import notes_on_light
+        from relight.engine.resolve import resolve
 
-            self.models = loaders.load(self.asked, is_moving(self.asked, self.info))
+        self.models = loaders.load(self.asked, is_moving(self.asked, self.info))
+        self.seconds["load"] = time.perf_counter() - self.begun
+        self.rates = estimates.rates(estimates.known(), self.models.named)
         self.job = resolve(self.asked, self.models, self.info)
         self.manifest.resolved = self.job.settings()
         self.manifest.weights = self.models.weights
@@ -118,11 +127,10 @@ class Run:
         """Survey, compute, apply and encode."""
         from relight.engine.flows import workflows
 
-        frames = frame_count(self.job, self.info)
-        meter = new_meter(self.job, self.models, frames, self.on_progress, self.seconds)
+        units = units_of(self.plan.amounts, self.rates)
+        meter = Meter(units=units, report=self.on_progress, seconds=self.seconds)
         found = self._survey(meter)
         flows = workflows(self.job, self.models, self.info, found, self.work)
-        self.size = flows[-1].size
         self._plan(meter, found, flows)
         if isinstance(self.job, RelightJob):
             self.notes += refuse_region(self.job, self.info)
@@ -169,7 +177,6 @@ class Run:
                     pairs=pairs,
                     on_frame=lambda: meter.add("survey"),
                 )
-        count(meter, "survey", len(found.times), len(found.times))
         self.notes += [*notes_on_plain(self.job, found.thumbs), *notes_on_blocks(self.asked)]
         return found
 
@@ -187,10 +194,10 @@ class Run:
             chunk.name: "done" if chunk in there else "waiting" for chunk in chunks
         }
         self.manifest.save(self.work)
-        for stage in stages_of(self.job, self.models):
-            total = sum(c.passes for c in chunks if c.stage == stage)
-            count(meter, stage, total, sum(c.passes for c in there if c.stage == stage))
-        count(meter, "write", len(found.times), 0)
+        self.amounts = counted(self.plan.amounts, chunks, found, flows[-1].size)
+        done = {"survey": len(found.times), **passes_of(there)}
+        meter.units = units_of(self.amounts, self.rates, done)
+        self.resumed = bool(there)
         if there:
             self.notes.append(f"resumed: {len(there)} of {len(chunks)} chunks were there")
         meter.stage = "relighting" if isinstance(self.job, RelightJob) else "upscaling"
@@ -206,7 +213,7 @@ class Run:
         log.info("computing %d chunks with %s", sum(map(len, waiting)), self.models.described)
         if not any(waiting):
             return
-        if self.job.devices is None and self.workers is None:
+        if self._alone:
 
             def noted(chunk: Chunk, seconds: float, peak: int) -> None:
                 done(chunk, seconds, peak)
@@ -218,6 +225,11 @@ class Run:
         with (self.workers or self._processes)(self.work.root) as workers:
             for stage, chunks in enumerate(waiting):
                 workers.run(stage, chunks, meter, done, self.notes.append)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether no process beside this one computes."""
+        return self.job.devices is None and self.workers is None
 
     def _processes(self, root: Path) -> Processes:
         import torch
@@ -238,13 +250,9 @@ class Run:
 
     def remember(self, result: Result) -> None:
         """Keep what the run has cost, so that the next one's time can be estimated."""
-        self.costs.keep(
-            result,
-            self.models,
-            load_s=self.seconds["load"],
-            size=self.size,
-            device=self.job.device,
-        )
+        if self._alone:
+            whole = not self.resumed
+            self.costs.keep(result, self.models, self.amounts, self.job.device, whole=whole)
 
     def check_input(self) -> None:
         """Refuse an output of an input that was changed while it was read.

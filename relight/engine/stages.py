@@ -1,65 +1,31 @@
-"""The stages of a run, as its progress counts them."""
+"""The stages of a run, as its progress counts them: each by the seconds it is thought to take."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from relight.engine.progress import Meter, OnProgress, Units
-from relight.jobs import ResolvedJob, ResolvedUpscaleJob
-
-if TYPE_CHECKING:
-    from relight.engine.resolve import Models
-
-SHARES = {
-    "survey": 0.02,
-    "matte": 0.1,
-    "mask": 0.02,
-    "key": 0.4,
-    "carry": 0.3,
-    "subject": 0.1,
-    "form": 0.05,
-    "light": 0.83,
-    "upscale": 0.83,
-    "guide": 0.83,
-    "write": 0.15,
-}
-"""Parts of a run's time: the model takes nearly all of it where it is small, and more where it is
-large."""
+from relight.engine.expected import Amounts, expected
+from relight.engine.progress import Units
 
 
-def new_meter(
-    job: ResolvedJob,
-    models: Models,
-    frames: int,
-    report: OnProgress | None,
-    seconds: dict[str, float],
-) -> Meter:
-    """Of a run that begins: before the survey, all units but its own are guesses.
+def units_of(
+    amounts: Amounts, rates: Mapping[str, float], done: Mapping[str, int] | None = None
+) -> dict[str, Units]:
+    """The units of each stage.
 
     Args:
-        frames: that the input seems to have. report, seconds: see `Meter`.
+        rates: see `expected`. done: units of each stage that are done; None: of none.
+
+    >>> units = units_of(Amounts(frames=4, megapixels=1.0), {"pace": 1.0})
+    >>> units["survey"]
+    Units(total=4, cost=0.012, done=0)
     """
-    names = ["survey", *stages_of(job, models), "write"]
-    return Meter(
-        units={name: Units(frames, SHARES[name] / frames) for name in names},
-        report=report,
-        seconds=seconds,
-    )
-
-
-def stages_of(job: ResolvedJob, models: Models) -> list[str]:
-    """Those that a resolved job may have; one without chunks costs nothing."""
-    if isinstance(job, ResolvedUpscaleJob):
-        return [models.enlarging]
-    stages = [] if job.recipe == "paper" else ["key", "carry", "matte", "subject", "form"]
-    stages += [] if job.recipe == "fast" else ["light"]
-    if job.region is not None:
-        stages = [*dict.fromkeys(["matte", "mask", *stages])]
-    return [*stages, models.enlarging] if job.upscale else stages
-
-
-def count(meter: Meter, name: str, total: float, done: float) -> None:
-    """The number of units, once it is known."""
-    units = meter.units[name]
-    units.cost = SHARES[name] / total if total else 0.0
-    units.total, units.done = total, done
+    seconds, done = expected(amounts, rates), done or {}
+    return {
+        stage: Units(
+            total=total,
+            cost=seconds.get(stage, 0.0) / total if total else 0.0,
+            done=done.get(stage, 0),
+        )
+        for stage, total in amounts.units.items()
+    }

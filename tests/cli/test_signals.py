@@ -9,6 +9,8 @@ import time
 import pytest
 
 from relight import signals
+from relight.engine.failures import run_safely
+from relight.errors import Cancelled
 from tests.samples import CLIP
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -73,3 +75,19 @@ def test_a_swallowed_interruption_is_raised_again_and_handlers_are_put_back():
             signals.check()
     assert signal.getsignal(signal.SIGTERM) is before
     signals.check()
+
+
+def test_an_interruption_that_a_library_turns_into_its_own_error_is_none_of_the_job():
+    def work():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            raise ImportError(
+                "cannot import name 'x' from a module that was half imported"
+            ) from None
+
+    with signals.interruptible():
+        outcome = run_safely(work)
+    assert isinstance(outcome.error, Cancelled)
+    assert outcome.message == "interrupted: the output was not written"

@@ -6,10 +6,13 @@ from dataclasses import replace
 import pytest
 
 from relight.cli import main
-from relight.engine import estimates
+from relight.engine import costs, estimates
+from relight.engine.expected import PACE, expected
 from relight.engine.plan import plan
 from relight.engine.plan_text import describe
+from relight.engine.progress import Meter, Units
 from relight.engine.run import run_relight
+from relight.engine.running import Run
 from relight.engine.work import work_folder
 from relight.jobs import RelightJob, UpscaleJob
 from relight.models.catalogue import CATALOGUE
@@ -119,16 +122,68 @@ def test_a_dry_run_says_where_a_default_was_never_compared(tmp_path, tiny_model)
 def test_time_is_estimated_from_the_last_runs(tmp_path, monkeypatch, tiny_model):
     file = tmp_path / "cache" / "estimates.json"
     monkeypatch.setenv(estimates.VARIABLE, str(file))
+    monkeypatch.setattr(costs, "TELLING_S", 0.0)
     job = _job(tmp_path / "out.mp4", model=str(tiny_model), frames=3)
     assert any("not known" in line for line in describe(job))
     model = load_model(str(tiny_model), CPU)
     result = run_relight(job, load=lambda *_: model)
     known = estimates.known()
-    assert {name.split()[-1] for name in known} == {"key", "light", "load", "rest", "memory"}
+    assert {name.split()[-1] for name in known} == {"key", "light", "start", "pace", "memory"}
     again = job.model_copy(update={"output": tmp_path / "again.mp4"})
     assert any("from the last runs" in line for line in describe(again))
     expected = plan(again).seconds(known)
     assert expected == pytest.approx(result.seconds["total"], rel=0.2, abs=0.1)
+
+
+def test_an_estimate_counts_the_start_once_and_the_rest_by_frames_and_their_size(tmp_path):
+    job = _job(tmp_path / "out.mp4", model="mini", recipe="fast", shape=1)
+    known = {"mini cpu start": 10.0, "mini cpu key": 5.0, "mini cpu pace": 0.5}
+    short, long = (plan(job.model_copy(update={"frames": frames})) for frames in (8, 72))
+    a, b = short.seconds(known), long.seconds(known)
+    assert short.seconds(known, started=True) == pytest.approx(a - 10)
+    assert 10 < a < b < 10 + 9 * (a - 10)  # nor is a clip's exposure found nine times
+    slower = long.seconds({**known, "mini cpu pace": 1.0})
+    assert b < slower < 10 + 2 * (b - 10)  # the model's own time is not the processor's
+    assert long.seconds(known, steps=2) == pytest.approx(b + 5 * long.amounts.denoised["key"])
+    amounts = long.amounts
+    larger = expected(replace(amounts, megapixels=4 * amounts.megapixels), {})
+    more = larger["write"] - expected(amounts, {})["write"]
+    assert more == pytest.approx(3 * 0.05 * PACE * 72 * amounts.megapixels)
+    assert short.seconds({"mini cpu start": 10.0}) is None  # the model's speed is not known
+
+
+def test_progress_is_measured_by_what_stages_take(tmp_path, monkeypatch, tiny_model):
+    monkeypatch.setenv(estimates.VARIABLE, "off")
+    job = _job(tmp_path / "out.mp4", model=str(tiny_model), recipe="fast", frames=75, shape=1)
+    planned, seen = plan(job), {}
+    model = load_model(str(tiny_model), CPU)
+    made = Run.remember
+
+    def remember(run, result):
+        seen["amounts"] = run.amounts
+        made(run, result)
+
+    monkeypatch.setattr(Run, "remember", remember)
+    run_relight(job, load=lambda *_: model)
+    thought, counted = expected(planned.amounts, {}), expected(seen["amounts"], {})
+    assert thought.keys() == counted.keys()  # a plan knows all stages that a run has
+    assert sum(thought.values()) == pytest.approx(sum(counted.values()), rel=0.1)
+
+
+def test_a_run_that_goes_on_with_another_tells_no_pace(tmp_path, monkeypatch, tiny_model):
+    file = tmp_path / "estimates.json"
+    monkeypatch.setenv(estimates.VARIABLE, str(file))
+    monkeypatch.setattr(costs, "TELLING_S", 0.0)
+    job = _job(tmp_path / "out.mp4", model=str(tiny_model), frames=3, keep_work=True)
+    model = load_model(str(tiny_model), CPU)
+    run_relight(job, load=lambda *_: model)
+    first = json.loads(file.read_text())
+    (tmp_path / "out.mp4").unlink()
+    (tmp_path / "out.mp4.json").unlink()
+    run_relight(job, load=lambda *_: model)
+    again = json.loads(file.read_text())
+    paces = [name for name in again if name.endswith("pace")]
+    assert paces and all(again[name] == first[name] for name in paces)
 
 
 def test_estimates_can_be_turned_off_and_never_fail(tmp_path, monkeypatch):
@@ -169,3 +224,20 @@ def test_a_dry_run_refuses_what_a_run_refuses(tmp_path, capsys):
     arguments = ["run", str(tmp_path / "no.mp4"), "-o", str(tmp_path / "x.mp4"), "--prompt", "red"]
     assert main([*arguments, "--dry-run"]) == 2
     assert "no.mp4" in capsys.readouterr().err
+
+
+def test_time_left_runs_down_while_a_long_step_tells_nothing(monkeypatch):
+    told, now = [], [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    units = {"long": Units(total=10, cost=1.0)}
+    meter = Meter(units, lambda p: told.append(p.seconds_left), seconds={}, begun=0.0)
+    meter.tell()
+    now[0] = 10.0
+    meter.add("long", 5)
+    for now[0] in (13.0, 14.0, 18.0, 30.0):
+        meter.tell()
+    assert told == [None, 10.0, 7.0, 6.0, 8.0, 20.0]  # overdue, it may take as long again
+    meter.add("long", 5)
+    now[0] = 31.0
+    meter.tell()
+    assert told[-1] == 0.0

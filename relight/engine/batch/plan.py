@@ -20,6 +20,7 @@ def describe_all(rows: Sequence[Row], folder: Path) -> Iterator[str]:
     records, known = Records(folder / OWN), estimates.known()
     counts = {"to do": 0, "done": 0, "failing": 0}
     seconds, disk, memory, unknown = 0.0, 0, 0, False
+    started: set[object] = set()
     for row in rows:
         try:
             job = row.job(folder)
@@ -35,7 +36,8 @@ def describe_all(rows: Sequence[Row], folder: Path) -> Iterator[str]:
             continue
         counts["to do"] += 1
         yield from lines_of(found, known)
-        takes = found.seconds(known)
+        takes = found.seconds(known, started=found.named in started)
+        started.add(found.named)  # a worker keeps its model
         unknown |= takes is None
         seconds += takes or 0.0
         disk = max(disk, found.disk_bytes)
