@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from relight.engine.expected import KNOWN
+from relight.engine.expected import DENOISED, WHOLE
 
 KEPT = 5
 """Runs that are remembered of each kind; their median counts."""
@@ -46,16 +46,32 @@ def known() -> dict[str, float]:
     return medians
 
 
-def rates(known: Mapping[str, float], named: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """By kind, what is known of some models: (name, device) each, the first before the others.
+def whole(job: str, kind: str) -> str:
+    """A kind of cost of all that a job does: of `relight` and `upscale` they differ.
+
+    >>> whole("relight", "start")
+    'relight start'
+    """
+    return f"{job} {kind}"
+
+
+def rates(
+    known: Mapping[str, float], named: Sequence[tuple[str, str]], job: str
+) -> dict[str, float]:
+    """By kind, what is known of some models for a kind of job.
+
+    Args:
+        named: (name, device) of each; the first goes before the others.
 
     >>> known = {key("mini", "cpu", "key"): 5.0, key("sdxl", "cuda", "upscale"): 0.1}
-    >>> rates(known, [("mini", "cpu"), ("sdxl", "cuda")])
-    {'key': 5.0, 'upscale': 0.1}
+    >>> known |= {"mini cpu relight start": 9.0, "mini cpu upscale start": 2.0}
+    >>> rates(known, [("mini", "cpu"), ("sdxl", "cuda")], "relight")
+    {'key': 5.0, 'upscale': 0.1, 'start': 9.0}
     """
+    names = {kind: kind for kind in DENOISED} | {kind: whole(job, kind) for kind in WHOLE}
     found: dict[str, float] = {}
-    for kind in KNOWN:
-        values = [known[key(*one, kind)] for one in named if key(*one, kind) in known]
+    for kind, name in names.items():
+        values = [known[key(*one, name)] for one in named if key(*one, name) in known]
         if values:
             found[kind] = values[0]
     return found

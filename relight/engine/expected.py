@@ -23,10 +23,10 @@ PACE = 0.75
 """Seconds for one of those of one core, where no run has told: two cores share the work."""
 WAYS = 1.25
 """Passes for each small frame of a light that is carried, as most get it from two sides."""
-HELD_BYTES, HELD_MOST = 230, 500e6
-"""Of memory for each pixel of a result's frame, as several are in hand at once; in all, at most."""
-KNOWN = (*DENOISED, "pace", "start")
-"""What runs tell: seconds a megapixel of a model's stages, the pace, and seconds of the start."""
+HELD, HELD_BYTES, HELD_MOST = 8, 230, 500e6
+"""Frames of the result in hand at once; bytes for each pixel of one, for all of them; at most."""
+WHOLE = ("pace", "start", "memory")
+"""What runs of one kind of job tell, beside seconds a megapixel of a model's stages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +56,20 @@ class Amounts:
 def held_bytes(amounts: Amounts, device: str = "cpu") -> float:
     """Memory of a model's device that frames of the result take, at most: none of a GPU's.
 
-    >>> held_bytes(Amounts(frames=9, megapixels=1.0)), held_bytes(Amounts(frames=9, megapixels=8.3))
-    (230000000.0, 500000000.0)
+    >>> [held_bytes(Amounts(frames=n, megapixels=1.0)) / 1e6 for n in (1, 8, 100)]
+    [28.75, 230.0, 230.0]
     """
     if device != "cpu":
         return 0.0
-    return min(HELD_BYTES * amounts.megapixels * 1e6, HELD_MOST)
+    part = min(amounts.frames / HELD, 1.0)
+    return min(part * HELD_BYTES * amounts.megapixels * 1e6, HELD_MOST)
 
 
 def expected(amounts: Amounts, rates: Mapping[str, float]) -> dict[str, float]:
     """Seconds by stage, the start not among them.
 
     Args:
-        rates: some of `KNOWN`.
+        rates: some of those, see `relight.engine.estimates.rates`.
 
     >>> one = Amounts(frames=100, megapixels=2.0, seen=25, passes={"carry": 30})
     >>> {stage: round(seconds, 2) for stage, seconds in expected(one, {"pace": 1.0}).items()}

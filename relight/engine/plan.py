@@ -79,10 +79,6 @@ class Stage:
         """Frames that its model sees."""
         return self.chunks[-1].last if self.chunks else 0
 
-    def key(self, kind: str) -> str:
-        """Of this stage's model in `relight.engine.estimates`."""
-        return estimates.key(self.model, self.device, kind)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -120,7 +116,7 @@ class Plan:
             known: see `relight.engine.estimates.known`. started: its models are loaded already.
             steps: so many times the steps that were planned.
         """
-        rates = estimates.rates(known, self.named)
+        rates = self._rates(known)
         if not {"start", *self.amounts.denoised} <= rates.keys():
             return None
         spent = expected(self.amounts, rates)
@@ -130,13 +126,16 @@ class Plan:
 
     def memory_bytes(self, known: Mapping[str, float]) -> int:
         """Peak of the last run of the same model, or, without one, weights and frames."""
-        peaks = [known.get(stage.key("memory")) for stage in self.stages]
-        if peaks and None not in peaks:
-            most = max(peak for peak in peaks if peak is not None)
-            return int(most + held_bytes(self.amounts, self.stages[0].device))
+        peak = self._rates(known).get("memory")
+        if peak is not None:
+            return int(peak + held_bytes(self.amounts, self.named[0][1]))
         weights = sum(stage.weights_bytes for stage in self.stages)
         at_once = [stage.width * stage.height * stage.together * BYTES for stage in self.stages]
         return weights + max(at_once, default=self.width * self.height * BYTES)
+
+    def _rates(self, known: Mapping[str, float]) -> dict[str, float]:
+        kind = "upscale" if isinstance(self.job, ResolvedUpscaleJob) else "relight"
+        return estimates.rates(known, self.named, kind)
 
 
 def plan(job: Job, new_folder: bool = False) -> Plan:

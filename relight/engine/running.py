@@ -110,7 +110,7 @@ class Run:
 
         self.models = loaders.load(self.asked, is_moving(self.asked, self.info))
         self.seconds["load"] = time.perf_counter() - self.begun
-        self.rates = estimates.rates(estimates.known(), self.models.named)
+        self.rates = estimates.rates(estimates.known(), self.models.named, self.manifest.kind)
         self.job = resolve(self.asked, self.models, self.info)
         self.manifest.resolved = self.job.settings()
         self.manifest.weights = self.models.weights

@@ -137,19 +137,30 @@ def test_time_is_estimated_from_the_last_runs(tmp_path, monkeypatch, tiny_model)
 
 def test_an_estimate_counts_the_start_once_and_the_rest_by_frames_and_their_size(tmp_path):
     job = _job(tmp_path / "out.mp4", model="mini", recipe="fast", shape=1)
-    known = {"mini cpu start": 10.0, "mini cpu key": 5.0, "mini cpu pace": 0.5}
+    known = {"mini cpu relight start": 10.0, "mini cpu key": 5.0, "mini cpu relight pace": 0.5}
     short, long = (plan(job.model_copy(update={"frames": frames})) for frames in (8, 72))
     a, b = short.seconds(known), long.seconds(known)
     assert short.seconds(known, started=True) == pytest.approx(a - 10)
     assert 10 < a < b < 10 + 9 * (a - 10)  # nor is a clip's exposure found nine times
-    slower = long.seconds({**known, "mini cpu pace": 1.0})
+    slower = long.seconds({**known, "mini cpu relight pace": 1.0})
     assert b < slower < 10 + 2 * (b - 10)  # the model's own time is not the processor's
     assert long.seconds(known, steps=2) == pytest.approx(b + 5 * long.amounts.denoised["key"])
     amounts = long.amounts
     larger = expected(replace(amounts, megapixels=4 * amounts.megapixels), {})
     more = larger["write"] - expected(amounts, {})["write"]
     assert more == pytest.approx(3 * 0.05 * PACE * 72 * amounts.megapixels)
-    assert short.seconds({"mini cpu start": 10.0}) is None  # the model's speed is not known
+    assert short.seconds({"mini cpu relight start": 10.0}) is None  # the model's speed is not known
+    upscaling = {name.replace("relight", "upscale"): value for name, value in known.items()}
+    assert short.seconds(upscaling) is None  # which starts without diffusers
+
+
+def test_memory_grows_with_the_frames_of_the_result(tmp_path):
+    known = {"mini cpu relight memory": 600e6}
+    job = _job(tmp_path / "out.mp4", model="mini", recipe="fast")
+    one = plan(job.model_copy(update={"frames": 1})).memory_bytes(known)
+    all_of_it = plan(job)
+    many = all_of_it.memory_bytes(known)
+    assert 600e6 < one < many == int(600e6 + 230e6 * all_of_it.amounts.megapixels)
 
 
 def test_progress_is_measured_by_what_stages_take(tmp_path, monkeypatch, tiny_model):
