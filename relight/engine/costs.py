@@ -54,8 +54,8 @@ class Costs:
             spent = result.seconds["total"] - start - self.noted_s
             shared["pace"] = max(spent, 0.0) / thought
         for name, where in dict.fromkeys(models.named):
-            of_job = {estimates.whole(result.kind, kind): value for kind, value in shared.items()}
-            estimates.record(name, where, of_job)
+            own = {estimates.of_job(result.kind, kind): value for kind, value in shared.items()}
+            estimates.record(name, where, own)
         for stage, (seconds, megapixels) in self.stages.items():
             model = models.relighting if stage in LIGHTING else models.upscaling
             if model is not None:

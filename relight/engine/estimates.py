@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from relight.engine.expected import DENOISED, WHOLE
+from relight.engine.expected import DENOISED, OF_JOB
 
 KEPT = 5
 """Runs that are remembered of each kind; their median counts."""
@@ -46,10 +46,10 @@ def known() -> dict[str, float]:
     return medians
 
 
-def whole(job: str, kind: str) -> str:
+def of_job(job: str, kind: str) -> str:
     """A kind of cost of all that a job does: of `relight` and `upscale` they differ.
 
-    >>> whole("relight", "start")
+    >>> of_job("relight", "start")
     'relight start'
     """
     return f"{job} {kind}"
@@ -68,7 +68,7 @@ def rates(
     >>> rates(known, [("mini", "cpu"), ("sdxl", "cuda")], "relight")
     {'key': 5.0, 'upscale': 0.1, 'start': 9.0}
     """
-    names = {kind: kind for kind in DENOISED} | {kind: whole(job, kind) for kind in WHOLE}
+    names = {kind: kind for kind in DENOISED} | {kind: of_job(job, kind) for kind in OF_JOB}
     found: dict[str, float] = {}
     for kind, name in names.items():
         values = [known[key(*one, name)] for one in named if key(*one, name) in known]

@@ -25,7 +25,7 @@ WAYS = 1.25
 """Passes for each small frame of a light that is carried, as most get it from two sides."""
 HELD, HELD_BYTES, HELD_MOST = 8, 230, 500e6
 """Frames of the result in hand at once; bytes for each pixel of one, for all of them; at most."""
-WHOLE = ("pace", "start", "memory")
+OF_JOB = ("pace", "start", "memory")
 """What runs of one kind of job tell, beside seconds a megapixel of a model's stages."""
 
 
