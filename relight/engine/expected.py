@@ -94,8 +94,10 @@ def beside(amounts: Amounts) -> dict[str, float]:
         write += 0.07 * megapixels
     if amounts.masked:
         write += 0.25 * megapixels
-    if amounts.seen:  # an exposure for the clip, the light of small frames, and between them
-        write += 1.0 + 0.07 * amounts.seen + 0.04 * frames
+    if amounts.seen:  # the light between small frames
+        write += 0.04 * frames
+    if "carry" in amounts.passes:  # an exposure for the clip, and the light of small frames
+        write += 1.0 + 0.07 * amounts.seen
     found = {"survey": 0.012 * frames, "write": write}
     return found | {s: n * PASS[s] for s, n in amounts.passes.items() if s in PASS}
 
