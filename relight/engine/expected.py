@@ -14,6 +14,7 @@ from relight.engine.chunks import Chunk, passes_of
 from relight.engine.survey import Survey
 from relight.jobs import ResolvedJob, ResolvedRelightJob
 from relight.jobs.regions import MaskFile
+from relight.lights import NoLight, parse_light
 
 DENOISED = {"key": 5.5, "light": 9.0, "upscale": 15.0, "guide": 3.0}
 """Seconds for each megapixel in all passes, where no run has told: those of `mini` on two cores."""
@@ -21,8 +22,6 @@ PASS = {"matte": 0.8, "mask": 0.09, "carry": 0.1, "subject": 0.11, "form": 0.04}
 """Seconds of one core for each small frame that a stage without a model works on."""
 PACE = 0.75
 """Seconds for one of those of one core, where no run has told: two cores share the work."""
-WAYS = 1.25
-"""Passes for each small frame of a light that is carried, as most get it from two sides."""
 HELD, HELD_BYTES, HELD_MOST = 8, 230, 500e6
 """Frames of the result in hand at once; bytes for each pixel of one, for all of them; at most."""
 OF_JOB = ("pace", "start", "memory")
@@ -73,7 +72,7 @@ def expected(amounts: Amounts, rates: Mapping[str, float]) -> dict[str, float]:
 
     >>> one = Amounts(frames=100, megapixels=2.0, seen=25, passes={"carry": 30})
     >>> {stage: round(seconds, 2) for stage, seconds in expected(one, {"pace": 1.0}).items()}
-    {'survey': 1.2, 'write': 16.75, 'carry': 3.0}
+    {'survey': 1.2, 'write': 15.75, 'carry': 3.0}
     """
     pace = rates.get("pace", PACE)
     found = {stage: seconds * pace for stage, seconds in beside(amounts).items()}
@@ -96,8 +95,10 @@ def beside(amounts: Amounts) -> dict[str, float]:
         write += 0.25 * megapixels
     if amounts.seen:  # the light between small frames
         write += 0.04 * frames
-    if "carry" in amounts.passes:  # an exposure for the clip, and the light of small frames
-        write += 1.0 + 0.07 * amounts.seen
+    if "carry" in amounts.passes:  # the light of small frames
+        write += 0.07 * amounts.seen
+    if "form" in amounts.passes:  # an exposure for the clip
+        write += 1.0
     found = {"survey": 0.012 * frames, "write": write}
     return found | {s: n * PASS[s] for s, n in amounts.passes.items() if s in PASS}
 
@@ -108,12 +109,14 @@ def amounts_of(
     frames: int,
     megapixels: float,
     seen: int,
+    lit: int,
     passes: Mapping[str, int],
     denoised: Mapping[str, float],
 ) -> Amounts:
     """What a resolved job has to do, before its clip is surveyed.
 
     Args:
+        lit: frames whose light is carried to the others: keyframes, or given pictures.
         passes, denoised: of the stages of models. The rest: see `Amounts`.
     """
     others: dict[str, int] = {}
@@ -123,9 +126,10 @@ def amounts_of(
         if masked:
             found = ["mask"] if isinstance(job.region, MaskFile) else ["matte", "mask"]
             others |= dict.fromkeys(found, seen)
-        if job.reference or "key" in passes:
-            others["carry"] = round(seen * WAYS)
-        if "key" in passes and job.shape:
+        if 0 < lit < seen:  # all but those at the ends get it from two sides
+            others["carry"] = round((seen - lit) * (2 - 1 / lit))
+        named = job.light_at or not isinstance(parse_light(job.light), NoLight)
+        if "key" in passes and job.shape and named:
             others |= {"form": seen} if masked else {"subject": seen, "form": seen}
     return Amounts(
         frames=frames,

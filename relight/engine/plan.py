@@ -186,6 +186,7 @@ def planned(job: Job, info: VideoInfo) -> Plan:
             frames=frames,
             megapixels=width * height / 1e6,
             seen=_seen(resolved, info, frames),
+            lit=_given(resolved) + sum(stage.frames for stage in stages if stage.name == "key"),
             passes={stage.name: stage.passes for stage in stages},
             denoised={stage.name: stage.cost for stage in stages},
         ),
@@ -280,6 +281,11 @@ def _seen(job: ResolvedJob, info: VideoInfo, frames: int) -> int:
     nothing = np.empty((0, 0, 3), np.uint8)
     shown = (Frame(image=nothing, time=Fraction(i) / info.fps) for i in range(frames))
     return sum(1 for _ in sparse(shown, job.light_fps))
+
+
+def _given(job: ResolvedJob) -> int:
+    """How many lit pictures a job is given."""
+    return 0 if isinstance(job, ResolvedUpscaleJob) else len(job.reference)
 
 
 def _bytes_of(paths: Sequence[Path]) -> int:

@@ -163,9 +163,19 @@ def test_memory_grows_with_the_frames_of_the_result(tmp_path):
     assert 600e6 < one < many == int(600e6 + 230e6 * all_of_it.amounts.megapixels)
 
 
-def test_progress_is_measured_by_what_stages_take(tmp_path, monkeypatch, tiny_model):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"recipe": "fast", "frames": 75},
+        {"recipe": "fast", "frames": 30, "light": "none"},
+        {"recipe": "best", "frames": 3},
+        {"recipe": "best", "frames": 24},
+        {"recipe": "paper", "frames": 3},
+    ],
+)
+def test_progress_is_measured_by_what_stages_take(tmp_path, monkeypatch, tiny_model, settings):
     monkeypatch.setenv(estimates.VARIABLE, "off")
-    job = _job(tmp_path / "out.mp4", model=str(tiny_model), recipe="fast", frames=75, shape=1)
+    job = _job(tmp_path / "out.mp4", model=str(tiny_model), **{"shape": 1, **settings})
     planned, seen = plan(job), {}
     model = load_model(str(tiny_model), CPU)
     made = Run.remember
