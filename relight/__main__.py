@@ -1,5 +1,6 @@
 """`relight` and `python -m relight`: the command line, with signals handled from the start."""
 
+import gc
 import sys
 
 from relight import signals
@@ -10,7 +11,9 @@ def main() -> int:
     signals.leave_at_once()
     from relight.cli import main as command_line
 
-    return command_line()
+    code = command_line()
+    gc.freeze()  # the end is near: to look for garbage in the libraries of models takes seconds
+    return code
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ depends on the order, so every executor makes the same files.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import multiprocessing.connection
@@ -19,6 +20,7 @@ from typing import Any
 
 from relight.diffusion.memory import peak_memory, trim
 from relight.engine.chunks import Chunk, ready
+from relight.engine.garbage import uncollected
 from relight.engine.progress import Meter, timed
 from relight.engine.work import Work
 from relight.errors import ModelError, RelightError
@@ -134,13 +136,16 @@ def _work(root: Path, device: str, threads: int, tasks: Any, answers: Any) -> No
     """A worker: loads the models of the job in `root` and computes the chunks it is given."""
     end_with_parent()
     try:
-        import torch
+        with contextlib.ExitStack() as models:
+            with uncollected():
+                import torch
 
-        from relight.engine.restore import restore
+                from relight.engine.restore import restore
 
-        torch.set_num_threads(threads)
-        work = Work(root)
-        with restore(work, device, lambda note: answers.put(("note", note))) as guard:
+                torch.set_num_threads(threads)
+                work = Work(root)
+                restored = restore(work, device, lambda note: answers.put(("note", note)))
+                guard = models.enter_context(restored)
             while True:
                 stage, chunk = tasks.get()
                 begun = time.perf_counter()

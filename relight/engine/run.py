@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from relight.engine.garbage import uncollected
 from relight.engine.output import Result, checked
 from relight.engine.plan import planned
 from relight.engine.prepare import refuse
@@ -150,9 +151,10 @@ def run(
                 workers=workers,
             )
             running.take_over()
-            running.plan = planned(job, info)
-            check_space(running.plan, work)
-            running.load((loaders or _loaders)())
+            with uncollected():  # the libraries of models are imported here
+                running.plan = planned(job, info)
+                check_space(running.plan, work)
+                running.load((loaders or _loaders)())
             result = running.finish()
             running.remember(result)
         except BaseException:
