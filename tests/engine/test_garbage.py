@@ -1,0 +1,43 @@
+"""Python looks for garbage neither while libraries are imported nor when the program ends."""
+
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from relight.engine.garbage import uncollected
+
+LEAVING = """
+import atexit, gc
+from relight.__main__ import main
+
+atexit.register(lambda: print(gc.get_freeze_count() > 1000))
+raise SystemExit(main())
+"""
+
+
+def test_what_is_made_meanwhile_is_old_afterwards_and_what_is_garbage_is_still_found():
+    with uncollected():
+        made = [[i] for i in range(1000)]
+        loop = []
+        loop.append(loop)
+    young = gc.get_objects(0)
+    assert not any(one is made[0] for one in young)
+    del loop
+    assert gc.collect() >= 1 and gc.get_freeze_count() == 0
+
+
+def test_the_search_goes_on_after_an_error_and_within_another_block():
+    with pytest.raises(ValueError, match="broken"), uncollected():
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+        raise ValueError("broken")
+    assert gc.isenabled()
+
+
+def test_the_program_leaves_its_objects_to_the_system():
+    command = [sys.executable, "-c", LEAVING, "lights"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0 and ended.stdout.endswith("True\n")
