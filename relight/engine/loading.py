@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from relight.engine.guard import free
 from relight.jobs import Compute, Job, RelightJob
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Kept:
 
     def forget(self) -> None:
         """Give the model up."""
-        self._model = self._asked = None
+        if self._model is not None:
+            self._model = self._asked = None
+            free()  # now: hooks that fetch its weights refer to it in circles
 
 
 class Runner:

@@ -3,10 +3,13 @@
 import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 from relight.engine.garbage import uncollected
+from relight.engine.loading import Kept
+from tests.conftest import CPU
 
 LEAVING = """
 import atexit, gc
@@ -41,3 +44,15 @@ def test_the_program_leaves_its_objects_to_the_system():
     command = [sys.executable, "-c", LEAVING, "lights"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0 and ended.stdout.endswith("True\n")
+
+
+def test_a_model_that_is_given_up_makes_room_for_the_next_one():
+    kept = Kept("load_model")
+    model = kept("mini", CPU, video=False)
+    unet = model.pipes[0].unet
+    unet._old_forward = unet.forward  # as accelerate's hooks leave it, see `--memory low`
+    there = weakref.ref(unet)
+    with uncollected():
+        del model, unet
+        kept.forget()
+        assert there() is None
