@@ -6,7 +6,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from relight.engine.guard import free
 from relight.jobs import Compute, Job, RelightJob
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ class Kept:
     def forget(self) -> None:
         """Give the model up."""
         if self._model is not None:
+            from relight.engine.guard import free
+
             self._model = self._asked = None
             free()  # now: hooks that fetch its weights refer to it in circles
 
