@@ -128,8 +128,8 @@ def amounts_of(
             others |= dict.fromkeys(found, seen)
         if 0 < lit < seen:  # all but those at the ends get it from two sides
             others["carry"] = round((seen - lit) * (2 - 1 / lit))
-        named = job.light_at or not isinstance(parse_light(job.light), NoLight)
-        if "key" in passes and job.shape and named:
+        has_light = job.light_at or not isinstance(parse_light(job.light), NoLight)
+        if "key" in passes and job.shape and has_light:
             others |= {"form": seen} if masked else {"subject": seen, "form": seen}
     return Amounts(
         frames=frames,
