@@ -23,7 +23,7 @@ from relight.engine.prepare import upscale_job
 from relight.engine.reference_lights import read_references
 from relight.engine.references import read_stills
 from relight.engine.region import Region
-from relight.engine.relighting import Relighting
+from relight.engine.relighting import Relighting, schedule_steps
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.settled_mask import steps_of
 from relight.engine.subject_mask import SubjectMask
@@ -235,11 +235,13 @@ def light_chunks(
     job: ModelRelightJob, model: Model | Found[Entry], info: VideoInfo, seen: int
 ) -> tuple[Chunk, ...]:
     """The windows in which a resolved job lights the frames that its model sees."""
-    relights = model.recipes[job.recipe].relit_steps(job.steps)
+    steps, relights = job.steps, model.recipes[job.recipe].relit_steps(job.steps)
+    if job.drawn_background:
+        steps, relights = schedule_steps(steps, job.strength), relights + 1
     _, passes = image_to_image_steps(job.relight_steps)
     length = model.entry.window
     overlap = min(OVERLAP, length - 1)
     framing = framing_of(job, model, info)
     pixels = framing.padded_width * framing.padded_height
-    chunks = windows(seen, length, overlap, stage="light", passes=relights * passes)
+    chunks = windows(seen, length, overlap, stage="light", passes=relights * passes + steps)
     return tuple(replace(chunk, megapixels=len(chunk) * pixels / 1e6) for chunk in chunks)

@@ -59,4 +59,5 @@ class Costs:
         for stage, (seconds, megapixels) in self.stages.items():
             model = models.relighting if stage in LIGHTING else models.upscaling
             if model is not None:
-                estimates.record(model.name, model.compute.device, {stage: seconds / megapixels})
+                rate, weight = {stage: seconds / megapixels}, {stage: megapixels}
+                estimates.record(model.name, model.compute.device, rate, weight)

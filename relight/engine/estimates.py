@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from relight.engine.expected import DENOISED, OF_JOB
 
@@ -41,9 +41,29 @@ def known() -> dict[str, float]:
     """Key -> median of the last runs; empty if nothing is known."""
     medians = {}
     for name, values in _read().items():
-        with contextlib.suppress(statistics.StatisticsError, TypeError):
-            medians[name] = float(statistics.median(values))
+        with contextlib.suppress(ValueError, TypeError, LookupError):
+            medians[name] = median(_weighed(v) for v in values)
     return medians
+
+
+def median(values: Iterable[tuple[float, float]]) -> float:
+    """That of numbers with weights: as much weighs less as weighs more.
+
+    Args:
+        values: (number, weight) each.
+
+    >>> median([(9.0, 1.0), (1.0, 1.0), (2.0, 1.0)]), median([(1.0, 1.0), (2.0, 1.0)])
+    (2.0, 1.5)
+    >>> median([(200.0, 0.01), (5.0, 1.0), (6.0, 1.5)])
+    6.0
+    """
+    ordered = sorted(values)
+    left = sum(weight for _, weight in ordered) / 2
+    for (number, weight), (after, _) in zip(ordered, ordered[1:] + ordered[-1:], strict=True):
+        left -= weight
+        if left <= 0:
+            return float(number if left else (number + after) / 2)
+    raise ValueError("no numbers")
 
 
 def of_job(job: str, kind: str) -> str:
@@ -77,8 +97,14 @@ def rates(
     return found
 
 
-def record(model: str, device: str, costs: Mapping[str, float]) -> None:
-    """Remember what a run has cost, by kind; the file is replaced as a whole."""
+def record(
+    model: str, device: str, costs: Mapping[str, float], weights: Mapping[str, float] | None = None
+) -> None:
+    """Remember what a run has cost, by kind; the file is replaced as a whole.
+
+    Args:
+        weights: by kind, what the cost was found on: with much of it, it says more; default 1.
+    """
     file = place()
     if file is None or not costs:
         return
@@ -86,7 +112,9 @@ def record(model: str, device: str, costs: Mapping[str, float]) -> None:
         stored = _read()
         for kind, value in costs.items():
             name = key(model, device, kind)
-            stored[name] = [*stored.get(name, []), round(value, 6)][-KEPT:]
+            found = round(value, 6)
+            one = [found, round(weights[kind], 6)] if weights and kind in weights else found
+            stored[name] = [*stored.get(name, []), one][-KEPT:]
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         try:
@@ -97,10 +125,14 @@ def record(model: str, device: str, costs: Mapping[str, float]) -> None:
             os.unlink(part)
 
 
-def _read() -> dict[str, list[float]]:
+def _read() -> dict[str, list[Any]]:
     file = place()
     try:
         stored = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {k: v for k, v in stored.items() if isinstance(v, list)} if type(stored) is dict else {}
+
+
+def _weighed(stored: Any) -> tuple[float, float]:
+    return (stored[0], stored[1]) if isinstance(stored, list) else (stored, 1.0)

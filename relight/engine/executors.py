@@ -33,20 +33,30 @@ OnDone = Callable[[Chunk, float, int], None]
 
 
 class Steps:
-    """Counts the passes of a chunk, as many as were planned however many there are."""
+    """Counts the passes of a chunk, as many as were planned however many there are.
 
-    def __init__(self, meter: Meter, chunk: Chunk) -> None:
+    Args:
+        timed: whether what they take tells how long others will.
+    """
+
+    def __init__(self, meter: Meter, chunk: Chunk, timed: bool = False) -> None:
         self._meter, self._stage, self._left = meter, chunk.stage, chunk.passes
+        self._since = time.perf_counter() if timed else None
 
     def __call__(self) -> None:
-        count = min(self._left, 1)
-        self._left -= count
-        self._meter.add(self._stage, count)
+        self._add(min(self._left, 1))
 
     def finish(self) -> None:
         """The chunk is done, whatever its steps came to."""
-        self._meter.add(self._stage, self._left)
-        self._left = 0
+        self._add(self._left)
+
+    def _add(self, count: int) -> None:
+        self._left -= count
+        seconds = None
+        if self._since is not None:
+            now = time.perf_counter()
+            self._since, seconds = now, now - self._since
+        self._meter.add(self._stage, count, seconds)
 
 
 class Processes:

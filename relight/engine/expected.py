@@ -16,7 +16,7 @@ from relight.jobs import ResolvedJob, ResolvedRelightJob
 from relight.jobs.regions import MaskFile
 from relight.lights import NoLight, parse_light
 
-DENOISED = {"key": 5.5, "light": 9.0, "upscale": 15.0, "guide": 3.0}
+DENOISED = {"key": 5.5, "light": 6.5, "upscale": 15.0, "guide": 3.0}
 """Seconds for each megapixel in all passes, where no run has told: those of `mini` on two cores."""
 PASS = {"matte": 0.8, "mask": 0.09, "carry": 0.1, "subject": 0.11, "form": 0.04}
 """Seconds of one core for each small frame that a stage without a model works on."""

@@ -172,7 +172,8 @@ class Lanes:
 
     def _one(self, stage: int, chunk: Chunk, beside: bool = False) -> tuple[float, int]:
         """Compute and store a chunk; returns its seconds and the peak of memory."""
-        begun, steps = time.perf_counter(), Steps(self._meter, chunk)
+        begun = time.perf_counter()
+        steps = Steps(self._meter, chunk, timed=not beside and bool(chunk.cost))
 
         def step() -> None:
             if self._stopped:

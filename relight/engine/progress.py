@@ -34,12 +34,35 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass
 class Units:
-    """Work of one kind: how much there is and is done, and the seconds one unit is thought to
-    take."""
+    """Work of one kind.
+
+    Attributes:
+        total, done: how much there is, and is done. cost: seconds that one is thought to take.
+        first: what the first of this run took; what a model does at first takes it longer.
+        seconds, timed: what some of those after it took, and how many these are.
+    """
 
     total: float
     cost: float
     done: float = 0.0
+    first: float | None = None
+    seconds: float = 0.0
+    timed: float = 0.0
+
+    def took(self, seconds: float, count: float) -> None:
+        """`count` of them took so long, and, but for the first, so will those to come."""
+        if self.first is None:
+            self.first = seconds
+            return
+        self.seconds += seconds
+        self.timed += count
+        if self.timed:
+            self.cost = self.seconds / self.timed
+
+    @property
+    def lost(self) -> float:
+        """Seconds that the first took longer than the others."""
+        return max((self.first or 0.0) - self.cost, 0.0) if self.timed else 0.0
 
 
 @dataclass
@@ -64,12 +87,19 @@ class Meter:
     begun: float = field(default_factory=time.perf_counter)
     _owner: int = field(default_factory=threading.get_ident)
     _fraction: float = 0.0
-    _from: float | None = None
-    _told: tuple[float, float] = (0.0, 0.0)
+    _before: Mapping[str, float] | None = None
+    _told: tuple[float, float] = (-1.0, 0.0)
 
-    def add(self, kind: str, count: float = 1) -> None:
-        """`count` units more are done."""
-        self.units[kind].done += count
+    def add(self, kind: str, count: float = 1, seconds: float | None = None) -> None:
+        """`count` units more are done.
+
+        Args:
+            seconds: that they took, for those to come to be thought to take as long.
+        """
+        units = self.units[kind]
+        units.done += count
+        if seconds is not None:
+            units.took(seconds, count)
         self.tell()
 
     def show(self, preview: Callable[[], np.ndarray]) -> None:
@@ -82,33 +112,43 @@ class Meter:
             return
         self.check()
         whole = sum(units.total * units.cost for units in self.units.values())
-        done = sum(min(units.done, units.total) * units.cost for units in self.units.values())
-        now = min(done / whole, 1.0) if whole else 0.0
-        if self._from is None:
-            self._from = now
+        left = whole - self._done()
+        now = 1 - left / whole if whole else 0.0
+        if self._before is None:
+            self._before = {kind: units.done for kind, units in self.units.items()}
         self._fraction = max(self._fraction, now)
         if self.report is not None:
             self.report(
                 Progress(
                     stage=self.stage,
                     fraction=self._fraction,
-                    seconds_left=self._left(),
+                    seconds_left=self._left(whole, left),
                     preview=self.preview,
                 )
             )
 
-    def _left(self) -> float | None:
-        """As long as the work so far has taken, in proportion. While a long step tells nothing that
-        runs down; once it is overdue, it may take as long again as it has."""
-        fresh = self._fraction - (self._from or 0.0)
-        if fresh < SETTLED:
+    def _done(self, before: Mapping[str, float] | None = None) -> float:
+        """Seconds that what is done was thought to take, or what was done at an earlier time."""
+        found = 0.0
+        for kind, units in self.units.items():
+            done = units.done if before is None else before.get(kind, 0.0)
+            found += min(done, units.total) * units.cost
+        return found
+
+    def _left(self, whole: float, left: float) -> float | None:
+        """As long as the work so far has taken, in proportion, but for what is lost at first. While
+        a long step tells nothing that runs down; once it is overdue, it may take as long again as
+        it has."""
+        fresh = whole - left - self._done(self._before)
+        if fresh < SETTLED * whole or not fresh:
             return None
         now = time.perf_counter()
-        if self._fraction > self._told[0]:
-            self._told = self._fraction, now
+        if left != self._told[0]:
+            self._told = left, now
         since = now - self._told[1]
-        left = (self._told[1] - self.begun) * (1 - self._fraction) / fresh
-        return max(left - since, since) if left else 0.0
+        lost = sum(units.lost for units in self.units.values())
+        found = (self._told[1] - self.begun - lost) * left / fresh
+        return max(found - since, since) if left else 0.0
 
 
 @contextmanager

@@ -86,7 +86,8 @@ class Relighting:
         """What is stored of a window: its gain and glow, or the model's own frames.
 
         Args:
-            on_step: called after each pass of the relighter; may raise to stop.
+            on_step: called after each pass of the relighter and each step of the video model; may
+                raise to stop.
             show: given, after each relight, a function that makes a picture of it.
         """
         images = self.small.stack(chunk.first, chunk.last)
@@ -257,8 +258,15 @@ def run_window(
         job: with every setting decided. light: its light.
         seconds: when each frame is shown, counted from the first that is lit.
         mask: what is lit, (frames, 1, h, w) in [0, 1]; None: everything.
+        on_step: see `Relighting.compute`.
     """
     assert model.pipe is not None, "an editor relights keyframes alone"
+
+    def step_end(_pipe: object, _step: int, _time: object, given: dict) -> dict:
+        if on_step:
+            on_step()
+        return given
+
     relit: Tensor
     (relit,) = model.pipe(
         images,
@@ -282,6 +290,7 @@ def run_window(
         relight_chunk_size=model.chunk,
         on_relight_step=(lambda *_: on_step()) if on_step else None,
         on_fused=on_fused,
+        callback_on_step_end=step_end,
     )
     return relit[0]
 

@@ -17,8 +17,8 @@ def units_of(
         rates: see `expected`. done: units of each stage that are done; None: of none.
 
     >>> units = units_of(Amounts(frames=4, megapixels=1.0), {"pace": 1.0})
-    >>> units["survey"]
-    Units(total=4, cost=0.012, done=0)
+    >>> units["survey"].total, units["survey"].cost, units["survey"].done
+    (4, 0.012, 0)
     """
     seconds, done = expected(amounts, rates), done or {}
     return {

@@ -1,7 +1,7 @@
 """Chunks of one process, several at once: in an order that their steps allow, and none lost."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -190,3 +190,26 @@ def test_a_run_that_is_stopped_stops_what_runs_beside_the_model(work):
 
     with pytest.raises(Cancelled):
         _run(work, [Endless(pieces(1, 1, stage="beside"), work)], check=check)
+
+
+@pytest.mark.parametrize("thought", [0.1, 2.0, 40.0])
+def test_the_time_left_goes_by_what_the_model_takes_here(work, monkeypatch, thought):
+    """Not by what was thought: before the first run on a GPU nothing is known of it."""
+    now, told = [0.0], []
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    class Timed(Noting):
+        def compute(self, chunk, on_step=None, show=None):
+            for _ in range(chunk.passes):
+                now[0] += 2.0 if now[0] else 6.0
+                on_step()
+            return {"number": np.array([chunk.index])}
+
+    chunks = [replace(c, megapixels=1.0) for c in pieces(2, 1, stage="model", passes=4)]
+    model = Timed(tuple(chunks), work)
+    units = {"model": Units(total=8, cost=thought), "write": Units(total=10, cost=1.0)}
+    meter = Meter(units, lambda p: told.append(p.seconds_left), seconds={}, begun=0.0)
+    models = Models(relighting=None, upscaling=None)
+    Lanes(Guard([model], models), [model], [chunks], work, meter, lambda *_: None).run()
+    assert now[0] == 6.0 + 7 * 2.0
+    assert told[-1] == pytest.approx(10.0)  # what the first took longer says nothing of writing

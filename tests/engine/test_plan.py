@@ -223,6 +223,17 @@ def test_estimates_can_be_turned_off_and_never_fail(tmp_path, monkeypatch):
     assert estimates.known() == {}
 
 
+def test_what_a_large_run_tells_of_a_model_outweighs_what_small_ones_do(tmp_path, monkeypatch):
+    """A model's first pass takes it a second, however small its frames: 200 s a megapixel."""
+    monkeypatch.setenv(estimates.VARIABLE, str(tmp_path / "estimates.json"))
+    for seconds, megapixels in ((200.0, 0.01), (180.0, 0.01), (5.0, 0.5)):
+        estimates.record("mini", "cpu", {"key": seconds}, {"key": megapixels})
+    assert estimates.known() == {"mini cpu key": 5.0}
+    broken = {"a": [[1.0]], "b": ["no", [2.0, 1.0]], "c": [], "d": [3, [4.0, 0.5]]}
+    (tmp_path / "estimates.json").write_text(json.dumps(broken))
+    assert estimates.known() == {"d": 3.0}
+
+
 def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, capsys):
     out = tmp_path / "out.mp4"
     arguments = ["run", str(CLIP), "-o", str(out), "--prompt", "red", "--upscale", "2"]

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 
+from relight.engine.progress import Meter
 from relight.models.loader import load_upscaler
 from tests.conftest import CPU
 from tests.samples import small_clip, small_picture
@@ -35,6 +36,19 @@ def picture(tmp_path):
         return small_picture(tmp_path / name, width, height)
 
     return make
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How many of each stage a run counts, one number each time that it does."""
+    counted, add = {}, Meter.add
+
+    def noted(meter, kind, count=1, seconds=None):
+        counted.setdefault(kind, []).append(count)
+        add(meter, kind, count, seconds)
+
+    monkeypatch.setattr(Meter, "add", noted)
+    return counted
 
 
 @pytest.fixture
