@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make demo`, `make test`. Both set themselves up in .venv.
+# Everything a newcomer needs: `make demo`, `make test`. All set themselves up in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ TYPES := $(BIN)/basedpyright --pythonpath $(BIN)/python
 # Whose examples in docstrings are run.
 EXAMPLES := $(addprefix relight/,engine jobs lights media metrics methods masks diffusion types.py)
 
-.PHONY: demo ui test test-slow lint clean
+.PHONY: demo ui test test-slow test-soak lint clean
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m examples.demo
@@ -22,8 +22,13 @@ test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules $(EXAMPLES)
 
+# What takes seconds rather than less: CI runs it, too.
 test-slow: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "slow and not soak"
+
+# What takes minutes, or a machine of its own.
+test-soak: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check --fix .

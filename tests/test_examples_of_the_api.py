@@ -14,6 +14,7 @@ def test_there_are_functions():
     assert {"relight_video", "upscale", "load_model", "light_fusion", "edit_x0"} <= {*FUNCTIONS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_its_example_runs(name, capsys):
     function = getattr(relight, name)

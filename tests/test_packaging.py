@@ -36,6 +36,7 @@ def _copy(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_two_checkouts_never_mix(tmp_path):
     copy = _copy(tmp_path / "copy")
     environment = os.environ | {"PYTHONPATH": str(copy)}
@@ -73,6 +74,7 @@ def test_a_wheel_holds_every_module_and_the_embedded_model_as_plain_files(wheel)
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_runs_by_itself(wheel, tmp_path):
     """In an environment of its own, which borrows the libraries of this one, not its sources."""
     folder = tmp_path / "env"

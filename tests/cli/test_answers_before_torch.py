@@ -44,6 +44,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_refusal_imports_no_torch(tmp_path, case):
     arguments, named = REFUSED[case]

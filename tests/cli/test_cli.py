@@ -39,6 +39,7 @@ def test_a_clip_is_relit_and_the_result_printed_as_json(tmp_path, capsys, model)
     assert result["settings"]["seed"] == 1
 
 
+@pytest.mark.slow
 def test_a_folder_is_done_one_by_one_and_a_failure_does_not_stop_the_rest(tmp_path, capsys, model):
     clips = tmp_path / "clips"
     clips.mkdir()
@@ -53,6 +54,7 @@ def test_a_folder_is_done_one_by_one_and_a_failure_does_not_stop_the_rest(tmp_pa
     assert made == ["a.mp4", "a.mp4.json", "z.mp4", "z.mp4.json"]
 
 
+@pytest.mark.slow
 def test_a_job_file_runs_and_the_command_line_goes_before_it(tmp_path, capsys, model, tiny_model):
     job = tmp_path / "job.yaml"
     job.write_text(

@@ -40,6 +40,7 @@ def _start(folder, *settings, program=""):
     return running, shlex.join(["relight", *arguments])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
 def test_a_run_that_is_interrupted_names_the_command_to_resume(tmp_path, tiny_model, number):
     running, command = _start(tmp_path, "--model", str(tiny_model), "--steps", "200", "-v")

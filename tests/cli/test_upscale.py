@@ -93,6 +93,7 @@ def test_the_size_of_a_job_file_gives_way(tmp_path, quick, small, stored, given,
     assert _images(tmp_path / "a.png").shape == (1, *expected, 3)
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_and_clips_is_done_with_two_models(
     tmp_path, capsys, quick, small, clip
 ):
@@ -166,6 +167,7 @@ def relit(tiny_model):
     return [*model, "--prompt", "a bunny, red light"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["on", "off"])
 def test_relighting_and_upscaling_in_one_pass(tmp_path, capsys, relit, clip, transfer):
     out, again = tmp_path / "out.mp4", tmp_path / "again.mp4"
@@ -183,6 +185,7 @@ def test_relighting_and_upscaling_in_one_pass(tmp_path, capsys, relit, clip, tra
         assert out.read_bytes() == again.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_is_upscaled_is_the_relit_clip(tmp_path, relit, clip):
     for name, more in (("plain.mp4", ()), ("large.mp4", ("--upscale", "2"))):
         assert (
@@ -254,6 +257,7 @@ def test_what_the_embedded_model_relights_is_upscaled_by_its_guide(tmp_path, cli
     assert "guide" in result.weights and _images(result.path).shape == (2, 27, 48, 3)
 
 
+@pytest.mark.slow
 def test_the_guide_alone_starts_without_diffusers(small, tmp_path):
     program = (
         "import sys; from relight.cli import main; code = main(sys.argv[1:]); "

@@ -61,6 +61,7 @@ def test_low_slices_and_tiles_the_vae_and_changes_nothing(tiny_model, plain):
     torch.testing.assert_close(_run(model), plain, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_lowest_stores_the_denoisers_in_a_byte_a_weight_and_stays_near(tiny_model, plain):
     model = load_model(str(tiny_model), replace(CPU, memory="lowest"))
     whole = load_model(str(tiny_model), CPU)
@@ -88,6 +89,7 @@ def test_the_shared_parts_are_hooked_once(tiny_model):
     assert any("group_offloading" in names for names in hooks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", ["high", "low"])
 def test_compiled_models_give_the_same_clip(tiny_model, plain, memory):
     model = load_model(str(tiny_model), replace(CPU, compile=True, memory=memory))
@@ -120,12 +122,14 @@ def _denoise(pipe):
     return pipe.transformer(latents, torch.tensor([500]), text, return_dict=False)[0]
 
 
+@pytest.mark.slow
 def test_a_really_compiled_transformer_computes_the_same(wan):
     expected = _denoise(wan)
     compile_denoisers([wan])
     torch.testing.assert_close(_denoise(wan), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_compiled_unet_is_traced_whole_and_once(relighter):
     """With shared attention entered anew for each relight, at another step, by other light."""

@@ -141,6 +141,7 @@ def test_a_background_that_cannot_be_read_is_one_line_before_any_model(tmp_path,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_weights_that_see_a_background_are_used_where_they_are(tmp_path, scene, tiny_model):
     folder = tmp_path / "model"
     folder.mkdir()
@@ -167,6 +168,7 @@ def test_weights_that_see_a_background_are_used_where_they_are(tmp_path, scene, 
     assert np.abs(made[0][mask].astype(int) - made[1][mask]).mean() > 1
 
 
+@pytest.mark.slow
 def test_words_let_the_video_model_draw_it(tmp_path, scene, tiny):
     given = {"mask": str(scene / "mask"), "background": "a sandy beach", "recipe": "best"}
     job = _job(scene, tmp_path / "out", strength=0.5, **given)
@@ -179,6 +181,7 @@ def test_words_let_the_video_model_draw_it(tmp_path, scene, tiny):
     assert inside > 0.5, inside
 
 
+@pytest.mark.slow
 def test_before_what_the_model_draws_the_subject_has_the_light_of_keyframes(tmp_path, scene, tiny):
     mask, made = {"mask": str(scene / "mask"), "light": "left"}, {}
     drawn = {"background": "a sandy beach", "recipe": "best", "strength": 0.5}

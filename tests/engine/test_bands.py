@@ -20,6 +20,7 @@ def _made(small, times, guide):
     return GUIDED.finish(GUIDED.guide(small, size, guide), small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mini", "restore", "bicubic"])
 @pytest.mark.parametrize("times", [2, 4])
 def test_bands_of_a_guide_are_the_whole(name, times):

@@ -40,6 +40,7 @@ def edges(image):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("prompt", "light"), [("a bear, red neon light", "left"), ("moonlight, dark", "right")]
 )

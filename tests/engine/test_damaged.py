@@ -38,6 +38,7 @@ def _job(source, output, **given):
     return RelightJob.make(input=source, output=output, **{**QUICK, **small, **given})
 
 
+@pytest.mark.slow
 def test_a_clip_cut_short_is_noted_wherever_the_run_is_told_and_refused_if_strict(
     tmp_path, load, cut, tiny_model, capsys
 ):
@@ -59,6 +60,7 @@ def test_a_clip_cut_short_is_noted_wherever_the_run_is_told_and_refused_if_stric
     assert main([*batch, "--strict", "--retries", "0"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["cut", "gone", "replaced"])
 def test_an_input_that_changes_during_the_run_gives_no_output(tmp_path, load, what):
     source = tmp_path / "in.mp4"

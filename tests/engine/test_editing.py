@@ -56,6 +56,7 @@ def _job(source, out, folder, **given):
     return RelightJob.make(**{"input": source, "output": out, **settings, **given})
 
 
+@pytest.mark.slow
 def test_keyframes_are_edited_and_only_their_light_is_taken(tmp_path, small, folder):
     result = run_relight(_job(small, tmp_path / "out.mp4", folder))
     assert result.settings["recipe"] == "fast" and result.settings["transfer"] == "on"

@@ -40,6 +40,7 @@ def _computed(clip, step):
         clip.work.save(chunk.name, step.compute(chunk))
 
 
+@pytest.mark.slow
 def test_chunks_are_what_is_found_in_the_whole_clip(tmp_path):
     images, _ = moving_disc(frames=CONTEXT + 10, size=64, radius=14, step=1)
     clip = clip_of(tmp_path, images)
@@ -76,10 +77,12 @@ def _gains(clip, length):
     return np.concatenate([form.compute(chunk)["form"] for chunk in chunks]).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_the_form_of_a_still_scene_is_still(still):
     gains = _gains(still, 60)
     assert gains.std(axis=0).max() < 1e-3 < np.ptp(gains[0])
 
 
+@pytest.mark.slow
 def test_no_border_of_a_chunk_shows(still):
     np.testing.assert_allclose(_gains(still, 13), _gains(still, 60), atol=2e-3)

@@ -55,6 +55,7 @@ class Allocator:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
+@pytest.mark.slow
 def test_fewer_frames_at_a_time_then_fit_and_stay(tmp_path, model):
     """With guidance, the UNet sees each frame twice."""
     lossless = {"codec": "ffv1"}
@@ -73,6 +74,7 @@ def test_fewer_frames_at_a_time_then_fit_and_stay(tmp_path, model):
     assert model.frames_a_pass is None  # the next job finds the model as it was
 
 
+@pytest.mark.slow
 def test_half_precision_is_the_last_way_out_and_the_model_is_loaded_anew(tmp_path, tiny_model):
     runner = Runner()
     runner(_job(tmp_path, load_model(str(tiny_model), CPU)))
@@ -85,6 +87,7 @@ def test_half_precision_is_the_last_way_out_and_the_model_is_loaded_anew(tmp_pat
     assert np.array_equal(_images(again.path), _images(tmp_path / "a.mp4"))
 
 
+@pytest.mark.slow
 def test_three_ways_are_tried_then_one_line_says_what_to_do(tmp_path, model):
     allocator = Allocator(_layer(model), most=0)
     outcome = run_safely(lambda: run_relight(_job(tmp_path, model), load=lambda *_: model))
@@ -102,6 +105,7 @@ def _tensors():
     return sum(storages.values()) / 2**20
 
 
+@pytest.mark.slow
 def test_memory_is_back_at_the_baseline_after_running_out_and_the_next_job_works(
     tmp_path, tiny_model
 ):
@@ -126,6 +130,7 @@ def test_memory_is_back_at_the_baseline_after_running_out_and_the_next_job_works
     assert _tensors() < before + 5
 
 
+@pytest.mark.slow
 def test_the_next_job_after_a_failed_one_works_and_vae_settings_are_put_back(tmp_path, model):
     allocator = Allocator(_layer(model), most=2)
     run_relight(_job(tmp_path, model), load=lambda *_: model)  # with slices and tiles
@@ -135,6 +140,7 @@ def test_the_next_job_after_a_failed_one_works_and_vae_settings_are_put_back(tmp
     assert run_relight(_job(tmp_path, model, "b.mp4"), load=lambda *_: model).frames == 8
 
 
+@pytest.mark.slow
 def test_what_a_run_has_learnt_is_known_when_it_is_resumed(tmp_path, model):
     job = _job(tmp_path, model, frames=40, light_fps=30, keep_work=True)
     allocator = Allocator(_layer(model), most=16)
@@ -147,6 +153,7 @@ def test_what_a_run_has_learnt_is_known_when_it_is_resumed(tmp_path, model):
     assert allocator.given and max(allocator.given) <= 16
 
 
+@pytest.mark.slow
 def test_an_upscaler_takes_smaller_tiles(tmp_path):
     upscaler = load_upscaler("mini", CPU, moving=False)
     unet = upscaler.pipe.unet
@@ -180,6 +187,7 @@ PLACES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 @pytest.mark.parametrize("place", PLACES)
 def test_no_numbers_anywhere_are_an_error_and_never_a_black_clip(tmp_path, model, place, value):
@@ -191,6 +199,7 @@ def test_no_numbers_anywhere_are_an_error_and_never_a_black_clip(tmp_path, model
     assert not list(tmp_path.glob("a.mp4*"))  # chunks before it may be kept
 
 
+@pytest.mark.slow
 def test_a_half_precision_that_overflows_is_computed_in_float32(tmp_path, model):
     decoder = model.relighter.vae.decoder
 

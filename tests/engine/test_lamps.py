@@ -70,6 +70,7 @@ def _at_fps(wall, folder, fps):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [6, 24, 30, 60])
 @pytest.mark.parametrize("recipe", [{"recipe": "fast"}, {"recipe": "best", "steps": 2}])
 def test_a_moving_lamp_is_where_it_is_at_every_keyframe(tmp_path, wall, mini, recipe, fps):
@@ -85,6 +86,7 @@ def test_a_moving_lamp_is_where_it_is_at_every_keyframe(tmp_path, wall, mini, re
         assert abs(found[1] - lamp.y) * HEIGHT / WIDTH < 0.05, (seconds, found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "light",
     [
@@ -117,6 +119,7 @@ def test_a_dim_lamp_beside_the_frame_keeps_its_colour(tmp_path, wall, mini):
     assert full > 0.7 and 0.6 * full < dim < full
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [{"recipe": "fast"}, {"recipe": "best", "steps": 2}])
 def test_a_lamp_beside_the_frame_is_as_bright_as_it_is_said_to_be(tmp_path, wall, mini, recipe):
     given = {"relight_steps": 1, "side": 64, "frames": 2, **recipe}
@@ -130,6 +133,7 @@ def test_a_lamp_beside_the_frame_is_as_bright_as_it_is_said_to_be(tmp_path, wall
     assert abs(none / full - 0.12 ** (1 / 2.2)) < 0.05
 
 
+@pytest.mark.slow
 def test_a_pulse_swells_and_fades_and_police_take_turns(tmp_path, wall, mini):
     given = {"relight_steps": 1, "side": 64}
     pulse = _lit(wall, tmp_path / "pulse", mini, light="pulse:seconds=1", **given).mean((1, 2, 3))
@@ -174,6 +178,7 @@ def test_what_gives_a_lamp_its_depth_is_said(tmp_path, wall, mini, given, said):
     ]
 
 
+@pytest.mark.slow
 def test_before_a_lamp_thin_parts_of_the_subject_are_dark_too(tmp_path, mini):
     clip, mattes = with_ears(frames=3)
     source = (clip * 255).round().byte().permute(0, 2, 3, 1).numpy()
@@ -211,6 +216,7 @@ FAST = {"relight_steps": 1, "side": 64, "light_fps": 6}
 BETWEEN = [(6, {}), (24, {}), (60, {}), (24, {"recipe": "best", "steps": 2})]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps, recipe", BETWEEN)
 def test_a_pulse_is_as_bright_as_it_is_at_each_frames_own_time(tmp_path, wall, mini, fps, recipe):
     """Twice as fast as what is seen shows: seen alone, its dark would be missed."""
@@ -222,6 +228,7 @@ def test_a_pulse_is_as_bright_as_it_is_at_each_frames_own_time(tmp_path, wall, m
     assert abs(found / found[0] - wanted / wanted[0]).max() < 0.06
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps, recipe", BETWEEN)
 def test_police_are_red_and_blue_at_each_frames_own_time(tmp_path, wall, mini, fps, recipe):
     still, light = _at_fps(wall, tmp_path / "in", fps), parse_light("police:seconds=.4")
@@ -236,6 +243,7 @@ def test_police_are_red_and_blue_at_each_frames_own_time(tmp_path, wall, mini, f
         assert seen.argmax() == channel and seen.min() < 0.6 * seen.max(), (i / fps, seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [24, 60])
 def test_the_colour_of_a_lamp_turns_between_the_frames_that_are_seen(tmp_path, wall, mini, fps):
     keys = ["0=left:color=#ff2010", "0.1=left:color=#2040ff", "0.3=left:color=#20ff30"]

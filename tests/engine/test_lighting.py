@@ -42,6 +42,7 @@ def _job(source, out, **given):
     return RelightJob.make(**{"input": source, "output": out, **settings, **given})
 
 
+@pytest.mark.slow
 def test_keyframes_light_a_clip_from_the_named_side(tmp_path, small, mini):
     source = _images(small)
     for side in ("left", "right"):
@@ -51,6 +52,7 @@ def test_keyframes_light_a_clip_from_the_named_side(tmp_path, small, mini):
         assert scores["lean"] > 0.6 and scores["structure"] > 0.9, scores
 
 
+@pytest.mark.slow
 def test_intensity_0_gives_the_source_back_and_more_gives_more(tmp_path, small, mini):
     changes = []
     source = _images(small).astype(int)
@@ -63,6 +65,7 @@ def test_intensity_0_gives_the_source_back_and_more_gives_more(tmp_path, small, 
     assert changes == sorted(changes) and changes[2] > 5
 
 
+@pytest.mark.slow
 def test_frames_in_three_threads_come_out_as_in_one(tmp_path, small, mini, monkeypatch):
     found = []
     for name in ("one", "three"):
@@ -73,6 +76,7 @@ def test_frames_in_three_threads_come_out_as_in_one(tmp_path, small, mini, monke
     assert (found[0] == found[1]).all()
 
 
+@pytest.mark.slow
 def test_what_a_moving_light_does_itself_is_no_shimmer_to_expose_for(
     tmp_path, small, mini, monkeypatch
 ):
@@ -87,6 +91,7 @@ def test_what_a_moving_light_does_itself_is_no_shimmer_to_expose_for(
     assert 0 < lit < 2 * source
 
 
+@pytest.mark.slow
 def test_a_reference_lights_the_clip_without_a_model(tmp_path, small):
     def never(*_):
         raise AssertionError("a model was loaded")
@@ -105,6 +110,7 @@ def test_a_reference_lights_the_clip_without_a_model(tmp_path, small):
     assert _sound(result.path) == _sound(small)
 
 
+@pytest.mark.slow
 def test_a_reference_needs_no_package_of_models(tmp_path, small):
     frame = list(media.read(small))[7].image
     Image.fromarray(frame // 2).save(tmp_path / "lit.png")
@@ -118,6 +124,7 @@ def test_a_reference_needs_no_package_of_models(tmp_path, small):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_windows_have_one_light_and_intensity_scales_it(tmp_path, mini):
     """A still scene in three windows of the video model, and the same without any light."""
     frame = np.asarray(Image.fromarray(next(media.read(CLIP)).image).resize((160, 120)))
@@ -137,6 +144,7 @@ def test_windows_have_one_light_and_intensity_scales_it(tmp_path, mini):
     assert np.array_equal(_images(run_relight(none, load=mini).path), _images(tmp_path / "in.mkv"))
 
 
+@pytest.mark.slow
 def test_two_references_are_keyframes(tmp_path, small):
     frames = [frame.image for frame in media.read(small)]
     for name, frame, gain in (("dark.png", frames[0], 0.4), ("bright.png", frames[-1], 1.0)):
@@ -178,6 +186,7 @@ def _bad(tmp_path, small):
     yield "no numbers", {"reference": [_save(tmp_path, "f.tiff", Image.fromarray(values))]}
 
 
+@pytest.mark.slow
 def test_a_wrong_reference_is_one_clear_line(tmp_path, small):
     for words, settings in _bad(tmp_path, small):
         out = tmp_path / "out.mp4"
@@ -202,6 +211,7 @@ def test_settings_that_contradict_each_other_are_refused(settings, words):
         RelightJob.make(input="a.mp4", output="b.mp4", **settings)
 
 
+@pytest.mark.slow
 def test_a_lit_clip_is_resumed_chunk_by_chunk(tmp_path, small, mini):
     whole = _images(run_relight(_job(small, tmp_path / "a.mp4"), load=mini).path)
     job = _job(small, tmp_path / "b.mp4")
@@ -218,12 +228,14 @@ def test_a_lit_clip_is_resumed_chunk_by_chunk(tmp_path, small, mini):
     assert np.array_equal(_images(result.path), whole)
 
 
+@pytest.mark.slow
 def test_processes_light_alike(tmp_path, small):
     serial = run_relight(_job(small, tmp_path / "a.mp4"))
     spread = run_relight(_job(small, tmp_path / "b.mp4", devices="cpu,cpu"))
     assert serial.path.read_bytes() == spread.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_keyframes_need_no_video_model(tmp_path, small, tiny_model):
     job = _job(small, tmp_path / "a.mp4", model=str(tiny_model), relight_steps=1, shape=0)
     fast = run_relight(job.model_copy(update={"recipe": "fast"})).weights
@@ -232,6 +244,7 @@ def test_keyframes_need_no_video_model(tmp_path, small, tiny_model):
     assert "motion_adapter" in both and "motion_adapter" not in fast
 
 
+@pytest.mark.slow
 def test_a_moving_light_is_found_anew_in_every_frame(tmp_path, small, mini):
     light = ["0=left", "0.4=right"]
     job = _job(small, tmp_path / "out.mkv", light_at=light, light_fps=10)

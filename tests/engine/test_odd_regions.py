@@ -98,6 +98,7 @@ def test_a_reference_lights_a_subject_before_a_new_background(tmp_path, scene, f
     assert warm[0] > warm[1] > warm[2]
 
 
+@pytest.mark.slow
 def test_a_moving_lamp_lights_a_subject_before_a_new_background_with_its_sound(
     tmp_path, files, tiny
 ):

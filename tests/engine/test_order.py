@@ -26,6 +26,7 @@ def disc(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_processes_keep_the_order_of_chunks_that_build_on_each_other(tmp_path, disc):
     """Light carried from frame 0, and the subject followed from a click in the middle."""
     given = {"reference": f"0={disc / 'still.png'}", "mask": "click:.5,.55@1.1", "seed": 1}
@@ -40,6 +41,7 @@ def test_processes_keep_the_order_of_chunks_that_build_on_each_other(tmp_path, d
     assert files[0] == files[1]
 
 
+@pytest.mark.slow
 def test_threads_compute_the_same_as_one(tmp_path, disc):
     """Two ways of light at once, and several frames: the work folders and the files are equal."""
     files, stored = [], []

@@ -28,6 +28,7 @@ def _job(out, **settings):
     return RelightJob.make(**{"input": CLIP, "output": out, **QUICK, **settings})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["on", "off"])
 def test_a_plan_has_the_chunks_and_frames_of_the_run(tmp_path, tiny_model, transfer):
     job = _job(tmp_path / "out.mp4", model=str(tiny_model), frames=24, light_fps=24)
@@ -72,6 +73,7 @@ def test_best_denoises_at_most_half_of_what_the_paper_does(tmp_path, monkeypatch
     assert costs["fast"] < costs["best"] < costs["paper"] / 2, costs
 
 
+@pytest.mark.slow
 def test_a_plan_of_keyframes_has_the_passes_of_the_run(tmp_path, tiny_model):
     job = _job(tmp_path / "out.mp4", model=str(tiny_model), frames=24, recipe="fast")
     (stage,) = plan(job).stages
@@ -163,6 +165,7 @@ def test_memory_grows_with_the_frames_of_the_result(tmp_path):
     assert 600e6 < one < many == int(600e6 + 230e6 * all_of_it.amounts.megapixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -57,6 +57,7 @@ def test_the_model_is_given_english_and_the_sidecar_the_users_words(lit, caplog)
     assert not [note for note in english.notes if note.startswith("prompt")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", ["daylight", "natural light", "Tageslicht", "studio light"])
 def test_a_neutral_light_keeps_the_hue_of_skin_that_is_nearly_grey(tmp_path, prompt):
     model = load_model("mini", CPU)

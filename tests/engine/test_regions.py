@@ -32,6 +32,7 @@ def _picture(path, matte):
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["fast", "best"])
 def test_a_mask_of_nothing_gives_the_source_back_and_one_of_all_changes_nothing(
     tmp_path, scene, tiny, recipe, caplog
@@ -67,6 +68,7 @@ def test_the_models_own_pixels_are_kept_within_the_mask(tmp_path, scene, tiny):
     assert not changed[~mask].any() and changed[mask].mean() > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [{"mask": "auto"}, {"mask": "click:.4,.55"}, {"mask": "box:.1,.25,.7,.85@0.1"}, "network"],

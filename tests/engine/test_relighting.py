@@ -89,6 +89,7 @@ def _relighting(model, folder, frames, **given):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["on", "off"])
 def test_chunks_computed_in_reverse_order_are_the_same(model, tmp_path, transfer):
     flow = _relighting(model, tmp_path, clip(20, 8), transfer=transfer)

@@ -8,28 +8,35 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from relight import media
-from relight.engine.run import run, run_relight
+from relight.engine.run import run_relight
 from relight.engine.work import Work, work_folder
 from relight.errors import BusyError, Cancelled
-from relight.jobs import RelightJob, UpscaleJob
+from relight.jobs import RelightJob
+from relight.models.catalogue import CATALOGUE
 from relight.models.loader import load_model
 from tests.conftest import CPU
 from tests.engine.test_run import QUICK, _images
 from tests.samples import CLIP
 
-MANY = {"light_fps": 30, "frames": 40, "recipe": "paper"}
+WINDOW = 8
+MANY = {"light_fps": 30, "frames": 2 * WINDOW, "recipe": "paper"}
 """Three windows of the tiny model, and nothing before them."""
 
 
 @pytest.fixture(scope="module")
 def load(tiny_model):
-    model = load_model(str(tiny_model), CPU)
-    return lambda *_: model
+    """The tiny model with windows of half their length, as a plan finds it, too."""
+    entry = CATALOGUE["animatediff"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CATALOGUE, "animatediff", replace(entry, window=WINDOW))
+        model = load_model(str(tiny_model), CPU)
+        yield lambda *_: model
 
 
 def _job(out, tiny_model, **given):
@@ -57,6 +64,7 @@ def _interrupted(job, load, chunks=1):
     return stop.folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["paper", "best"])
 def test_the_same_command_takes_finished_chunks_over(tmp_path, load, tiny_model, recipe):
     given = {"recipe": recipe, "shape": 0}
@@ -84,6 +92,7 @@ def test_the_same_command_takes_finished_chunks_over(tmp_path, load, tiny_model,
     ]
 
 
+@pytest.mark.slow
 def test_an_open_seed_is_taken_over_too(tmp_path, load, tiny_model):
     job = _job(tmp_path / "a.mp4", tiny_model, seed=None)
     folder = _interrupted(job, load)
@@ -91,9 +100,10 @@ def test_an_open_seed_is_taken_over_too(tmp_path, load, tiny_model):
     assert run_relight(job, load=load).settings["seed"] == seed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, named",
-    [({"prompt": "blue light"}, "prompt"), ({"seed": 9}, "seed"), ({"frames": 39}, "frames")],
+    [({"prompt": "blue light"}, "prompt"), ({"seed": 9}, "seed"), ({"frames": 15}, "frames")],
 )
 def test_a_changed_setting_starts_afresh_and_is_named(tmp_path, load, tiny_model, change, named):
     _interrupted(_job(tmp_path / "a.mp4", tiny_model), load)
@@ -104,6 +114,7 @@ def test_a_changed_setting_starts_afresh_and_is_named(tmp_path, load, tiny_model
     assert np.array_equal(_images(result.path), _images(alone.path))
 
 
+@pytest.mark.slow
 def test_a_changed_input_or_light_picture_starts_afresh(tmp_path, load, tiny_model, caplog):
     caplog.set_level("INFO")
     clip, light = tmp_path / "in.mp4", tmp_path / "light.png"
@@ -125,6 +136,7 @@ def test_a_changed_input_or_light_picture_starts_afresh(tmp_path, load, tiny_mod
     assert "the file given as input has changed" in caplog.text
 
 
+@pytest.mark.slow
 def test_no_resume_starts_afresh(tmp_path, load, tiny_model):
     job = _job(tmp_path / "a.mp4", tiny_model)
     _interrupted(job, load)
@@ -132,6 +144,7 @@ def test_no_resume_starts_afresh(tmp_path, load, tiny_model):
     assert not any("resumed" in note for note in run_relight(again, load=load).notes)
 
 
+@pytest.mark.slow
 def test_a_second_run_of_one_output_is_refused(tmp_path, load, tiny_model):
     job = _job(tmp_path / "a.mp4", tiny_model)
     with (
@@ -139,9 +152,10 @@ def test_a_second_run_of_one_output_is_refused(tmp_path, load, tiny_model):
         pytest.raises(BusyError, match="another run"),
     ):
         run_relight(job, load=load)
-    assert run_relight(job, load=load).frames == 40
+    assert run_relight(job, load=load).frames == MANY["frames"]
 
 
+@pytest.mark.slow
 def test_the_work_folder_can_be_kept_and_be_elsewhere(tmp_path, load, tiny_model):
     elsewhere = tmp_path / "elsewhere"
     job = _job(tmp_path / "a.mp4", tiny_model, work=elsewhere, keep_work=True)
@@ -167,29 +181,6 @@ def test_a_fingerprint_notices_a_byte(tmp_path, size):
     assert fingerprint(path) != before
 
 
-@pytest.fixture(scope="module")
-def small_clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("small") / "in.mkv"
-    with media.write(path, size=(48, 32), fps=8) as out:
-        for frame in media.read(CLIP, frames=20):
-            out.add(np.ascontiguousarray(frame.image[100:132, 200:248]), frame.time)
-    return path
-
-
-@pytest.mark.parametrize("kind", ["relight", "both", "upscale"])
-def test_processes_make_the_same_file_as_a_serial_run(tmp_path, small_clip, tiny_model, kind):
-    settings = {"input": small_clip, "seed": 5, "model": str(tiny_model), "frames": 18}
-    if kind == "upscale":
-        settings |= {"scale": 1.1, "steps": 1}
-    else:
-        settings |= {"prompt": "red", "steps": 2, "relight_steps": 1, "light_fps": 30}
-        settings |= {"upscale": 1.1} if kind == "both" else {}
-    make = (UpscaleJob if kind == "upscale" else RelightJob).make
-    serial = run(make(**settings, output=tmp_path / "serial.mp4"))
-    spread = run(make(**settings, output=tmp_path / "spread.mp4", devices="cpu,cpu"))
-    assert serial.path.read_bytes() == spread.path.read_bytes()
-
-
 def _command(out, tiny_model, *more):
     settings = ("--prompt", "red light", "--model", tiny_model, "--steps", "2", "--seed", "5")
     settings += ("--relight-steps", "2", "--light-fps", "30", "--frames", "40", *more)
@@ -206,6 +197,7 @@ def _kill_and_repeat(command, after, environment):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(4))
 def test_five_kills_at_random_moments_change_nothing(tmp_path, tiny_model, seed):

@@ -42,6 +42,7 @@ def _run(load, out, **settings):
     return run_relight(job, load=load)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["on", "off"])
 def test_the_output_has_the_sources_size_frames_times_and_sound(tmp_path, load, transfer):
     result = _run(load, tmp_path / "out.mp4", transfer=transfer, frames=20)
@@ -55,11 +56,13 @@ def test_the_output_has_the_sources_size_frames_times_and_sound(tmp_path, load, 
     assert difference > 1  # random weights light it somehow, but not at all would be a stub
 
 
+@pytest.mark.slow
 def test_a_whole_clip_keeps_every_packet_of_sound(tmp_path, load):
     result = _run(load, tmp_path / "out.mp4", light_fps=2)
     assert _sound(result.path) == _sound(CLIP)
 
 
+@pytest.mark.slow
 def test_a_sidecar_repeats_its_output_bit_for_bit(tmp_path, load):
     first = _run(load, tmp_path / "a.mp4", frames=10, seed=None, light="top")
     settings = read_job(sidecar_path(first.path))
@@ -69,6 +72,7 @@ def test_a_sidecar_repeats_its_output_bit_for_bit(tmp_path, load):
     assert json.loads(second.sidecar.read_text())["made"]["frames"] == 10
 
 
+@pytest.mark.slow
 def test_the_seed_and_the_light_matter(tmp_path, load):
     base = _images(_run(load, tmp_path / "a.mp4", frames=6).path)
     assert not np.array_equal(base, _images(_run(load, tmp_path / "b.mp4", frames=6, seed=6).path))
@@ -84,6 +88,7 @@ def test_a_still_image_is_a_clip_of_one_frame(tmp_path, load):
     assert _images(result.path).shape == (1, 31, 50, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["best", "fast"])
 @pytest.mark.parametrize("size", [(1, 1), (2, 40), (17, 17)])
 def test_tiny_and_odd_sizes_come_back_exactly(tmp_path, load, size, recipe):
@@ -102,6 +107,7 @@ def test_start_and_frames_cut_the_clip(tmp_path, load):
     assert result.frames == 5 and times[0] == 0
 
 
+@pytest.mark.slow
 def test_progress_rises_to_the_end_and_can_stop_the_run(tmp_path, load):
     seen = []
     job = RelightJob.make(input=CLIP, output=tmp_path / "out.mp4", **QUICK, frames=30)
@@ -142,6 +148,7 @@ def test_a_light_image_is_read_and_a_wrong_one_named(tmp_path, load):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_relight_video_is_the_same_road(tmp_path, tiny_model):
     result = relight.relight_video(
         CLIP, tmp_path / "out.mp4", **QUICK, model=str(tiny_model), frames=2, light="bottom"

@@ -30,6 +30,7 @@ def _state():
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_two_hundred_jobs_leave_memory_handles_threads_and_files_flat(tmp_path, tiny_model):
     _picture(tmp_path / "a.png", 1)
     _clip(tmp_path / "b.mp4", 2)

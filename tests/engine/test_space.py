@@ -59,6 +59,7 @@ def test_a_disk_too_small_is_refused_before_any_work(disk, load):
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_during_the_run_is_told_and_the_run_goes_on_later(disk, load):
     folder = disk("3m")
     hog = folder / "hog"

@@ -172,6 +172,7 @@ def test_an_animation_keeps_its_timing(tmp_path, extension):
     assert found == shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality, blocky", [(95, False), (30, True)])
 def test_blocks_of_compression_are_said_and_taken_away_unless_a_guide_is_named(
     tmp_path, quality, blocky

@@ -133,6 +133,7 @@ LIT = [  # settings, and those that are said to have no effect on top of them
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings, idle", LIT, ids=lambda value: "-".join(value)[:60])
 def test_it_has_no_effect(files, scene, tiny_model, tiny, settings, idle):
     """The frames are the same bit for bit, with it and without."""

@@ -13,6 +13,7 @@ def _last(events):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_batch_with_everything_wrong_is_finished_by_a_second_run(tmp_path, tiny_model):
     names = [f"{number}.mp4" for number in range(8)]

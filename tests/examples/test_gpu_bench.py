@@ -8,6 +8,7 @@ import torch
 from examples import gpu_bench, gpu_models
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["animatediff", "wan", "cogvideox"])
 def test_it_prints_a_row_for_every_setting(model, capsys):
     few = ["--steps", "1", "--relight-steps", "2", "--frames", "2"]
@@ -19,6 +20,7 @@ def test_it_prints_a_row_for_every_setting(model, capsys):
     assert all("sage" in row for row in rows[1::2])
 
 
+@pytest.mark.slow
 def test_networks_recipes_and_upscaling_are_measured(tmp_path, capsys):
     wanted = ["denoisers", "recipes", "upscaling"]
     few = ["--steps", "1", "--relight-steps", "2", "--json", str(tmp_path / "a.json")]

@@ -54,6 +54,7 @@ def test_nothing_in_a_job_of_the_examples_is_refused(file, monkeypatch):
     refuse(job, media.probe(job.input))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", JOBS, ids=lambda file: file.stem)
 def test_a_job_of_the_examples_runs(file, small, mini, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)

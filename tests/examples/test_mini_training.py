@@ -71,6 +71,7 @@ def test_a_widened_autoencoder_decodes_what_the_narrow_one_did(pictures):
         assert torch.allclose(wide.decode(many).sample, narrow.decode(few).sample, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", [1, 2], ids=["base", "relight"])
 def test_a_unet_is_carried_over_to_turned_latents(pictures, tmp_path, inputs):
     """Turn the latents by a rotation: the carried UNet turns its answer by the same."""
@@ -94,6 +95,7 @@ def test_a_unet_is_carried_over_to_turned_latents(pictures, tmp_path, inputs):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_all_stages_run_and_the_result_relights(tmp_path):
     folder = smoke.run(tmp_path)
     model = load_model(str(folder), CPU)

@@ -26,6 +26,7 @@ def _peak(side, tile):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc")
 def test_four_times_the_pixels_in_tiles_take_little_more_memory():
     assert _peak(1024, 512) < MOST * _peak(512, None)

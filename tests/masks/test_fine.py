@@ -1,5 +1,6 @@
 """Thin parts of a subject, which a coarse cut loses; what is near it in colour stays out."""
 
+import pytest
 import torch
 
 from relight.masks import Click, Known, find_subject
@@ -32,6 +33,7 @@ def iou(matte, truth):
     return float((inside & truth).sum() / (inside | truth).sum())
 
 
+@pytest.mark.slow
 def test_thin_parts_are_found_that_a_coarse_cut_loses():
     clip, truth = with_ears()
     ears = truth.clone()
@@ -42,6 +44,7 @@ def test_thin_parts_are_found_that_a_coarse_cut_loses():
     assert iou(fine.matte, truth) > max(0.95, iou(coarse.matte, truth))
 
 
+@pytest.mark.slow
 def test_the_outline_of_what_moves_is_within_half_a_pixel():
     clip, truth = moving_disc()
     assert edge_error(fine_subject(clip).matte, truth) < 0.5
@@ -52,18 +55,21 @@ def test_a_click_has_its_thin_parts_too():
     assert iou(fine_subject(clip, Click(0.47, 0.62, at=1)).matte, truth) > 0.9
 
 
+@pytest.mark.slow
 def test_a_matte_that_is_known_is_followed():
     clip, truth = with_ears()
     found = fine_subject(clip, Known(truth[0]))
     assert iou(found.matte[4], truth[4]) > 0.9
 
 
+@pytest.mark.slow
 def test_a_frame_depends_on_its_context_alone():
     clip, _ = moving_disc(frames=2 * FINE_CONTEXT + 4, size=48, radius=11, step=0.5)
     whole, part = fine_subject(clip), fine_subject(clip[2 : 2 * FINE_CONTEXT + 3])
     assert torch.allclose(whole.matte[FINE_CONTEXT + 2], part.matte[FINE_CONTEXT], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_moves_as_a_whole_is_the_subject_whatever_stands_out_behind_it():
     clip, truth = moving_disc(frames=8, step=3, pan=0)
     clip, still = clip.clone(), clip[:, :, 20:60, 90:120]

@@ -74,6 +74,7 @@ def test_without_a_subject_none_is_claimed(clip):
     assert float(find_subject(clip).confidence.max()) == 0
 
 
+@pytest.mark.slow
 def test_a_frame_depends_on_its_context_alone():
     clip, _ = moving_disc(frames=2 * CONTEXT + 6, size=64, radius=14, step=1)
     whole, part = find_subject(clip), find_subject(clip[4 : 2 * CONTEXT + 5])
@@ -153,6 +154,7 @@ def test_the_clips_colours_keep_a_part_that_moves_in_some_frames_only():
     assert matte[:, 0, :, :15].mean() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed, colour, grain", [(7, (0.58, 0.45, 0.38), 2.5), (5, (0.6, 0.45, 0.38), 3.5)]
 )

@@ -69,6 +69,7 @@ def streams(path, kind):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["b.mkv", "b.mp4", "b.mov", "b.webm"])
 def test_a_film_with_everything(film, target, caplog):
     copy("in.mkv", target)
@@ -99,6 +100,7 @@ def track_titles(path):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("through", ["b.mkv", "b.mp4", "b.mov", "b.webm"])
 def test_tracks_keep_language_title_and_purpose(film, through, caplog):
     copy("in.mkv", through)

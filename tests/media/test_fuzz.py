@@ -107,6 +107,7 @@ def test_whole_files_are_read(samples):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(PIECES))
 def test_damaged_files_of_every_kind_are_read_or_told(tmp_path, samples, seed):
     chance = random.Random(seed)

@@ -124,6 +124,7 @@ def test_memory_is_a_few_frames(here):
     assert peak < 8 * frame_bytes
 
 
+@pytest.mark.slow
 def test_what_ffmpeg_decoded_does_not_wait_for_the_garbage_collector(here):
     def alive():
         return sum(isinstance(one, av.VideoFrame) for one in gc.get_objects())

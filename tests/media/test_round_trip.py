@@ -11,6 +11,7 @@ from . import round_trip
 from .making import probed
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_document_are_what_is_found():
     pytest.importorskip("pi_heif")
     found, stored = round_trip.generated().splitlines(), round_trip.stored().splitlines()

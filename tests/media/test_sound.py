@@ -35,6 +35,7 @@ def test_sound_is_copied_bit_for_bit(here, source, codec, target):
     assert clicks == pytest.approx([1, 2], abs=0.002)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.0, 0.5, 0.7, 1.33])
 @pytest.mark.parametrize("target", ["b.mp4", "b.mkv"])
 @pytest.mark.parametrize("source", ["a.mp4", "a.mkv"])
@@ -129,6 +130,7 @@ def _camcorder(path, sound, video="mpeg4"):
     return encode(path, images, sound=(sound, 48000, samples), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("video", ["mpeg4", "libx264"])
 @pytest.mark.parametrize("target", ["b.mp4", "b.mov", "b.mkv"])
 @pytest.mark.parametrize("sound", ["pcm_s16le", "libmp3lame"])

@@ -77,6 +77,7 @@ def test_webm_keeps_time_stamps(here):
     assert probe("d.webm").fps == Fraction(30000, 1001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.0, 0.7])
 @pytest.mark.parametrize(
     ("source", "codec"),

@@ -164,6 +164,7 @@ def test_records_resume_bit_for_bit_and_a_frame_needs_only_its_own():
     assert size == 2 * 10 * H * W
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip():
     class Endless:
         """Frames that are made when asked for."""

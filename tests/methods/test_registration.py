@@ -36,6 +36,7 @@ def far_off(found, truth):
     return float(np.abs(apart * np.array([[W], [H]])).max())
 
 
+@pytest.mark.slow
 def test_the_moment_is_found_in_another_light(clip):
     for index in (0, 11):
         found = register(relit(clip[index]), clip)
@@ -43,6 +44,7 @@ def test_the_moment_is_found_in_another_light(clip):
         assert far_off(found, np.eye(2, 3)) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 def test_a_still_that_was_cropped_squashed_and_resized_is_laid_over_its_frame(clip, named):
     still = cv2.resize(relit(clip[9])[16:130, 30:230], (400, 300), interpolation=cv2.INTER_CUBIC)
@@ -56,6 +58,7 @@ def test_a_still_that_was_cropped_squashed_and_resized_is_laid_over_its_frame(cl
     assert off.mean() < 4
 
 
+@pytest.mark.slow
 def test_an_editor_that_moved_pixels_and_one_that_cropped_to_a_square(clip):
     moved = np.roll(relit(clip[5]), (4, -7), (0, 1))
     found = register(moved, clip, 5)
@@ -65,6 +68,7 @@ def test_an_editor_that_moved_pixels_and_one_that_cropped_to_a_square(clip):
     assert found.index == 5 and far_off(found, np.array([[W / H, 0, -56 / H], [0, 1, 0]])) < 1.5
 
 
+@pytest.mark.slow
 def test_another_scene_is_refused_with_its_match(clip):
     for seed in range(1, 3):
         with pytest.raises(InputError, match=r"another scene: its best match is 0\.[01]\d"):

@@ -50,6 +50,7 @@ def test_the_inverse_gives_the_picture_back_at_its_own_size(wavelet, mode, level
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [(7, 6), (3, 4)], ids=case_id)
 def test_gradients_are_right_at_the_borders_too(mode, size):

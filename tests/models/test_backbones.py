@@ -65,6 +65,7 @@ def folder(request, tmp_path_factory, tiny_model):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["on", "off"])
 def test_a_file_goes_in_and_a_file_comes_out(folder, transfer, tmp_path):
     result = relight_video(
@@ -86,6 +87,7 @@ def test_a_file_goes_in_and_a_file_comes_out(folder, transfer, tmp_path):
     assert np.abs(out.astype(int) - source).mean() > 1
 
 
+@pytest.mark.slow
 def test_low_memory_gives_the_same_light(folder):
     plain = load_model(str(folder), CPU)
     low = load_model(str(folder), replace(CPU, memory="low"))
@@ -108,6 +110,7 @@ def test_low_memory_gives_the_same_light(folder):
     torch.testing.assert_close(results[0], results[1], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_half_precision_with_weights_stored_in_bytes_runs(folder):
     model = load_model(str(folder), replace(CPU, dtype="bfloat16", memory="lowest"))
     video = torch.rand(5, 3, 64, 64, generator=torch.manual_seed(0))

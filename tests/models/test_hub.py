@@ -124,6 +124,7 @@ def test_a_broken_connection_is_picked_up_in_the_middle_of_a_file(server, monkey
     assert hub.is_here(ENTRY) and "bytes=3000-" in server.ranges
 
 
+@pytest.mark.slow
 def test_a_download_that_broke_off_is_not_here_and_only_the_rest_is_fetched(server):
     server.cuts = [3000] * 20  # more often than the client tries again
     _refused("can't download some/adapter: .*run the same command again")

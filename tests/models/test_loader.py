@@ -89,6 +89,7 @@ def test_without_a_video_model_only_the_relighter_is_loaded(tiny_model):
     assert lean.recipes == whole.recipes
 
 
+@pytest.mark.slow
 def test_what_is_used_is_named_by_commit_or_hash(cache, tiny_model):
     base, motion, light = CATALOGUE["animatediff"].sources
     assert load_model("animatediff", CPU).weights == {
@@ -264,6 +265,7 @@ def test_every_source_is_pinned_but_those_whose_commits_are_unknown():
     assert all(isinstance(source, Source) for source in sources)
 
 
+@pytest.mark.slow
 def test_a_backbone_is_found_without_notes_of_other_libraries():
     """In Python, too, where no command line has set their verbosity."""
     code = "from relight.models.finding import backbone; backbone('animatediff_relight')"

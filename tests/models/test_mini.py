@@ -46,6 +46,7 @@ def _log_ratio(images, axis):
     return (first.mean((1, 2)) / second.mean((1, 2))).log2()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sides, axis", [(("left", "right"), 2), (("top", "bottom"), 1)])
 def test_the_light_comes_from_the_named_side(mini, frames, sides, axis):
     prompt = "a bunny in a meadow, golden light"
@@ -53,6 +54,7 @@ def test_the_light_comes_from_the_named_side(mini, frames, sides, axis):
     assert (one - other).min() > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour, strongest", [("red", 0), ("green", 1), ("blue", 2)])
 def test_the_light_takes_the_colour_of_the_prompt(mini, frames, colour, strongest):
     relit = _relit(mini, frames, f"a bunny, {colour} light", "left").mean((0, 2, 3))
@@ -82,6 +84,7 @@ def test_the_family_is_small_half_precision_and_safe():
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_the_weights_are_those_the_card_was_measured_on():
     files = [*MINI.glob("*.safetensors"), *MINI.glob("*/*.safetensors")]
     names = {file: file.stem if file.parent == MINI else file.parent.name for file in files}
@@ -89,6 +92,7 @@ def test_the_weights_are_those_the_card_was_measured_on():
     assert found == MINI_SHA256
 
 
+@pytest.mark.slow
 def test_the_default_recipe_relights_a_clip_at_its_own_size(tmp_path):
     result = relight_video(
         CLIP, tmp_path / "out.mp4", prompt="a bunny, red light", light="left", seed=1, frames=24

@@ -43,6 +43,7 @@ def _refused(match, moving, name, **compute):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mini", "folder"])
 def test_pictures_and_clips_get_the_pipeline_made_for_them(name, tiny_model):
     name = str(tiny_model) if name == "folder" else name

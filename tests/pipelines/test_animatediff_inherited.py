@@ -70,6 +70,7 @@ def test_saving_and_loading_gives_the_same_clip(animatediff, run, tmp_path):
     torch.testing.assert_close(run(pipe=loaded).frames, run().frames, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("recipe", ["paper", "best"])
 def test_half_precision_runs_and_stays_half(animatediff, relighter, run, dtype, recipe):

@@ -78,6 +78,7 @@ def test_a_scheduler_shared_with_the_relighter_is_still_right(animatediff, relig
 # --- the settings
 
 
+@pytest.mark.slow
 def test_the_light_and_both_prompts_count_each_for_itself(run):
     base = run().frames
     for given in (
@@ -152,6 +153,7 @@ def test_every_form_of_the_video_gives_the_same(run):
     assert torch.equal(run(with_alpha).frames, expected)
 
 
+@pytest.mark.slow
 def test_output_types_agree(animatediff, run):
     pt = run().frames
     assert pt.shape == (1, 2, 3, 64, 64) and 0 <= pt.min() < pt.max() <= 1

@@ -208,6 +208,7 @@ def test_a_recipe_by_name_is_the_recipe_of_that_name(enlarge, name):
     )
 
 
+@pytest.mark.slow
 def test_every_value_of_the_recipe_counts(enlarge):
     base = enlarge(noising_steps=3, dwt_steps=2)
     for given in (

@@ -70,6 +70,7 @@ def _run(pipe, image="default", **given):
     return pipe(**settings).images
 
 
+@pytest.mark.slow
 def test_without_weight_it_is_the_pipeline_without_controlnet(pair):
     controlled, plain = pair
     for given in ({}, {"image": None}, {"sizes": [(64, 128), (128, 192)]}):
@@ -89,6 +90,7 @@ def test_the_condition_counts(pair):
     assert (made[0] - made[1]).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tile", [None, 128])
 def test_every_stage_has_a_condition_of_its_own_size_and_picture(pair, tile):
     controlled, _ = pair
@@ -108,6 +110,7 @@ def test_every_stage_has_a_condition_of_its_own_size_and_picture(pair, tile):
     assert near < far  # made of what the stage before drew, not of the first picture alone
 
 
+@pytest.mark.slow
 def test_tiles_and_a_condition(pair):
     """That tiles see their own part of it: tests/methods/test_tiled_denoising.py."""
     controlled, plain = pair

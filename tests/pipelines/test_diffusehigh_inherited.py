@@ -39,6 +39,7 @@ SCHEDULERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SCHEDULERS, ids=case_id)
 def test_every_scheduler_is_guided_and_stays_as_it_was(enlarge, diffusehigh, sdxl, case):
     config = {
@@ -165,6 +166,7 @@ def _cast(sdxl, dtype, upcast):
     return parts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("upcast", [True, False])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("image", ["default", None])
@@ -184,6 +186,7 @@ def test_half_precision(enlarge, diffusehigh, sdxl, dtype, upcast, image):
         assert error < (0.02 if dtype == torch.float16 else 0.08)
 
 
+@pytest.mark.slow
 def test_a_lora_counts_in_every_stage_and_can_be_turned_off(enlarge, sdxl, tmp_path):
     torch.manual_seed(0)
     teacher = copy.deepcopy(sdxl["unet"])

@@ -41,6 +41,7 @@ def _fused(pipe, relighter, frames, generator=None, **given):
         return _stock(pipe, frames, generator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe", AnimateDiffRelightPipeline.recipes.values(), ids=["paper", "best"]
 )

@@ -35,6 +35,7 @@ def _steps(picture, dim):
     return picture.diff(dim=dim).square().sum(across)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe, least", [("best", 45), ("paper", 38)])
 def test_tiles_leave_no_seams(mini, recipe, least):
     picture = next(iter(media.read(CLIP))).image[40:296:2, 100:356:2]

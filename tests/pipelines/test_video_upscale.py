@@ -172,6 +172,7 @@ def test_output_types_and_forms_of_the_clip_agree(pipe):
     np.testing.assert_array_equal(np.array(pil[1]), (made[0, 1] * 255).round().astype(np.uint8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pil", "np", "pt", "latent"])
 @pytest.mark.parametrize("pad", [False, True])
 def test_a_call_returns_a_record_or_a_tuple(pipe, kind, pad):

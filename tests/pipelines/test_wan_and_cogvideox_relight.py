@@ -76,6 +76,7 @@ def _run(pipe, name, relighter, video, **given):
     return pipe(video, **{**settings, **_embeds(name), **given}).frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_published_result_is_matched(name, parts, relighter):
     _, settings, data = published(CASES[name])
@@ -109,6 +110,7 @@ def test_a_recipe_that_relights_no_step_is_the_stock_pipeline(name, parts, relig
     assert torch.equal(out, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("count, kind", [(1, "pil"), (2, "np"), (6, "pt")])
 def test_any_number_of_frames_comes_back(name, count, kind, parts, relighter):
@@ -117,6 +119,7 @@ def test_any_number_of_frames_comes_back(name, count, kind, parts, relighter):
     assert len(out[0]) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_filling_does_not_change_whole_counts(name, parts, relighter):
     video, whole = _data(name)["frames"].numpy()[:4], {"wan": 5, "cogvideox": 9}[name]
@@ -125,6 +128,7 @@ def test_the_filling_does_not_change_whole_counts(name, parts, relighter):
     assert torch.equal(short, _run(_pipe(name, parts), name, relighter, filled)[:, :4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_moving_light_has_its_place_in_every_frame_whatever_the_filling(name, parts, relighter):
     video, whole = _data(name)["frames"].numpy()[:4], {"wan": 5, "cogvideox": 9}[name]
@@ -145,6 +149,7 @@ def test_a_moving_light_has_its_place_in_every_frame_whatever_the_filling(name, 
         _run(pipe, name, relighter, video, light=light)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("count", [2, 5])
 @pytest.mark.parametrize("kind", ["pil", "np", "pt", "latent"])
@@ -161,6 +166,7 @@ def test_a_call_returns_a_record_or_a_tuple(name, count, kind, parts, relighter)
     assert np.array_equal(*same) and (kind == "latent" or len(same[0]) == count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_moving_light_has_as_many_maps_as_the_clip_has_frames(name, parts, relighter):
     video = _data(name)["frames"].numpy()[:2]

@@ -38,6 +38,7 @@ def _serious(axe, page):
     ]
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(told):
     page, axe = told
     for tab in TABS:
@@ -63,6 +64,7 @@ def test_headings_language_and_targets(page):
     assert small == []
 
 
+@pytest.mark.slow
 def test_a_journey_with_the_keyboard_alone(page, served):
     """From the empty page to a queued run without a pointer."""
 

@@ -51,6 +51,7 @@ def test_the_parameters_are_the_fields_of_the_job(client):
         assert needed == wanted
 
 
+@pytest.mark.slow
 def test_a_clip_is_relit_and_its_settings_run_on_the_command_line(client, tmp_path, monkeypatch):
     made, job = _relight(client, frames=8, light="point:x=.8,color=#ffb060 + top")
     frames = list(media.read(made))
@@ -70,6 +71,7 @@ def test_a_clip_is_relit_and_its_settings_run_on_the_command_line(client, tmp_pa
     assert (tmp_path / settings["output"]).read_bytes() == Path(made).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_picture_in_gives_a_picture_out(client, short, tmp_path):
     picture = tmp_path / "small.png"
     with media.write(picture, size=(64, 40), fps=1) as out:
@@ -81,6 +83,7 @@ def test_a_picture_in_gives_a_picture_out(client, short, tmp_path):
     assert made.endswith(".png") and next(media.read(made)).image.shape == (64, 96, 3)
 
 
+@pytest.mark.slow
 def test_what_a_program_made_is_kept_for_a_day(client, served, short):
     made, _ = _relight(client, short)
     listed, files = client.predict(api_name="/results")
@@ -99,6 +102,7 @@ def test_what_a_program_made_is_kept_for_a_day(client, served, short):
     assert not first.folder.exists() and all(e.folder.exists() for e in own[1:])
 
 
+@pytest.mark.slow
 def test_a_picture_is_upscaled_and_its_settings_run_on_the_command_line(
     client, tmp_path, monkeypatch
 ):
@@ -114,6 +118,7 @@ def test_a_picture_is_upscaled_and_its_settings_run_on_the_command_line(
     assert (tmp_path / output).read_bytes() == Path(made).read_bytes()
 
 
+@pytest.mark.slow
 def test_errors_reach_a_program_in_one_line(client, served, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"\0" * 3000)
@@ -137,6 +142,7 @@ def test_errors_reach_a_program_in_one_line(client, served, tmp_path):
         assert faulty == [field], said
 
 
+@pytest.mark.slow
 def test_an_mcp_client_finds_the_tools_and_gets_a_preview(served, short):
     pytest.importorskip("mcp")
     from mcp import ClientSession
@@ -174,6 +180,7 @@ def test_an_mcp_client_finds_the_tools_and_gets_a_preview(served, short):
     assert all(answer.isError for answer in bad)
 
 
+@pytest.mark.slow
 def test_the_first_paint_loads_neither_torch_nor_a_model():
     code = (
         "import sys; from pathlib import Path; from relight.ui.app import build;"
@@ -194,6 +201,7 @@ def test_the_command_says_what_is_missing(capsys, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_fifty_calls_at_once_are_bounded_and_answered(served, short):
     upload = {"files": ("a.mp4", short.read_bytes())}
     path = httpx.post(f"{served.url}/gradio_api/upload", files=upload).json()[0]

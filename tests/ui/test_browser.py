@@ -31,6 +31,7 @@ COVERED = """() => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 1280, 1920])
 def test_nothing_is_painted_over_the_bar(page, width):
     page.set_viewport_size({"width": width, "height": 800})
@@ -53,6 +54,7 @@ def test_nothing_is_painted_over_the_bar(page, width):
     assert bad[0] > 300 and bad[1] == []
 
 
+@pytest.mark.slow
 def test_a_wrong_value_opens_its_place_and_is_told_once(page, served, short):
     page.click("#relight_go")
     assert "no clip yet" in bar(page, "no clip yet")
@@ -73,6 +75,7 @@ def test_a_wrong_value_opens_its_place_and_is_told_once(page, served, short):
     assert served.studio.idle
 
 
+@pytest.mark.slow
 def test_a_plan_that_comes_late_leaves_an_error_standing(page, short):
     choose(page, short)
     page.locator("#prompt textarea").fill("red light")
@@ -102,6 +105,7 @@ def test_a_broken_clip_is_told_at_once_in_one_line(page, served, tmp_path):
     assert served.studio.idle
 
 
+@pytest.mark.slow
 def test_a_lamp_is_dragged_and_seen_at_once(page):
     page.click("#relight_example")
     page.wait_for_selector("#relight_stage .facts .name")
@@ -165,6 +169,7 @@ def test_a_lamp_moved_just_before_another_moment_is_a_keyframe_of_the_one_that_w
     assert second == pytest.approx(first - 0.1)
 
 
+@pytest.mark.slow
 def test_scripts_in_prompts_and_names_are_text(page, served, tmp_path):
     bad = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
     clip = small_clip(tmp_path / "<img src=x onerror=window.hacked=1>.mp4", count=2)
@@ -179,6 +184,7 @@ def test_scripts_in_prompts_and_names_are_text(page, served, tmp_path):
     assert page.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 def test_every_tab_fits_a_desk_and_a_phone(page):
     for width in (360, 390, 1280):
         page.set_viewport_size({"width": width, "height": 844})

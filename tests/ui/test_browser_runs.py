@@ -15,6 +15,7 @@ from tests.ui.proxy import Proxy
 from .browsing import bar, choose, idle, quick, result
 
 
+@pytest.mark.slow
 def test_a_clip_is_lit_previewed_relit_and_downloaded(page, served, short, tmp_path):
     choose(page, short)
     facts = page.inner_text("#relight_stage .facts")
@@ -71,7 +72,8 @@ def test_a_clip_is_lit_previewed_relit_and_downloaded(page, served, short, tmp_p
     page.wait_for_function("Relight.parts.relight.state.lights[0]?.settings.color === '#ff3b3b'")
 
 
-@pytest.mark.slow  # a run must outlast page loads, however busy the machine is
+@pytest.mark.slow
+@pytest.mark.soak  # a run must outlast page loads, however busy the machine is
 def test_a_run_outlives_reload_closed_page_and_cut_connection(profile, served, tmp_path):
     errors = []
     proxy = Proxy(int(served.url.rpartition(":")[2]))
@@ -101,7 +103,8 @@ def test_a_run_outlives_reload_closed_page_and_cut_connection(profile, served, t
     assert not errors
 
 
-@pytest.mark.slow  # a run must outlast page loads, however busy the machine is
+@pytest.mark.slow
+@pytest.mark.soak  # a run must outlast page loads, however busy the machine is
 def test_two_visitors_see_their_places_and_cancel(chromium, served, tmp_path):
     errors = []
     clip = small_clip(tmp_path / "a.mp4", count=40)
@@ -133,6 +136,7 @@ def test_two_visitors_see_their_places_and_cancel(chromium, served, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_restarted_studio_goes_on(chromium, tmp_path):
     errors, outputs = [], tmp_path / "out"
     served = launch(Options(outputs=outputs))

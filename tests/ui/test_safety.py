@@ -127,6 +127,7 @@ BAD_FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_bad_files_are_refused_before_they_queue(web, case):
     clip = upload(web, BAD_FILES[case])

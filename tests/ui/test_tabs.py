@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from relight import media
 from relight.cli import main
@@ -20,6 +21,7 @@ def _picture(path):
     return path
 
 
+@pytest.mark.slow
 def test_a_picture_is_upscaled_and_downloaded_by_its_name(page, tmp_path):
     page.get_by_role("tab", name="Upscale").click()
     choose(page, _picture(tmp_path / "klein ü.png"), "upscale")
@@ -37,6 +39,7 @@ def test_a_picture_is_upscaled_and_downloaded_by_its_name(page, tmp_path):
     assert next(media.read(tmp_path / "got.png")).image.shape == (144, 216, 3)
 
 
+@pytest.mark.slow
 def test_a_picture_is_relit_as_a_picture(page, tmp_path):
     choose(page, _picture(tmp_path / "small.png"))
     assert page.locator("#relight_stage .timeline").is_hidden()
@@ -49,6 +52,7 @@ def test_a_picture_is_relit_as_a_picture(page, tmp_path):
     assert got.value.suggested_filename == "small-relit.png"
 
 
+@pytest.mark.slow
 def test_trim_chooses_what_is_run_whatever_the_extension(page, tmp_path):
     clip = tmp_path / "Urlaub 1.MOV"
     small_clip(tmp_path / "a.mov", count=16)
@@ -95,6 +99,7 @@ def _as(clip, target):
     return target
 
 
+@pytest.mark.slow
 def test_a_relit_frame_is_followed_without_a_model(page, short, tmp_path):
     choose(page, short)
     with page.expect_download() as got:
@@ -121,6 +126,7 @@ def test_a_relit_frame_is_followed_without_a_model(page, short, tmp_path):
     assert change[:30].mean() > change[-30:].mean() + 15
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path, monkeypatch):
     light = tmp_path / "my light.png"
     cv2.imwrite(str(light), np.full((8, 8, 3), 200, np.uint8))
@@ -158,6 +164,7 @@ def test_a_batch_goes_on_past_a_failure_and_gives_a_zip(page, served, tmp_path, 
     assert Path("one-relit.mp4").read_bytes() == made
 
 
+@pytest.mark.slow
 def test_a_subject_is_clicked_and_alone_relit(page, short):
     choose(page, short)
     page.locator("#prompt textarea").fill("red light")

@@ -11,6 +11,7 @@ from tests.samples import CLIP
 from .calling import ask
 
 
+@pytest.mark.slow
 def test_private_events_tell_one_user_nothing_of_another(web, anns):
     """Raw calls of the page's own events, with another visitor's ids: as if they were not there."""
     ann, entry, file = anns
@@ -43,6 +44,7 @@ def test_private_events_tell_one_user_nothing_of_another(web, anns):
     assert Shelf(entry.folder.parent).get(entry.id)  # and nobody has deleted it
 
 
+@pytest.mark.slow
 def test_the_pages_own_calls_tell_one_visitor_nothing_of_another(web, served, anns):
     ann, entry, file = anns
     run = new_run(served.outputs / ann, kind="relight", what="make", name="anns secret", order={})

@@ -40,6 +40,7 @@ def _run(root, order, what="make", tell=lambda news: None):
     return work.perform(run, tell, MODELS)
 
 
+@pytest.mark.slow
 def test_a_run_tells_its_steps_and_makes_what_a_browser_plays(root, short):
     seen = []
     entry = _run(root, _order(short, steps="3"), tell=seen.append)
@@ -67,6 +68,7 @@ def test_a_run_reads_its_clip_first_where_a_decoder_that_hangs_is_killed(root, s
         clips.check_whole(short, start=100)
 
 
+@pytest.mark.slow
 def test_another_format_has_a_copy_that_plays(root, short):
     entry = _run(root, _order(short, format=".mkv", codec="ffv1"))
     assert entry.output == "relit.mkv" and entry.after == "after.mp4"
@@ -77,6 +79,7 @@ def test_another_format_has_a_copy_that_plays(root, short):
         _order(short, format=".exe")
 
 
+@pytest.mark.slow
 def test_the_job_file_runs_beside_the_clip_whatever_its_name(root, short, tmp_path, monkeypatch):
     light = tmp_path / "my light, (1).png"
     cv2.imwrite(str(light), np.dstack([np.full((8, 8), v, np.uint8) for v in (255, 40, 40)]))
@@ -107,6 +110,7 @@ def test_a_glimpse_without_new_light_is_the_source():
     assert max(glimpse(large, small, drawn, transfer=True).shape) == GLIMPSE
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_taken_over_and_is_the_same(root, short):
     order = _order(short, recipe="best")
     whole = _run(root, order)
@@ -124,6 +128,7 @@ def test_an_interrupted_run_is_taken_over_and_is_the_same(root, short):
     assert again.path(again.output).read_bytes() == whole.path(whole.output).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_preview_is_one_frame_with_the_runs_own_seed(root, short):
     entry = _run(root, _order(short, start="0.5"), what="preview")
     assert Shelf(root).entries() == [] and entry.output == "relit.png"
@@ -150,6 +155,7 @@ def test_the_bar_names_settings_without_effect(short):
     assert not any("no effect" in line for line in expected(_order(short, steps=None))["lines"])
 
 
+@pytest.mark.slow
 def test_quality_means_steps_unless_they_are_given(root, short):
     def steps(quality, **given):
         order = _order(short, quality=quality, frames="1", side="48", **given)

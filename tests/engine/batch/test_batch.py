@@ -68,6 +68,7 @@ def _files(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.suffix != ".json"}
 
 
+@pytest.mark.slow
 def test_a_tree_is_done_once_and_again_only_where_something_has_changed(tree, run, tmp_path):
     code, events = run()
     out = tmp_path / "out"
@@ -97,6 +98,7 @@ def test_a_tree_is_done_once_and_again_only_where_something_has_changed(tree, ru
     assert code == 0 and set(_statuses(events, tree).values()) == {"done"}
 
 
+@pytest.mark.slow
 def test_what_the_batch_has_not_made_is_never_replaced_unasked(tree, run, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").write_bytes(b"mine")
@@ -109,6 +111,7 @@ def test_what_the_batch_has_not_made_is_never_replaced_unasked(tree, run, tmp_pa
     assert run()[0] == 1 and (tmp_path / "out" / "a.png").read_bytes() == b"mine"
 
 
+@pytest.mark.slow
 def test_failures_are_tried_again_told_and_stop_nothing(tree, run, tmp_path):
     (tree / "broken.mp4").write_bytes(b"\0" * 500)
     (tree / "pipe.mp4").symlink_to("/dev/zero")
@@ -134,6 +137,7 @@ def test_failures_are_tried_again_told_and_stop_nothing(tree, run, tmp_path):
     assert _statuses(events, tree)["a.png"] == "skipped"
 
 
+@pytest.mark.slow
 def test_serial_processes_and_shards_make_the_same_files(tree, run, tmp_path):
     assert run()[0] == 0
     for index in range(2):
@@ -199,6 +203,7 @@ def _begun(tmp_path, tiny_model, *more):
     return running
 
 
+@pytest.mark.slow
 def test_an_interrupted_batch_says_so_and_goes_on(tree, run, tmp_path, tiny_model):
     running = _begun(tmp_path, tiny_model)
     running.send_signal(signal.SIGINT)
@@ -211,6 +216,7 @@ def test_an_interrupted_batch_says_so_and_goes_on(tree, run, tmp_path, tiny_mode
     assert sorted(_files(tmp_path / "out")) == ["a.png", "deep/b.png", "deep/c.mp4"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_and_its_job_tried_again(
     tree, run, tmp_path, tiny_model
 ):
@@ -228,6 +234,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_tried_again(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_twenty_kills_lose_nothing_and_change_nothing(tree, run, tmp_path, tiny_model):
     for number in range(4):
         _picture(tree / "more" / f"{number}.png", 10 + number)

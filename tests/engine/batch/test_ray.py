@@ -33,6 +33,7 @@ def _batch(folder, out, model, *more):
 
 @needs_ray
 @pytest.mark.slow
+@pytest.mark.soak
 def test_rows_and_the_chunks_of_a_long_clip_over_two_actors_equal_serial(tmp_path, tiny_model):
     _picture(tmp_path / "in" / "a.png", 1)
     _picture(tmp_path / "in" / "deep" / "b.png", 2)

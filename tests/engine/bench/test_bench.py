@@ -32,6 +32,7 @@ def read(out, name):
     return json.loads((out / f"{name}.json").read_text())["rows"]
 
 
+@pytest.mark.slow
 def test_recipes_side_by_side(tmp_path, clip, tiny_model, capsys):
     out = tmp_path / "out"
     assert bench(clip, "-o", out, "--model", tiny_model, "--frames", 6, *TINY) == 0
@@ -51,6 +52,7 @@ def test_recipes_side_by_side(tmp_path, clip, tiny_model, capsys):
     assert "not empty" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_each_ablation_changes_one_thing_and_is_put_back(tmp_path, clip, tiny_model):
     out = tmp_path / "out"
     words = ["--ablate", "--recipes", "fast", "--model", tiny_model, "--frames", 4, *TINY]
@@ -61,6 +63,7 @@ def test_each_ablation_changes_one_thing_and_is_put_back(tmp_path, clip, tiny_mo
     assert "no form: no shading" in (out / "ablation.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["fast", "best"])
 def test_ablations_leave_nothing_behind(tiny_model, recipe):
     model = load_model(str(tiny_model), CPU)
@@ -162,6 +165,7 @@ def test_a_peer_that_fails_says_why(tmp_path):
             peer.run(tmp_path / "a.png", tmp_path / "b.png")
 
 
+@pytest.mark.slow
 def test_growth_is_measured_in_a_process_of_its_own(tmp_path, clip, tiny_model):
     job = {"prompt": "a light", "model": str(tiny_model), "side": 32, "relight_steps": 2, "seed": 1}
     found = growth.measure(clip, tmp_path, 8, (64, 48), recipe="fast", **job)

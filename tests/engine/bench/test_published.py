@@ -31,6 +31,7 @@ def test_files_and_grids_are_scored(tmp_path):
     assert set(found.sheets) == set(rows) and len(found.sheets["boat"]) == 2
 
 
+@pytest.mark.slow
 def test_our_own_result_is_scored_beside_them(tmp_path, tiny_model, capsys):
     folder, out = _folder(tmp_path / "published"), tmp_path / "out"
     command = ["bench", "--published", folder, "-o", out, "--model", tiny_model]

@@ -27,6 +27,7 @@ from tests.engine.upscaling.running import QUICK, images, never, refused, sound,
 # --- clips
 
 
+@pytest.mark.slow
 def test_a_clip_keeps_its_frames_times_and_sound(tmp_path, clip, tiny):
     source = clip(20)  # more than the window of 16
     result = upscaled(tiny, source, tmp_path / "out.mp4", scale=1.5)
@@ -37,6 +38,7 @@ def test_a_clip_keeps_its_frames_times_and_sound(tmp_path, clip, tiny):
     assert len(sound(source)) > 5 and sound(result.path) == sound(source)
 
 
+@pytest.mark.slow
 def test_a_clip_longer_than_a_window_has_every_frame_in_its_place(tmp_path, clip, tiny):
     source = clip(21)
     out = images(upscaled(tiny, source, tmp_path / "out.mkv").path).astype(float)
@@ -102,6 +104,7 @@ def test_every_size_that_a_scale_gives_is_repeated_by_the_sidecar(tmp_path, pict
         assert target_size(repeated, own) == target_size(asked, own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -165,6 +168,7 @@ def test_the_sidecar_tells_what_was_made(tmp_path, picture, tiny, tiny_model):
 # --- progress and stopping
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["picture", "clip"])
 def test_progress_rises_to_the_end(tmp_path, picture, clip, tiny, kind):
     source = picture() if kind == "picture" else clip(18)
@@ -178,6 +182,7 @@ def test_progress_rises_to_the_end(tmp_path, picture, clip, tiny, kind):
     assert seen[-1].preview().shape == shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_stopping_leaves_nothing_behind_and_the_model_as_it_was(tmp_path, picture, tiny, after):
     source = picture()

@@ -11,6 +11,7 @@ from tests.conftest import case_id
 from tests.engine.upscaling.running import images, upscaled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "own, settings, expected",
     [
