@@ -56,11 +56,14 @@ def test_recipes_side_by_side(tmp_path, clip, tiny_model, capsys):
 def test_each_ablation_changes_one_thing_and_is_put_back(tmp_path, clip, tiny_model):
     out = tmp_path / "out"
     words = ["--ablate", "--recipes", "fast", "--model", tiny_model, "--frames", 4, *TINY]
+    words += ["--set", "relight_steps=4"]  # three passes, as published
     assert bench(clip, "-o", out, *words) == 0
     rows = read(out, "ablation")
     names = [row["variant"] for row in rows if row["clip"] == "pan"]
     assert names == [one.name for one in variants.ablations("fast")] and len(set(names)) > 5
     assert "no form: no shading" in (out / "ablation.md").read_text()
+    passes = {row["variant"]: row["passes"] for row in rows if row["clip"] == "pan"}
+    assert passes["fast"] == 3 and passes["half the steps"] == 1
 
 
 @pytest.mark.slow
