@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+EVERY_S = 20.0
+"""Seconds from one search between runs to the next at least; one takes half a second."""
+_last: float | None = None
+
+
+def swept() -> None:
+    """Take away what earlier runs of this process have left in circles, tensors among it.
+
+    Beside the objects of the model libraries it is too little for Python to search by itself, and
+    a process would grow by 30 MB with each run. Before the first run there is nothing to search.
+
+    >>> swept()
+    """
+    global _last
+    now = time.monotonic()
+    if _last is None or now - _last >= EVERY_S:
+        if _last is not None:
+            gc.collect()
+        _last = time.monotonic()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from relight.engine.garbage import uncollected
+from relight.engine.garbage import swept, uncollected
 from relight.engine.output import Result, checked
 from relight.engine.plan import planned
 from relight.engine.prepare import refuse
@@ -151,6 +151,7 @@ def run(
                 workers=workers,
             )
             running.take_over()
+            swept()
             with uncollected():  # the libraries of models are imported here
                 running.plan = planned(job, info)
                 check_space(running.plan, work)

@@ -7,7 +7,8 @@ import weakref
 
 import pytest
 
-from relight.engine.garbage import uncollected
+from relight.engine import garbage
+from relight.engine.garbage import swept, uncollected
 from relight.engine.loading import Kept
 from tests.conftest import CPU
 
@@ -56,3 +57,20 @@ def test_a_model_that_is_given_up_makes_room_for_the_next_one():
         del model, unet
         kept.forget()
         assert there() is None
+
+
+@pytest.mark.parametrize("seconds, gone", [(0.0, True), (1e9, False)])
+def test_what_earlier_runs_left_is_taken_away_but_not_again_and_again(monkeypatch, seconds, gone):
+    class Left:
+        def __init__(self):
+            self.itself = self
+
+    monkeypatch.setattr(garbage, "EVERY_S", seconds)
+    swept()
+    gc.disable()
+    try:
+        left = weakref.ref(Left())
+        swept()
+        assert (left() is None) is gone
+    finally:
+        gc.enable()
