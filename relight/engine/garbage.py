@@ -1,4 +1,4 @@
-"""Python's search for garbage, kept from where there is none and the search takes seconds."""
+"""Python's search for garbage: not where there is none and it takes seconds, but between runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def swept() -> None:
     """Take away what earlier runs of this process have left in circles, tensors among it.
 
     Beside the objects of the model libraries it is too little for Python to search by itself, and
-    a process would grow by 30 MB with each run. Before the first run there is nothing to search.
+    a process would grow by some 40 MB with each run. Before the first there is nothing to search.
 
     >>> swept()
     """
