@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TYPES := $(BIN)/basedpyright --pythonpath $(BIN)/python
 # Whose examples in docstrings are run.
-EXAMPLES := $(addprefix relight/,engine jobs lights media metrics methods masks diffusion types.py)
+EXAMPLES := $(shell grep -rl --include=*.py '>>> ' relight pipelines ui examples)
 
 .PHONY: demo ui test test-slow test-soak lint clean
 

@@ -23,7 +23,7 @@ from relight.engine.prepare import upscale_job
 from relight.engine.reference_lights import read_references
 from relight.engine.references import read_stills
 from relight.engine.region import Region
-from relight.engine.relighting import Relighting, schedule_steps
+from relight.engine.relighting import Relighting
 from relight.engine.resolve import Models, resolve_upscale
 from relight.engine.settled_mask import steps_of
 from relight.engine.subject_mask import SubjectMask
@@ -39,7 +39,7 @@ from relight.models.entries import Entry
 from relight.models.finding import Found
 from relight.models.hub import depth_network
 from relight.models.loader import Model
-from relight.relighters.steps import image_to_image_steps
+from relight.relighters.steps import image_to_image_steps, schedule_steps
 from relight.types import Size
 
 EDITED = 4

@@ -9,7 +9,6 @@ alone, so chunks can be computed in any order.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -44,6 +43,7 @@ from relight.methods.light_transfer import fit_light, smooth_light
 from relight.methods.light_within import light_within
 from relight.methods.spread import one_thread
 from relight.models.loader import Model
+from relight.relighters.steps import schedule_steps
 
 SHARED_TOO = 0.1
 """Radius of the window, of the shorter side, for a light that stands over the clip's own: what is
@@ -293,12 +293,3 @@ def run_window(
         callback_on_step_end=step_end,
     )
     return relit[0]
-
-
-def schedule_steps(steps: int, strength: float) -> int:
-    """Length of the whole schedule of which the last `steps` are run.
-
-    >>> schedule_steps(25, 0.4), int(63 * 0.4)
-    (63, 25)
-    """
-    return math.ceil(steps / strength - 1e-9)

@@ -10,7 +10,7 @@ from relight import media
 from relight.diffusion.framing import Framing
 from relight.engine.chunks import windows
 from relight.engine.full_size import Lit, transferred
-from relight.engine.relighting import Relighting, schedule_steps
+from relight.engine.relighting import Relighting
 from relight.engine.stored import unpack
 from relight.engine.survey import survey
 from relight.engine.work import Work
@@ -19,6 +19,7 @@ from relight.lights import parse_light
 from relight.media import Frame, Moment
 from relight.methods.gain_and_glow import GainGlow
 from relight.models.loader import load_model
+from relight.relighters.steps import schedule_steps
 from tests.conftest import CPU
 from tests.engine.test_survey import clip
 
