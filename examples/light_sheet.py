@@ -71,7 +71,7 @@ def clips_of(path: Path) -> list[Path]:
 
 
 def lit(
-    model: Model, clip: Path, frames: int, prompt: str, side: str
+    model: Model, clip: Path, frames: int, prompt: str, side: str, seed: int = 1
 ) -> tuple[list[np.ndarray], float]:
     """The relit frames, and the CPU seconds they took."""
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def lit(
             prompt=prompt,
             light=side,
             frames=frames,
-            seed=1,
+            seed=seed,
             model="mini",
         )
         begun = time.process_time()

@@ -16,6 +16,7 @@ from relight.relighters.ic_light import (
     grey_composite,
     ic_light_scheduler,
     ic_light_unet,
+    sampling,
 )
 from tests.conftest import case_id
 
@@ -112,6 +113,21 @@ def test_shared_noise_makes_equal_frames_equal(relighter, light):
     torch.testing.assert_close(shared[0], shared[1], rtol=1e-4, atol=1e-4)
     own = relit(relighter, frames, light=light)
     assert (own[0] - own[1]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("steps, added", [(3, False), (4, True)])  # 2 and 3 passes
+def test_shared_noise_is_not_added_in_the_first_step(relighter, monkeypatch, steps, added):
+    draw = sampling.shared_noise
+
+    def strong(like, generator):
+        return (draw(like, generator) + 5) if strong.calls.pop(0) else draw(like, generator)
+
+    given = {"num_inference_steps": steps, "share_noise": True}
+    expected = relit(relighter, [picture()] * 2, **given)
+    strong.calls = [False, *[True] * steps]  # all but the start's
+    monkeypatch.setattr(sampling, "shared_noise", strong)
+    other = relit(relighter, [picture()] * 2, **given)
+    assert torch.equal(other, expected) is not added  # the last step ends without noise, too
 
 
 def test_without_guidance_only_the_prompt_counts_and_the_batch_is_half(relighter):

@@ -1,7 +1,9 @@
 """How IC-Light samples: from the picture of a light, by the latents it is shown, to relit latents.
 
 The start is the light's own latents, noised with one frame's noise for all frames, as published
-(arXiv:2502.08590, sec. 3.1); without a light it is that noise alone.
+(arXiv:2502.08590, sec. 3.1); without a light it is that noise alone. The published solver adds
+noise in every step, to each frame its own. Where frames share all noise, the first step adds none:
+it lays out the light, and what is added to it is a stain in an even sky under one seed in three.
 """
 
 from __future__ import annotations
@@ -72,6 +74,7 @@ def sample(
     strength = 1.0 if light_latents is None else strength
     scheduler, timesteps = fresh_schedule(scheduler, steps, strength, condition.device)
     latents = _start(unet, condition, light_latents, scheduler, timesteps, generator)
+    solver = scheduler.config.get("algorithm_type")  # a DPM solver's (arXiv:2211.01095)
     draws = {"generator": generator} if _takes(scheduler, "generator") else {}
     with consistent_light_attention(
         unet,
@@ -90,6 +93,9 @@ def sample(
                 output = negative + guidance_scale * (positive - negative)
             if share_noise and _takes(scheduler, "variance_noise"):
                 draws = {"variance_noise": shared_noise(latents, generator)}
+                if solver is not None:  # which is read anew in each step
+                    stochastic = solver if i else solver.removeprefix("sde-")
+                    scheduler.register_to_config(algorithm_type=stochastic)
             latents = scheduler.step(output, t, latents, **draws, return_dict=False)[0]
             if on_step:
                 on_step(i, len(timesteps))
