@@ -21,6 +21,8 @@ class Scheduler(Protocol):
     config: Any
     timesteps: Tensor
     order: int
+    begin_index: Any
+    sigmas: Tensor
 
     @property
     def step(self) -> Call: ...

@@ -100,7 +100,7 @@ class ICLightPipeline(DiffusionPipeline):
                 3 of 4: `round(n / strength)` are scheduled, `int` of `strength` of them run).
             strength: how far from the light map the sampling starts, in (0, 1].
             guidance_scale: classifier-free guidance; <= 1 runs without it, at half the cost.
-            share_noise: one noise for all frames, and none in the first step: far steadier.
+            share_noise: one noise for all frames, none added in the first steps: far steadier.
             height, width: output size in pixels; default that of the first image, cut down to a
                 multiple the model can take.
             generator: seeds the noise.

@@ -21,8 +21,8 @@ class ICLight:
 
     Attributes:
         gamma: share of Consistent Light Attention over the frames, 0 to 1.
-        share_noise: one noise for all frames in every step but the first, which adds none, not
-            only at the start.
+        share_noise: one noise for all frames in every step that adds some, not only at the start;
+            the first steps add none.
         chunk_size: frames per UNet pass; None: all at once. The result is the same.
     """
 

@@ -2,8 +2,9 @@
 
 The start is the light's own latents, noised with one frame's noise for all frames, as published
 (arXiv:2502.08590, sec. 3.1); without a light it is that noise alone. The published solver adds
-noise in every step, to each frame its own. Where frames share all noise, the first step adds none:
-it lays out the light, and what is added to it is a stain in an even sky under one seed in three.
+noise in every step, to each frame its own. Where frames share all noise, steps add none as long as
+noise is the larger part: they lay out the light, and what is added there is a stain in an even sky
+under one seed in three.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from relight.errors import InputError
 from relight.methods.consistent_light_attention import consistent_light_attention
 from relight.relighters.base import OnStep
 from relight.relighters.steps import image_to_image_steps
+
+LAID_OUT = 1.0
+"""Noise, as a part of the signal, at which a light is laid out and steps may add some again."""
 
 
 def fresh_schedule(
@@ -94,8 +98,9 @@ def sample(
             if share_noise and _takes(scheduler, "variance_noise"):
                 draws = {"variance_noise": shared_noise(latents, generator)}
                 if solver is not None:  # which is read anew in each step
-                    stochastic = solver if i else solver.removeprefix("sde-")
-                    scheduler.register_to_config(algorithm_type=stochastic)
+                    adds = scheduler.sigmas[scheduler.begin_index + i + 1] <= LAID_OUT
+                    kind = solver if adds else solver.removeprefix("sde-")
+                    scheduler.register_to_config(algorithm_type=kind)
             latents = scheduler.step(output, t, latents, **draws, return_dict=False)[0]
             if on_step:
                 on_step(i, len(timesteps))
