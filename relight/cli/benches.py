@@ -69,7 +69,7 @@ def _recipes(settings: Settings) -> Bench:
 def _ablation(settings: Settings) -> Bench:
     from relight.engine.bench.variants import ablations
 
-    variants = [one for name in settings.recipes.split(",") for one in ablations(name.strip())]
+    variants = ablations(settings.recipes)
     made = _relit("ablation", settings, variants)
     made.more = "\n".join(f"- {variant.name}: {variant.about}" for variant in variants)
     return made

@@ -73,7 +73,7 @@ CATALOGUE = {
             backbone="animatediff_relight",
             native=Native(side=128, multiple=16),
             window=16,
-            defaults=Defaults(strength=0.3, steps=8, relight_steps=5, keyframe_steps=5),
+            defaults=Defaults(strength=0.3, steps=7, relight_steps=5, keyframe_steps=5),
             upscaler="mini",
             transfer=True,
             vocabulary=MINI / "words.txt",

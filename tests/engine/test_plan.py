@@ -71,7 +71,7 @@ def test_best_denoises_at_most_half_of_what_the_paper_does(tmp_path, monkeypatch
         stages = plan(job.model_copy(update={"recipe": recipe, "transfer": "on"})).stages
         costs[recipe] = sum(stage.cost for stage in stages)
     assert costs["fast"] < costs["best"], costs
-    assert costs["best"] <= costs["paper"] / 2, costs
+    assert costs["best"] < costs["paper"] / 2, costs
 
 
 @pytest.mark.slow

@@ -162,7 +162,7 @@ def test_quality_means_steps_unless_they_are_given(root, short):
         settings = _run(root, order, "preview").settings
         return settings["steps"], settings["relight_steps"]
 
-    assert steps("Quick", steps=None, relight_steps=None) == (4, 3)  # half of mini's 8 and 5
+    assert steps("Quick", steps=None, relight_steps=None) == (4, 3)  # half of mini's 7 and 5
     assert steps("Quick", steps="2", relight_steps=None) == (2, 3)
     assert steps("Fine", steps="2", relight_steps="1") == (2, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -50,7 +51,7 @@ class Task:
 
     def job(self, clip: Path, variant: Variant) -> RelightJob:
         """A variant's job on a clip."""
-        name = variant.name.replace(" ", "_")
+        name = re.sub(r"[ ,]+", "_", variant.name)
         settings = {
             "prompt": self.prompt,
             "light": self.light,

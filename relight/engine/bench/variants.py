@@ -56,29 +56,41 @@ def recipes(names: str) -> list[Variant]:
     >>> [variant.settings["recipe"] for variant in recipes("fast, paper")]
     ['fast', 'paper']
     """
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in RECIPES]
-    if unknown or not wanted:
-        raise InputError(
-            f"recipes is {names!r}: give some of {', '.join(RECIPES)}, with commas between",
-            field="recipes",
-            value=names,
-        )
-    return [Variant(name, {"recipe": name}) for name in wanted]
+    return [Variant(name, {"recipe": name}) for name in _names(names)]
 
 
-def ablations(recipe: str) -> list[Variant]:
-    """A recipe as it is, and with one setting or part of it changed at a time.
+def ablations(names: str) -> list[Variant]:
+    """Recipes as they are, and with one setting or part of them changed at a time.
 
     Raises:
         InputError: only `fast` and `best` have ablations; `paper` is exact.
+
+    >>> [variant.name for variant in ablations("fast,best") if "noise" in variant.name]
+    ['fast, own noise', 'best, own noise']
     """
-    if recipe not in _ABLATIONS:
-        raise InputError(f"{recipe} has no ablations: give fast or best", field="recipes")
-    found = [Variant(recipe, {"recipe": recipe}, about="as it is")]
-    for one in _ABLATIONS[recipe]:
-        found.append(replace(one, settings={"recipe": recipe, **one.settings}))
+    wanted = _names(names)
+    found = []
+    for recipe in wanted:
+        if recipe not in _ABLATIONS:
+            raise InputError(f"{recipe} has no ablations: give fast or best", field="recipes")
+        found.append(Variant(recipe, {"recipe": recipe}, about="as it is"))
+        for one in _ABLATIONS[recipe]:
+            name = one.name if len(wanted) == 1 else f"{recipe}, {one.name}"
+            found.append(replace(one, name=name, settings={"recipe": recipe, **one.settings}))
     return found
+
+
+def _names(text: str) -> list[str]:
+    """Of recipes, each once."""
+    wanted = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in wanted if name not in RECIPES]
+    if unknown or not wanted:
+        raise InputError(
+            f"recipes is {text!r}: give some of {', '.join(RECIPES)}, with commas between",
+            field="recipes",
+            value=text,
+        )
+    return wanted
 
 
 def _put(undo: ExitStack, holder: Any, name: str, value: Any) -> None:
@@ -161,6 +173,12 @@ _ABLATIONS: dict[str, tuple[Variant, ...]] = {
     ),
     "best": (
         Variant("own noise", recipe={"share_noise": False}, about="a noise for each frame"),
+        Variant("every step", recipe={"every": 1}, about="relit in each step, not in every third"),
+        Variant(
+            "own light",
+            swaps=(("relight.engine.relighting.anchored", _unchanged),),
+            about="each window's light as the video model finds it, not the clip's",
+        ),
         Variant("whole re-encoding", recipe={"difference": False}, about="x0' = E(edited)"),
         Variant("own pixels", {"transfer": "off"}, about="the model's own pixels, no transfer"),
         Variant("every frame", {"light_fps": 240.0}, about="the model sees each frame"),

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,17 @@ def test_each_ablation_changes_one_thing_and_is_put_back(tmp_path, clip, tiny_mo
     assert "no form: no shading" in (out / "ablation.md").read_text()
     passes = {row["variant"]: row["passes"] for row in rows if row["clip"] == "pan"}
     assert passes["fast"] == 3 and passes["half the steps"] == 1
+
+
+def test_ablations_of_two_recipes_are_told_apart():
+    both = variants.ablations("fast, best")
+    names = [one.name for one in both]
+    assert len(set(names)) == len(names) and {"fast, own noise", "best, own noise"} <= set(names)
+    recipes = {one.settings["recipe"] for one in both if one.name.startswith("best")}
+    assert recipes == {"best"}
+    task = relit.Task(clips=(), folder=Path("out"), prompt="red light")
+    made = [task.job(Path("a.mp4"), one).output.name for one in both]
+    assert len(set(made)) == len(made) and "a_best_own_noise.mp4" in made
 
 
 @pytest.mark.slow
