@@ -14,7 +14,7 @@ import numpy as np
 from relight.engine import estimates
 from relight.engine.chunks import Chunk
 from relight.engine.expected import Amounts, amounts_of, expected, held_bytes
-from relight.engine.keyframes import EVERY_S, FEWEST
+from relight.engine.keyframes import EVERY_S
 from relight.engine.output import checked
 from relight.engine.prepare import frame_count, is_moving, refuse, upscale_job
 from relight.engine.sizes import BYTES, GUIDED, target_size
@@ -246,10 +246,10 @@ def _upscaling(
 
 
 def _keyframes(job: ModelRelightJob, info: VideoInfo, frames: int, seen: int) -> int:
-    """How many keyframes a clip of one scene has; each further scene brings a few more."""
+    """How many keyframes a clip has that changes little; each further scene has some more."""
     if job.light_at or parse_light(job.light).moving:
         return seen
-    return min(max(math.ceil(frames / info.fps / EVERY_S), FEWEST), seen)
+    return min(max(math.ceil(frames / info.fps / EVERY_S), 1), seen)
 
 
 def _stage(

@@ -69,7 +69,7 @@ def test_keyframes_are_edited_and_only_their_light_is_taken(tmp_path, small, fol
 
 def test_a_plan_says_what_its_edits_cost(small, folder, tmp_path):
     lines = describe(_job(small, tmp_path / "out.mp4", folder))
-    assert any("key: 3 frames" in line and "18 UNet passes" in line for line in lines), lines
+    assert any("key: 1 frame" in line and "6 UNet passes" in line for line in lines), lines
 
 
 def test_what_an_editor_cannot_do_is_refused(small, folder, tmp_path):

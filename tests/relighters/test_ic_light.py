@@ -78,6 +78,8 @@ def test_light_attention_lets_frames_see_each_other(relighter):
     out = relit(relighter, frames, share_noise=True, gamma=0.5)
     others = relit(relighter, [frames[0], *frames[:2]], share_noise=True, gamma=0.5)
     assert (out[0] - others[0]).abs().max() > 1e-4
+    alone = [relit(relighter, frames[:1], share_noise=True, gamma=gamma) for gamma in (0.5, 0.0)]
+    assert torch.equal(*alone)  # it is its own mean
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5])

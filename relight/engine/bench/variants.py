@@ -110,10 +110,6 @@ def _own_noise(**fields: Any) -> Any:
     return ICLight(**settings)
 
 
-def _middle_only(thumbs: Any, seconds: float) -> list[int]:
-    return [len(thumbs) // 2]
-
-
 def _unchanged(light: Any, *_: Any, **__: Any) -> Any:
     return light
 
@@ -151,9 +147,9 @@ _ABLATIONS: dict[str, tuple[Variant, ...]] = {
             about="a noise for each keyframe in the stochastic steps",
         ),
         Variant(
-            "one keyframe",
-            swaps=(("relight.engine.build.keyframes", _middle_only),),
-            about="the light of the middle frame for all",
+            "more keyframes",
+            swaps=(("relight.engine.keyframes.EVERY_S", 2 / 3),),
+            about="three for every two seconds, not one",
         ),
         Variant("no form", {"shape": 0.0}, about="no shading by the subject's surface"),
         Variant(

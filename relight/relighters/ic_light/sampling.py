@@ -82,7 +82,7 @@ def sample(
     draws = {"generator": generator} if _takes(scheduler, "generator") else {}
     with consistent_light_attention(
         unet,
-        gamma,
+        gamma if frames > 1 else 0.0,  # a lone frame is its own mean
         halves=halves,
         chunk_size=chunk_size,
         backend=backend,
