@@ -56,7 +56,7 @@ SECTIONS = (
     Section(
         "ablation",
         "Ablations",
-        "The recipe as it is, then with one setting or part changed at a time.",
+        "A recipe as it is, then with one setting or part changed at a time, beside other work.",
         report.RELIT,
     ),
     Section(
@@ -111,7 +111,8 @@ GPU = (
     "as a whole with its channels last, takes 30 % off. The goal of 45 % is missed all the same. "
     "Recipes and upscaling have random weights too, in float16. `fast` is the whole of a run and "
     "misses its goal of 5 s: while the card relights the keyframes, the processor finds the "
-    "subject, which takes longer; to light and encode the frames comes after both. Those of the "
+    "subject, which takes longer; to light and encode the frames comes after both. It relit three "
+    "keyframes there; it would relight fewer now. Those of the "
     "H100, and `best`, `paper` and upscaling, are from before: the subject was found after the "
     "keyframes then, and the H100's `denoisers` were compiled block by block, if at all. Wan's "
     "pass by itself was not measured, nor xformers, whose wheel was not made for that PyTorch."
