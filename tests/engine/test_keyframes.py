@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from relight.engine.keyframes import LIKE, changes, keyframes, scenes
+from relight.methods.ways import OTHER
 
 
 def _clip(*levels):
@@ -28,6 +29,7 @@ def test_every_scene_has_one_and_a_frame_of_its_own_too():
 def test_each_speaks_for_what_looks_like_it(seed):
     """Else light that is carried ends before a frame, which stays as it was: seen in a busy street,
     whose motion hid a cut."""
+    assert LIKE < OTHER
     rng = np.random.default_rng(seed)
     steps = rng.normal(0, rng.choice([1, 12, 60], 80))
     thumbs = _clip(*np.clip(120 + np.cumsum(steps), 0, 255).astype(int))
