@@ -202,7 +202,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "light isn't carried across it",
             "nothing",
             "test_a_cut_ends_a_scene_and_motion_does_not",
-            "test_every_scene_has_some",
+            "test_every_scene_has_one_and_a_frame_of_its_own_too",
         ),
         Fault(
             "playlists and protocols under a video's name (ffconcat, HLS, http:)",
