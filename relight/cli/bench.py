@@ -62,7 +62,8 @@ def bench(
         Folder for the tables and results.
     recipes
         Some of fast, best, paper and frames (IC-Light on each frame by itself), with commas
-        between [default: all; with --ablate fast; with --published auto].
+        between; best@0.7 is best at intensity .7 [default: all; with --ablate fast; with
+        --published auto].
     ablate
         Instead, change one setting or part of the recipe at a time.
     upscale

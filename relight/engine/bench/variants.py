@@ -51,12 +51,33 @@ RECIPES = ("fast", "best", "paper", FRAMES)
 
 
 def recipes(names: str) -> list[Variant]:
-    """Variants by the names of recipes, with commas between.
+    """Variants by the names of recipes, with commas between; `best@0.7` is best at intensity .7.
 
-    >>> [variant.settings["recipe"] for variant in recipes("fast, paper")]
-    ['fast', 'paper']
+    Raises:
+        InputError: another name, or an intensity that is no number or not for this recipe.
+
+    >>> [dict(variant.settings) for variant in recipes("fast, best@0.7")]
+    [{'recipe': 'fast'}, {'recipe': 'best', 'intensity': 0.7}]
     """
-    return [Variant(name, {"recipe": name}) for name in _names(names)]
+    return [Variant(name, _settings(name)) for name in _names(names)]
+
+
+def _settings(name: str) -> dict[str, Any]:
+    """Of a recipe's job, by its name and perhaps its intensity."""
+    recipe, at, intensity = name.partition("@")
+    if not at:
+        return {"recipe": recipe}
+    try:
+        settings = {"recipe": recipe, "intensity": float(intensity)}
+    except ValueError:
+        settings = {}
+    if not settings or recipe == FRAMES:
+        raise InputError(
+            f"recipes has {name!r}: give an intensity for fast, best or paper, like best@0.7",
+            field="recipes",
+            value=name,
+        )
+    return settings
 
 
 def ablations(names: str) -> list[Variant]:
@@ -83,7 +104,7 @@ def ablations(names: str) -> list[Variant]:
 def _names(text: str) -> list[str]:
     """Of recipes, each once."""
     wanted = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in wanted if name not in RECIPES]
+    unknown = [name for name in wanted if name.partition("@")[0] not in RECIPES]
     if unknown or not wanted:
         raise InputError(
             f"recipes is {text!r}: give some of {', '.join(RECIPES)}, with commas between",

@@ -12,6 +12,7 @@ from relight.engine.bench import enlarged, growth, relit, variants
 from relight.engine.bench.cluster import Cluster, simulated
 from relight.engine.bench.cost import denoisers, measured
 from relight.engine.resolve import Models
+from relight.errors import InputError
 from relight.models.loader import load_model
 from relight.pipelines.light_a_video import LightAVideo
 from tests.cli.test_evaluate import save, scene
@@ -76,6 +77,20 @@ def test_ablations_of_two_recipes_are_told_apart():
     task = relit.Task(clips=(), folder=Path("out"), prompt="red light")
     made = [task.job(Path("a.mp4"), one).output.name for one in both]
     assert len(set(made)) == len(made) and "a_best_own_noise.mp4" in made
+
+
+def test_a_recipe_may_be_compared_at_another_intensity():
+    plain, weaker = variants.recipes("best, best@0.66")
+    task = relit.Task(clips=(), folder=Path("out"), prompt="red light")
+    jobs = [task.job(Path("a.mp4"), one) for one in (plain, weaker)]
+    assert [job.intensity for job in jobs] == [1, 0.66] and jobs[1].recipe == "best"
+    assert jobs[0].output != jobs[1].output
+
+
+@pytest.mark.parametrize("name", ["best@", "best@half", "frames@0.5", "worst@0.5"])
+def test_what_is_no_recipe_or_no_intensity_is_refused(name):
+    with pytest.raises(InputError, match=name.partition("@")[0]):
+        variants.recipes(name)
 
 
 @pytest.mark.slow
