@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight.methods.gain_and_glow import GainGlow, box_mean, resized
+from relight.methods.gain_and_glow import GainGlow, box_mean_of, resized
 
 KNEE = 0.9  # encoded value above which brightened pixels roll off
 TOE = 0.35  # part of the gain that black keeps where a negative glow would clip it
@@ -24,6 +24,10 @@ WINDOW = 0.01  # radius of the guided filter's window, of the shorter side
 TEXTURE = 0.002  # variance of a channel below which a difference is texture, not an edge
 STRIP = 32  # rows handled at once at full size
 TILE = 64  # rows after which the dither's pattern repeats
+
+Bounds = np.ndarray
+"""(F, 6, 2): of each frame's gain and glow, by channel, the lowest and the highest."""
+Span = tuple[slice, slice, slice, Tensor]
 
 
 def apply_light(source: Tensor, light: GainGlow, guide: Tensor | None = None) -> Tensor:
@@ -45,9 +49,9 @@ def apply_light(source: Tensor, light: GainGlow, guide: Tensor | None = None) ->
     """
     if guide is None:
         guide = resized(source, light.glow.shape[-2:])
-    lines, low, high = guided_lines(light, guide)
+    lines, bounds = guided_lines(light, guide)
     lines = F.interpolate(lines, source.shape[-2:], mode="bilinear", align_corners=False)
-    return _lit(source, *_evaluated(lines, source, _bounds(low, high))).clamp(0, 1)
+    return _lit(source, lines, bounds, 1.0).clamp(0, 1)
 
 
 def apply_light_uint8(
@@ -72,22 +76,18 @@ def apply_light_uint8(
     if guide is None:
         small = cv2.resize(image, light.glow.shape[:-3:-1], interpolation=cv2.INTER_AREA)
         guide = torch.from_numpy(small).permute(2, 0, 1).float() / 255
-    lines, low, high = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
-    _to_codes(lines, low, high)
-    bounds = _bounds(low, high)
+    lines, bounds = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
+    _to_codes(lines, bounds)
     count = lines.shape[2]
     across = cv2.resize(lines[0].flatten(0, 1).numpy(), (w, 12 * count))  # columns alone
-    lines, pattern = torch.from_numpy(across).view(12, count, w), _pattern(TILE, w)
-    out, room = np.empty(image.shape, np.uint8), _Room.of(min(STRIP, h), w)
-    for top, spans in zip(range(0, h, STRIP), _spans(count, h), strict=True):
-        rows = slice(top, min(top + STRIP, h))
-        if rows.stop - top < STRIP:
-            room = _Room.of(rows.stop - top, w)
+    wide = torch.from_numpy(across).view(12, count, w)
+    pattern, out, room = _pattern(TILE, w), np.empty(image.shape, np.uint8), _Room.of(STRIP, w)
+    for rows, spans in _strips(count, h):
+        part = room.cut(rows.stop - rows.start)
         for made, above, below, weights in spans:
-            torch.lerp(lines[:, above], lines[:, below], weights, out=room.lines[0, :, made])
-        gain, glow = _evaluated(room.lines, room.filled(image[rows]), bounds)
-        lit = _lit(room.source, gain, glow, 255.0, room)[0].numpy()
-        dither = pattern[:, top % TILE :]
+            torch.lerp(wide[:, above], wide[:, below], weights, out=part.lines[0, :, made])
+        lit = _lit(part.filled(image[rows]), part.lines, bounds, 255.0, part)[0].numpy()
+        dither = pattern[:, rows.start % TILE :]
         pairs = zip(lit, dither, strict=True)  # added, rounded, kept within 0 and 255
         cv2.merge([cv2.add(x, p[: len(x)], dtype=cv2.CV_8U) for x, p in pairs], out[rows])
     return out
@@ -98,8 +98,7 @@ class _Room:
     """Memory for a strip of a frame, used again and again: new memory takes longer to fill.
 
     Attributes:
-        lines: (1, 12, n, W). source, which is lit in place, and scaled: (1, 3, n, W).
-        top: (1, 1, n, W).
+        lines: (1, 12, n, W). source, scaled: (1, 3, n, W). top: (1, 1, n, W).
     """
 
     lines: Tensor
@@ -111,6 +110,12 @@ class _Room:
     def of(cls, rows: int, width: int) -> _Room:
         return cls(*(torch.empty(1, channels, rows, width) for channels in (12, 3, 3, 1)))
 
+    def cut(self, rows: int) -> _Room:
+        """For fewer rows: those left at the end of a frame."""
+        if rows == self.top.shape[2]:
+            return self
+        return _Room.of(rows, self.top.shape[3])
+
     def filled(self, image: np.ndarray) -> Tensor:
         """The source: (n, W, 3) uint8 as float, (1, 3, n, W)."""
         for plane, codes in zip(self.source[0], cv2.split(image), strict=True):
@@ -118,74 +123,70 @@ class _Room:
         return self.source
 
 
-def guided_lines(light: GainGlow, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def guided_lines(light: GainGlow, guide: Tensor) -> tuple[Tensor, Bounds]:
     """The guided filter's lines: gain and glow as linear functions of the guide's own channel.
 
+    At the guide's pixels they give together what gain and glow give there. Each is smoothed by
+    itself: beside an outline, where one falls and the other rises to the same colour, they would
+    not meet otherwise, and a rim of light would stand there.
+
     Returns:
-        (F, 12, h, w): slopes of gain and glow, then their offsets, three channels each; and the
-        lowest and highest gain and glow there are, (F, 6, 1, 1).
+        (F, 12, h, w): slopes of gain and glow, then their offsets, three channels each; and of
+        each frame the lowest and highest gain and glow there are, by channel.
 
     >>> light = GainGlow(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.25))
-    >>> lines, low, high = guided_lines(light, torch.full((1, 3, 8, 8), 0.5))
-    >>> lines[0, ::3, 4, 4].tolist(), low[0, ::3, 0, 0].tolist()
-    ([0.0, 0.0, 1.0, 0.25], [1.0, 0.25])
+    >>> lines, bounds = guided_lines(light, torch.full((1, 3, 8, 8), 0.5))
+    >>> lines[0, ::3, 4, 4].tolist(), bounds[0].tolist()[::3]
+    ([0.0, 0.0, 1.0, 0.25], [[1.0, 1.0], [0.25, 0.25]])
     """
-    planes = torch.cat([light.log_gain.exp(), light.glow], dim=1)  # F, 6, h, w
-    r = max(1, round(WINDOW * min(planes.shape[-2:])))
-    mean_i, mean_p = box_mean(guide, r), box_mean(planes, r)
-    variance = (box_mean(guide * guide, r) - mean_i * mean_i).clamp_min(0)
-    both, mean_i = guide.repeat(1, 2, 1, 1), mean_i.repeat(1, 2, 1, 1)  # for gain, and for glow
-    spread = variance.repeat(1, 2, 1, 1) + TEXTURE
-    slope = (box_mean(both * planes, r) - mean_i * mean_p) / spread
-    # Windows that hold an edge speak for the flat ones beside it: those know one of its sides only.
-    weighted = spread.repeat(1, 2, 1, 1) * torch.cat([slope, mean_p - slope * mean_i], dim=1)
-    lines = box_mean(weighted, r) / box_mean(variance + TEXTURE, r).repeat(1, 4, 1, 1)
-    _made_exact(lines, planes, guide)
-    return lines, planes.amin((2, 3), keepdim=True), planes.amax((2, 3), keepdim=True)
+    lines = torch.empty(len(guide), 12, *guide.shape[-2:])
+    planes = torch.cat([light.log_gain.exp(), light.glow], dim=1).cpu().float().numpy()
+    guides = guide.detach().cpu().float().numpy()
+    for made, pair, own in zip(lines.numpy(), planes, guides, strict=True):
+        for channel, seen in enumerate(own):  # planes this small stay in the processor's cache
+            _guided(made[channel::3], pair[channel::3], seen)
+    return lines.to(guide), np.stack([planes.min((2, 3)), planes.max((2, 3))], axis=-1)
 
 
-def _made_exact(lines: Tensor, planes: Tensor, guide: Tensor) -> None:
-    """Let the lines give at the guide's pixels what gain and glow give there; works in place.
-
-    Gain and glow are each smoothed by itself. Beside an outline, where one falls and the other
-    rises to the same colour, they would not meet, and a rim of light would stand there.
-    """
-    gain_slope, glow_slope, gain, glow = lines.split(3, dim=1)
-    given = planes[:, :3] * guide + planes[:, 3:]
+def _guided(lines: np.ndarray, planes: np.ndarray, guide: np.ndarray) -> None:
+    """One channel of `guided_lines`: (2, h, w) and (h, w) -> (4, h, w), written into `lines`."""
+    r = max(1, round(WINDOW * min(guide.shape)))
+    mean = box_mean_of(guide, r)
+    spread = np.maximum(box_mean_of(guide * guide, r) - mean * mean, 0) + TEXTURE
+    # Windows that hold an edge speak for the flat ones beside it, which know one side only.
+    total = box_mean_of(spread, r)
+    for slope, offset, plane in zip(lines[:2], lines[2:], planes, strict=True):
+        level = box_mean_of(plane, r)
+        shared = box_mean_of(guide * plane, r) - mean * level  # the window's slope times `spread`
+        np.divide(box_mean_of(shared, r), total, out=slope)
+        np.divide(box_mean_of(level * spread - shared * mean, r), total, out=offset)
+    gain_slope, glow_slope, gain, glow = lines
+    given = planes[0] * guide + planes[1]
     glow += given - (gain_slope * guide + gain + glow_slope) * guide - glow
 
 
-Bounds = list[list[tuple[float, float]]]
+def _to_codes(lines: Tensor, bounds: Bounds) -> None:
+    """Make `guided_lines`, in place, take a source of 0 to 255 and give the glow for it."""
+    lines[:, :3] /= 255  # slopes of the gain
+    lines[:, 9:] *= 255  # offsets of the glow
+    bounds[:, 3:] *= 255
 
 
-def _bounds(low: Tensor, high: Tensor) -> Bounds:
-    """(F, 6, 1, 1) each: of each frame, the lowest and highest of its planes."""
-    pairs = zip(low.flatten(1).tolist(), high.flatten(1).tolist(), strict=True)
-    return [list(zip(*pair, strict=True)) for pair in pairs]
+def _lit(
+    source: Tensor, lines: Tensor, bounds: Bounds, white: float, room: _Room | None = None
+) -> Tensor:
+    """The source, (F, 3, H, W), under gain and glow by `lines`, kept off black and white.
 
-
-def _evaluated(lines: Tensor, source: Tensor, bounds: Bounds) -> tuple[Tensor, Tensor]:
-    """Gain and glow (F, 3, H, W) at each pixel of the source, within their own range.
-
-    They are written over the offsets in `lines`, (F, 12, H, W).
+    Overwrites the offsets in `lines`, (F, 12, H, W). white: its value in source and glow. room:
+    for the result.
     """
     gain_slope, glow_slope, gain, glow = lines.split(3, dim=1)
     gain.addcmul_(gain_slope, source)
     glow.addcmul_(glow_slope, source)
-    for planes, ranges in zip(lines[:, 6:], bounds, strict=True):
+    for planes, ranges in zip(lines[:, 6:], bounds.tolist(), strict=True):
         # Plane by plane: bounds that are broadcast take six times as long.
         for plane, (least, most) in zip(planes, ranges, strict=True):
             plane.clamp_(least, most)
-    return gain, glow
-
-
-def _lit(
-    source: Tensor, gain: Tensor, glow: Tensor, white: float = 1.0, room: _Room | None = None
-) -> Tensor:
-    """gain * source + glow, kept off black and white; (F, 3, H, W). Overwrites `glow`.
-
-    white: its value in source and glow. room: holds the source, which is overwritten too.
-    """
     scaled = torch.mul(gain, source, out=room and room.scaled)
     lit = torch.add(scaled, glow, out=room and room.source)
     lit = torch.maximum(lit, scaled.mul_(TOE), out=lit)
@@ -225,35 +226,25 @@ def _brightest(x: Tensor, out: Tensor | None = None) -> Tensor:
     return torch.maximum(out, b, out=out)
 
 
-def _to_codes(lines: Tensor, low: Tensor, high: Tensor) -> None:
-    """Make `guided_lines`, in place, take a source of 0 to 255 and give the glow for it."""
-    lines[:, :3] /= 255  # slopes of the gain
-    lines[:, 9:] *= 255  # offsets of the glow
-    low[:, 3:] *= 255
-    high[:, 3:] *= 255
-
-
-Span = tuple[slice, slice, slice, Tensor]
-
-
 @functools.lru_cache(maxsize=4)
-def _spans(count: int, height: int) -> list[list[Span]]:
-    """What interpolates `count` rows to `height`, half-pixel centres: of each strip, its spans.
+def _strips(count: int, height: int) -> list[tuple[slice, list[Span]]]:
+    """What interpolates `count` rows to `height`, half-pixel centres, in strips of `STRIP` rows.
 
-    A span is made of the same two rows: where it is in the strip, the row above and the row below,
-    and the weights of the latter, (rows, 1).
+    Of each strip: its rows, and its spans. A span is made of the same two rows: where it is in
+    the strip, the row above and the row below, and the weights of the latter, (rows, 1).
     """
     places = ((torch.arange(height) + 0.5) * (count / height) - 0.5).clamp(0, count - 1)
     above, strips = places.int().tolist(), []
     for top in range(0, height, STRIP):
-        spans, rows = [], range(top, min(top + STRIP, height))
+        rows = range(top, min(top + STRIP, height))
+        spans = []
         for k, run in itertools.groupby(rows, above.__getitem__):
             run = list(run)
-            weights = places[run[0] : run[-1] + 1, None] - k
-            below = min(k + 1, count - 1)
             made = slice(run[0] - top, run[-1] + 1 - top)
+            below = min(k + 1, count - 1)
+            weights = places[run[0] : run[-1] + 1, None] - k
             spans.append((made, slice(k, k + 1), slice(below, below + 1), weights))
-        strips.append(spans)
+        strips.append((slice(top, rows.stop), spans))
     return strips
 
 

@@ -22,7 +22,6 @@ from relight.errors import InputError
 LUMA = (0.2126, 0.7152, 0.0722)  # BT.709
 OFFSET = 0.01  # encoded value (2.5 codes) that keeps ratios finite in black
 DARKEST, BRIGHTEST = 1 / 64, 6.0  # bounds of a ratio of encoded values
-_ZERO = cv2.BORDER_CONSTANT
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,13 +146,23 @@ def box_mean(x: Tensor, r: int) -> Tensor:
     >>> box_mean(torch.arange(4.0).view(1, 1, 1, 4), 1)
     tensor([[[[0.5000, 1.0000, 2.0000, 2.5000]]]])
     """
-    out = np.empty(x.shape, np.float32)
-    flat, planes = out.reshape(-1, *x.shape[-2:]), x.detach().cpu().float().numpy()
-    for mean, plane in zip(flat, planes.reshape(flat.shape), strict=True):
-        # Running sums: the time does not grow with the window, as it does with torch's pooling.
-        cv2.boxFilter(plane, -1, (2 * r + 1,) * 2, mean, normalize=False, borderType=_ZERO)
-    across, down = (_inside(length, r) for length in (x.shape[-1], x.shape[-2]))
-    return torch.from_numpy(out).div_(across).div_(down[:, None]).to(x)
+    planes = x.detach().cpu().float().numpy().reshape(-1, *x.shape[-2:])
+    out = np.empty(planes.shape, np.float32)
+    for mean, plane in zip(out, planes, strict=True):
+        box_mean_of(plane, r, mean)
+    return torch.from_numpy(out).view(x.shape).to(x)
+
+
+def box_mean_of(plane: np.ndarray, r: int, out: np.ndarray | None = None) -> np.ndarray:
+    """`box_mean` of a single plane, (h, w) float32.
+
+    >>> box_mean_of(np.arange(4, dtype=np.float32).reshape(1, 4), 1).tolist()
+    [[0.5, 1.0, 2.0, 2.5]]
+    """
+    # Running sums: the time does not grow with the window, as it does with torch's pooling.
+    size = (2 * r + 1,) * 2
+    total = cv2.boxFilter(plane, -1, size, out, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.divide(total, _inside(*plane.shape, r), out=total)
 
 
 def box_max(x: Tensor, r: int) -> Tensor:
@@ -188,7 +197,10 @@ def resized_weights(weights: Tensor, size: Iterable[int]) -> Tensor:
 
 
 @functools.lru_cache(maxsize=32)
-def _inside(length: int, r: int) -> Tensor:
-    """How many of the 2r + 1 pixels around each of `length` are inside: (length,)."""
-    at = torch.arange(length)
-    return ((at + r).clamp_max(length - 1) - (at - r).clamp_min(0) + 1).float()
+def _inside(height: int, width: int, r: int) -> np.ndarray:
+    """How many of the (2r + 1)^2 pixels around each are inside: (height, width) float32."""
+    down, across = (
+        np.minimum(at + r, len(at) - 1) - np.maximum(at - r, 0) + 1
+        for at in (np.arange(height), np.arange(width))
+    )
+    return (down[:, None] * across).astype(np.float32)
