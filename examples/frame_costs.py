@@ -26,11 +26,10 @@ from relight.engine.full_size import Lit, transferred
 from relight.engine.lit_clip import light_size
 from relight.engine.survey import Scale, survey
 from relight.engine.work import Work
-from relight.jobs import RelightJob
 from relight.methods.carried_light import SIDE
 from relight.types import Size
 
-LIGHT_FPS = float(RelightJob.model_fields["light_fps"].default or 8)
+LIGHT_FPS = 4.0
 PARTS = ("first pass", "read again", "light", "encode")
 
 

@@ -21,6 +21,7 @@ from relight.jobs import (
     UpscaleJob,
 )
 from relight.jobs.regions import MaskAuto, MaskSeed
+from relight.lights import parse_light
 from relight.media import VideoInfo
 from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import RECIPES
@@ -186,6 +187,7 @@ def _resolve_relight(
         "relight_steps": job.relight_steps or steps,
         "gamma": _gamma(model, recipe) if job.gamma is None else job.gamma,
         "side": job.side or round(model.side),
+        "light_fps": job.light_fps or _light_fps(job, recipe),
         "surface": _surface(job),
         **_placed(model),
     }
@@ -202,6 +204,16 @@ def default_recipe(job: RelightJob, entry: Entry) -> str:
     # The embedded model's own pixels are not shown: only its light counts.
     quick = entry.transfer and job.transfer != "off" and not job.drawn_background
     return "fast" if quick else "best"
+
+
+def _light_fps(job: RelightJob, recipe: str) -> float:
+    """How many frames a second have a light of their own.
+
+    A video model was made for about eight. A light that is carried from keyframes needs no more
+    than four to follow the motion; but a lamp that moves and the edge of a region do.
+    """
+    moves = bool(job.light_at) or parse_light(job.light).moving
+    return 4.0 if recipe == "fast" and not moves and job.region is None else 8.0
 
 
 def _scene(job: RelightJob) -> str:

@@ -172,12 +172,14 @@ class RelightJob(Job, frozen=True):
         description="Upscale the relit clip this many times, in the same pass; default: its own "
         "size.",
     )
-    light_fps: float = Field(
-        8.0,
+    light_fps: float | None = Field(
+        None,
         gt=0,
         le=240,
         allow_inf_nan=False,
-        description="Frames a second that the model sees when the light is transferred.",
+        description="Frames a second whose light is found when it is transferred; it follows the "
+        "motion in between. Default: 8, and 4 where the recipe fast lights a whole frame by a "
+        "light that stands still.",
     )
 
     @property

@@ -29,6 +29,7 @@ class ModelRelightJob(ResolvedRelightJob, frozen=True):
     relight_steps: int
     gamma: float
     side: int
+    light_fps: float
 
 
 class ResolvedUpscaleJob(UpscaleJob, frozen=True):
