@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 EVERY_S = 2.0
-"""Seconds that a keyframe speaks for at most, where a clip changes steadily."""
+"""Seconds of a clip for each of its keyframes; a part that stands still may have a longer one."""
 LIKE = 0.1
 """Mean difference of two thumbnails, of the full range, up to which one keyframe speaks for both.
 

@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 from relight.errors import InputError
+from relight.methods.consistent_light_attention import ConsistentLightAttnProcessor
 from relight.relighters.base import Relighter
 from relight.relighters.ic_light import (
     ICLight,
@@ -78,8 +79,17 @@ def test_light_attention_lets_frames_see_each_other(relighter):
     out = relit(relighter, frames, share_noise=True, gamma=0.5)
     others = relit(relighter, [frames[0], *frames[:2]], share_noise=True, gamma=0.5)
     assert (out[0] - others[0]).abs().max() > 1e-4
-    alone = [relit(relighter, frames[:1], share_noise=True, gamma=gamma) for gamma in (0.5, 0.0)]
-    assert torch.equal(*alone)  # it is its own mean
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_lone_frame_which_is_its_own_mean_has_no_light_attention(relighter, frames):
+    seen = set()
+
+    def look(*_):
+        seen.update(type(one) for one in relighter.unet.attn_processors.values())
+
+    relit(relighter, [picture(i) for i in range(frames)], gamma=0.5, on_step=look)
+    assert (ConsistentLightAttnProcessor in seen) == (frames > 1)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5])

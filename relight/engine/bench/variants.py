@@ -172,6 +172,11 @@ _ABLATIONS: dict[str, tuple[Variant, ...]] = {
             swaps=(("relight.engine.keyframes.EVERY_S", 2 / 3),),
             about="three for every two seconds, not one",
         ),
+        Variant(
+            "8 lights a second",
+            {"light_fps": 8.0},
+            about="the light of eight frames a second, not of four; it follows the motion between",
+        ),
         Variant("no form", {"shape": 0.0}, about="no shading by the subject's surface"),
         Variant(
             "no lamp colour",
