@@ -49,7 +49,7 @@ SECTIONS = (
         "recipes",
         "Recipes compared",
         "One light, each clip by each recipe in turn. `frames` is IC-Light on every frame by "
-        "itself, what the published systems start from; `best@0.66` is `best` at intensity .66, "
+        "itself, what the published systems start from; `best@0.73` is `best` at intensity .73, "
         "where its light is as strong as that of `paper`. A result that changes nothing has the "
         "source's own flicker and a structure of 1: read steadiness together with lean and change.",
         report.RELIT,
