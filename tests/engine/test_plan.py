@@ -18,7 +18,7 @@ from relight.jobs import RelightJob, UpscaleJob
 from relight.models.catalogue import CATALOGUE
 from relight.models.finding import find_model
 from relight.models.loader import load_model
-from tests.conftest import CPU
+from tests.conftest import CPU, case_id
 from tests.samples import CLIP
 
 QUICK = {"steps": 2, "relight_steps": 2, "seed": 5, "prompt": "a bunny, red light", "shape": 0}
@@ -84,6 +84,23 @@ def test_a_plan_of_keyframes_has_the_passes_of_the_run(tmp_path, tiny_model):
     made = json.loads((work_folder(job.output) / "manifest.json").read_text())
     assert [n for n in made["chunks"] if n.startswith("key")] == [c.name for c in stage.chunks]
     assert stage.frames == 1 and stage.passes > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "lights"),
+    [
+        ({"recipe": "fast"}, 4),
+        ({"recipe": "fast", "light": "pulse"}, 8),
+        ({"recipe": "fast", "light_at": ["0=left", "1=right"]}, 8),
+        ({"recipe": "fast", "mask": "box:.2,.2,.6,.9"}, 8),
+        ({"recipe": "best"}, 8),
+        ({"recipe": "fast", "light_fps": 12.0}, 12),
+    ],
+    ids=case_id,
+)
+def test_a_light_that_stands_still_over_the_frame_is_found_less_often(tmp_path, settings, lights):
+    job = RelightJob.make(input=CLIP, output=tmp_path / "o.mp4", prompt="red light", **settings)
+    assert plan(job.model_copy(update={"model": "mini"})).job.light_fps == lights
 
 
 def test_an_upscaling_plan_counts_every_stage(tmp_path, tiny_model):
