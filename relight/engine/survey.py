@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from relight.diffusion.memory import trim
-from relight.engine.keyframes import THUMB
+from relight.engine.keyframes import LIKE, THUMB
 from relight.engine.pairs import Pairs
 from relight.engine.stored import decoded, encoded
 from relight.engine.work import Work
@@ -75,9 +75,28 @@ class Timed(Protocol):
 Shown = TypeVar("Shown", bound=Timed)
 
 
-def sparse(frames: Iterable[Shown], fps: float | None) -> Iterator[tuple[int, Shown]]:
+class Unlike:
+    """Tells which frames look unlike the last one that a model sees: a shot may be shorter than
+    the time between two of those, and would be lit as its neighbours are."""
+
+    def __init__(self) -> None:
+        self._last: np.ndarray | None = None
+
+    def __call__(self, moment: Moment, due: bool) -> bool:
+        """Whether a frame is seen, which it is anyway if it is `due`."""
+        now = moment.glance()
+        if not due and now is not None and self._last is not None:
+            due = float(np.abs(now - self._last).mean()) > LIKE
+        if due:
+            self._last = now
+        return due
+
+
+def sparse(
+    frames: Iterable[Shown], fps: float | None, seen: Callable[[Shown, bool], bool] | None = None
+) -> Iterator[tuple[int, Shown]]:
     """(index, frame) of those a model sees: `fps` a second (None: all), always the first and the
-    last."""
+    last, and of those between what `seen` says."""
     step = Fraction(0) if fps is None else 1 / Fraction(fps)
     due, index, last, taken = Fraction(0), -1, None, True
     for index, last in enumerate(frames):
@@ -85,6 +104,9 @@ def sparse(frames: Iterable[Shown], fps: float | None) -> Iterator[tuple[int, Sh
         if taken:
             # On the grid where there is one, so that 8 of 30 a second don't drift into 7.5.
             due = max(due + step, last.time + step / 2)
+        if seen is not None:
+            taken = seen(last, taken)
+        if taken:
             yield index, last
     if last is not None and not taken:
         yield index, last
@@ -103,7 +125,7 @@ def survey(
 
     Args:
         moments: of the job, in order; frames are made of those that are looked at.
-        fps: how many a second are seen; None: all.
+        fps: how many a second are seen, and what looks unlike them; None: all.
         scale: (h, w, 3) uint8 -> the small copy; None stores none.
         pairs: keep some neighbours at nearly their own size, too, see `Pairs`.
         on_frame: called after each frame; may raise to stop.
@@ -120,7 +142,7 @@ def survey(
     thumbs: list[np.ndarray] = []
     block: list[np.ndarray] = []
     kept = Pairs() if pairs else None
-    for index, moment in sparse(noted(), fps):
+    for index, moment in sparse(noted(), fps, None if fps is None else Unlike()):
         frame = functools.cache(moment.frame)  # both may want it, or neither
         if kept is not None:
             kept.add(len(seen), frame)

@@ -12,6 +12,7 @@ import numpy as np
 
 from relight.errors import MediaError
 from relight.media.depth import over
+from relight.media.glances import glance
 from relight.media.options import DEFAULT_FPS, Reading
 
 __all__ = [
@@ -94,15 +95,17 @@ class Moment:
 
     Attributes:
         time: see `Frame`. frame: makes the frame.
+        glance: what it looks like, see `relight.media.glances`; None where that can't be told.
     """
 
     time: Fraction
     frame: Callable[[], Frame]
+    glance: Callable[[], np.ndarray | None]
 
     @classmethod
     def of(cls, frame: Frame) -> Moment:
         """One whose frame is there."""
-        return cls(frame.time, lambda: frame)
+        return cls(frame.time, lambda: frame, lambda: glance(frame.image))
 
 
 def check_size(path: Path, width: int, height: int, frames: int = 1) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import chain, pairwise
@@ -13,6 +14,7 @@ from relight.errors import MediaError
 from relight.media.clip import DEFAULT_FPS, Frame, Moment, VideoInfo
 from relight.media.clock import Clock
 from relight.media.decoding import OnNote, Source, time_of
+from relight.media.glances import glance_of
 from relight.media.look import Look, chroma_of
 from relight.media.opening import open_media, video_stream
 from relight.media.options import Reading
@@ -123,7 +125,7 @@ def _moment(
             alpha = None if alpha is None else fitted(alpha, size)
         return Frame(image, time, alpha, length)
 
-    return Moment(time, frame)
+    return Moment(time, frame, functools.partial(glance_of, picture))
 
 
 def _timed(

@@ -145,7 +145,7 @@ def _cut(
             last = moment.time
             if last < start - 1e-4:  # 0.3333 means the frame at 1/3 s
                 continue
-            yield Moment(moment.time, functools.partial(made, moment))
+            yield replace(moment, frame=functools.partial(made, moment))
             del moment  # or it would stay in memory while the next one is decoded
             given += 1
             if given == count:

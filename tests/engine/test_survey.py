@@ -66,12 +66,35 @@ def test_frames_are_made_only_of_what_is_looked_at(tmp_path, scaled):
     made = []
 
     def moment(frame):
-        return Moment(frame.time, lambda: made.append(frame.time) or frame)
+        return Moment(frame.time, lambda: made.append(frame.time) or frame, lambda: None)
 
     scale = (lambda image: image[::2, ::2]) if scaled else None
     found = survey(map(moment, clip(31, 30)), Work(tmp_path), fps=8, scale=scale, pairs=scaled)
     assert len(found.times) == 31
     assert made == ([found.times[i] for i in found.seen] if scaled else [])
+
+
+@pytest.mark.parametrize("shot", [1, 2, 3, 5])
+def test_each_shot_is_seen_however_short(tmp_path, shot):
+    rng = np.random.default_rng(shot)
+    shots = np.repeat(rng.integers(0, 256, (12, 3, 4, 3), np.uint8), shot, 0)
+    images = shots.repeat(30, 1).repeat(30, 2) + rng.integers(0, 9, (len(shots), 90, 120, 1))
+    frames = [
+        Frame(image=image.clip(0, 255).astype(np.uint8), time=Fraction(i, 24))
+        for i, image in enumerate(images)
+    ]
+    moments = map(Moment.of, frames)
+    found = survey(moments, Work(tmp_path), fps=2, scale=lambda image: image[::5, ::5])
+    assert {i // shot for i in found.seen} == set(range(12))
+    due = [index for index, _ in sparse(frames, 2)]
+    extra = set(found.seen) - set(due)
+    assert all(i % shot == 0 for i in extra)  # where it begins, and no more
+
+
+def test_what_moves_slowly_is_seen_no_more_often(tmp_path):
+    frames = list(clip(60, 30))
+    found = survey(map(Moment.of, frames), Work(tmp_path), fps=4, scale=lambda image: image)
+    assert list(found.seen) == [index for index, _ in sparse(frames, 4)]
 
 
 def test_without_a_survey_there_is_none(tmp_path):
