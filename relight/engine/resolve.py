@@ -20,9 +20,9 @@ from relight.jobs import (
     ResolvedUpscaleJob,
     UpscaleJob,
 )
-from relight.jobs.regions import MaskAuto, MaskSeed
+from relight.jobs.regions import MaskAuto, MaskFile, MaskSeed
 from relight.lights import parse_light
-from relight.media import VideoInfo
+from relight.media import VideoInfo, probe, read, to_uint8
 from relight.methods.back_projection import larger
 from relight.methods.diffuse_high import RECIPES
 from relight.models import hub
@@ -213,7 +213,20 @@ def _light_fps(job: RelightJob, recipe: str) -> float:
     than four to follow the motion; but a lamp that moves and the edge of a region do.
     """
     moves = bool(job.light_at) or parse_light(job.light).moving
-    return 4.0 if recipe == "fast" and not moves and job.region is None else 8.0
+    return 8.0 if recipe != "fast" or moves or _leaves_a_part(job) else 4.0
+
+
+def _leaves_a_part(job: RelightJob) -> bool:
+    """Whether some of the frame is not lit, so that the light has an edge."""
+    mask = job.region
+    if mask is None or job.lit == "all":
+        return False
+    if not isinstance(mask, MaskFile) or not mask.path.is_file():
+        return True
+    if probe(mask.path).kind != "picture":
+        return True
+    shown = to_uint8(next(read(mask.path)).flat())
+    return bool(shown.min() < 255) if job.lit == "subject" else bool(shown.max() > 0)
 
 
 def _scene(job: RelightJob) -> str:

@@ -93,6 +93,7 @@ def test_a_plan_of_keyframes_has_the_passes_of_the_run(tmp_path, tiny_model):
         ({"recipe": "fast", "light": "pulse"}, 8),
         ({"recipe": "fast", "light_at": ["0=left", "1=right"]}, 8),
         ({"recipe": "fast", "mask": "box:.2,.2,.6,.9"}, 8),
+        ({"recipe": "fast", "mask": "box:.2,.2,.6,.9", "relight": "all"}, 4),
         ({"recipe": "best"}, 8),
         ({"recipe": "fast", "light_fps": 12.0}, 12),
     ],
