@@ -95,7 +95,7 @@ class Moment:
 
     Attributes:
         time: see `Frame`. frame: makes the frame.
-        glance: what it looks like, see `relight.media.glances`; None where that can't be told.
+        glance: what it looks like, see `relight.media.glances`; None where its format does not say.
     """
 
     time: Fraction
