@@ -1,6 +1,6 @@
 """Clips under lights from several sides and prompts: a table of scores and a contact sheet each.
 
-python -m examples.light_sheet CLIP_OR_FOLDER OUT [--frames 16] [--sides left ...] [--prompts ...]
+python -m examples.light_sheet CLIP_OR_FOLDER OUT [--frames 16] [--lights "left=red neon light" ...]
 
 Writes OUT/table.md, OUT/scores.json and OUT/NAME.png for every clip, all with the default settings
 of the embedded model, and prints the table as it grows. Flicker is given as a part of the source's
@@ -26,8 +26,8 @@ from relight.jobs import RelightJob
 from relight.media.formats import format_of
 from relight.models.loader import Model
 
-SIDES = ("left", "right", "top")
 PROMPTS = ("red neon light", "sunset, warm golden light", "soft natural light")
+LIGHTS = tuple(f"{side}={prompt}" for side, prompt in product(("left", "right", "top"), PROMPTS))
 COLUMNS = ("lean", "change", "structure", "flicker", "hue_error", "cpu_s")
 HEADER = "| clip | prompt | side | lean | change | structure | flicker | hue error | CPU s |"
 Row = dict[str, float | str]
@@ -39,8 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("clips", type=Path, help="a clip, or a folder of them")
     parser.add_argument("out", type=Path, help="folder for the table and the sheets")
     parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--sides", nargs="*", default=SIDES)
-    parser.add_argument("--prompts", nargs="*", default=PROMPTS)
+    parser.add_argument("--lights", nargs="*", default=LIGHTS, help="side=prompt, ...")
     parser.add_argument("--width", type=int, default=256, help="of a picture in a sheet")
     given = parser.parse_args(argv)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -49,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for clip in clips_of(given.clips):
         source = [frame.image for frame in media.read(clip, frames=given.frames)]
         shown = {"source": spread(source)}
-        for side, prompt in product(given.sides, given.prompts):
+        for side, prompt in (light.split("=", 1) for light in given.lights):
             relit, seconds = lit(model, clip, given.frames, prompt, side)
             row = scored(clip.stem, prompt, side, source, relit, seconds)
             print(line(row), flush=True)
