@@ -54,7 +54,7 @@ def workflows(
     The frames of the last one are the result.
     """
     clip = _clip(job, models.relighting, info, survey, work)
-    found = None if job.region is None else SubjectMask.plan(clip, job.region, info)
+    found = None if job.region is None else SubjectMask.plan(clip, job.region)
     masks = () if found is None else steps_of(found)
     mask = masks[-1] if masks else None
     behind = _backdrop(job, clip.size, info.fps)

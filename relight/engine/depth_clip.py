@@ -59,13 +59,17 @@ def _check_length(job: RelightJob, info: VideoInfo, found: VideoInfo) -> None:
 
 
 def read_depth(
-    job: RelightJob, fps: Fraction, times: Sequence[Fraction], size: tuple[int, int]
+    job: RelightJob,
+    fps: Fraction,
+    shown: Sequence[tuple[int, Fraction]],
+    size: tuple[int, int],
 ) -> np.ndarray:
-    """The depth at some times of the clip.
+    """The depth of some frames of the clip.
 
     Args:
-        fps: of the clip, which a sequence of pictures has too. times: rising, in seconds from the
-            clip's first frame. size: (width, height) of what is wanted.
+        fps: of the clip, which a sequence of pictures has too. shown: index in the clip's file and
+            time, in seconds from its first frame, of each frame, rising; numbered pictures are
+            one for each frame. size: (width, height) of what is wanted.
 
     Returns:
         (times, height, width) float32 in [0, 1]; of a picture, that picture.
@@ -76,7 +80,10 @@ def read_depth(
     path = job.depth_clip
     assert path is not None, "only a job with a depth clip has depth"
     how = beside(path, fps)
-    still = _still(media.probe(path, how))
+    known = media.probe(path, how)
+    still = _still(known)
+    numbered = known.kind == "sequence"
+    times = [index / known.fps if numbered else time for index, time in shown]
     begin = 0.0 if still else max(float(times[0]) - SLACK_S, 0.0)
     frames = media.read(path, start=begin, how=how, on_note=lambda note: None)
     found = [_grey(job, image, size) for image in _nearest(frames, times)]

@@ -175,8 +175,7 @@ class Form:
         if job.shape == 0:
             return first, _flat(last - first, size)
         if job.depth_clip is not None:
-            times = [self.clip.survey.times[i] for i in self.clip.survey.seen[first:last]]
-            depth = read_depth(job, self.fps, times, (size[1], size[0]))
+            depth = read_depth(job, self.fps, self.clip.shown(first, last), (size[1], size[0]))
             return first, from_depth(torch.from_numpy(depth)[:, None])
         if self.network is not None:
             return first, self._depth_network()(self.clip.tensors(range(first, last), light_size))

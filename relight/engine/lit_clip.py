@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from relight import media
 from relight.engine.keyframes import scenes
 from relight.engine.neighbours import Neighbours
 from relight.engine.survey import Scale, SmallFrames, Survey
@@ -31,6 +34,8 @@ KEPT = 3
 """Chunks of a stage in memory."""
 MOMENTS = 7
 """Moments of a clip that decide the colours of its subject."""
+EVEN = 0.1
+"""Of a frame's length: by how much frames at a constant rate may be off, as files round times."""
 Show = Callable[[Callable[[], np.ndarray]], None]
 
 
@@ -78,6 +83,24 @@ class Clip:
         size = work_size(*light_size(*self.small.size))
         motions = [self.neighbours.motion(run, size) for run in runs]
         return colours_of([self.tensors(run, light_size) for run in runs], motions)
+
+    @functools.cached_property
+    def first_index(self) -> int:
+        """Of the first frame that is lit, in the file."""
+        times, job = self.survey.times, self.job
+        if not times[0]:
+            return 0
+        rate = media.probe(job.input, job.reading).fps
+        place = float(times[0] * rate)
+        steps = [float((b - a) * rate) for a, b in itertools.pairwise(times)]
+        if abs(place - round(place)) < EVEN and all(abs(step - 1) < EVEN for step in steps):
+            return round(place)
+        return media.frames_before(job.input, float(times[0]), job.reading)
+
+    def shown(self, first: int, last: int) -> list[tuple[int, Fraction]]:
+        """(index in the file, seconds from its first frame) of small frames."""
+        some = self.survey.seen[first:last]
+        return [(self.first_index + index, self.survey.times[index]) for index in some]
 
     def seconds(self, numbers: Sequence[int]) -> list[float]:
         """When they are shown, counted from the first frame that is lit."""

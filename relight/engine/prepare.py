@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from relight.engine import backdrop
@@ -15,6 +16,7 @@ from relight.jobs.conflicts import MATTE_MODELS
 from relight.jobs.regions import USAGE, MaskFile, MaskSeed
 from relight.lights import resolve as resolve_light
 from relight.media import Reading, VideoInfo, check_many, probe
+from relight.media.reading import SLACK_S
 from relight.models import hub
 from relight.models.catalogue import CATALOGUE, UPSCALERS
 from relight.models.entries import Entry
@@ -101,8 +103,8 @@ def refuse_region(job: RelightJob, info: VideoInfo) -> tuple[str, ...]:
 
 
 def _seconds_taken(job: RelightJob, info: VideoInfo) -> float | None:
-    """How long the part of the clip is that a job takes, as far as the file says."""
-    if info.duration is None or job.frames is None:
+    """How long the part of the clip is at most that a job takes, as far as the file says."""
+    if info.duration is None or job.frames is None or info.variable:
         return None if info.duration is None else info.duration - job.start
     return min(info.duration - job.start, job.frames / float(info.fps))
 
@@ -138,7 +140,8 @@ def _refuse_mask_file(path: Path, job: RelightJob, info: VideoInfo) -> tuple[str
     wanted = {frame_count(job, info), info.frames or frame_count(job, info)}
     # A length in seconds gives a rough count only; all pictures are counted when they are read.
     unsure = 0 if mask.frames and info.frames else 1 + 0.01 * max(wanted)
-    if there and min(abs(there - count) for count in wanted) > unsure:
+    rough = info.variable and (job.start or not info.frames)
+    if there and not rough and min(abs(there - count) for count in wanted) > unsure:
         raise InputError(
             f"the mask {path} has {there} pictures, and the clip {max(wanted)} frames: give "
             "one for each, or one picture for all",
@@ -196,7 +199,7 @@ def frame_count(job: Job, info: VideoInfo) -> int:
     """How many frames a job will take, as far as the file says."""
     rate = float(info.fps)
     count = info.frames or round((info.duration or 0) * rate)
-    count = max(count - round(job.start * rate), 1)
+    count = max(count - math.ceil((job.start - SLACK_S) * rate), 1)
     return min(count, job.frames or count)
 
 

@@ -25,10 +25,10 @@ from relight.errors import InputError
 from relight.jobs.regions import Mask, MaskAuto, MaskFile, MaskSeed
 from relight.masks import CONTEXT, Box, Click, Known, Seed, Subject, resized
 from relight.masks.edges import firm, sharpened
-from relight.masks.files import fitted, is_still, read_mattes
+from relight.masks.files import fitted, is_still, picture_count, read_mattes
 from relight.masks.fine import FINE_CONTEXT, SPREAD, fine_subject
 from relight.masks.network import MatteNetwork, network_subject
-from relight.media import Frame, VideoInfo
+from relight.media import Frame
 from relight.media.depth import to_uint8
 from relight.methods.optical_flow import between
 
@@ -59,7 +59,7 @@ class SubjectMask:
     skip: int = 0
 
     @classmethod
-    def plan(cls, clip: Clip, asked: Mask, info: VideoInfo) -> SubjectMask:
+    def plan(cls, clip: Clip, asked: Mask) -> SubjectMask:
         """Cut the small frames into chunks: those of a click or a box go outwards from it.
 
         Raises:
@@ -68,7 +68,7 @@ class SubjectMask:
         count = len(clip.survey.seen)
         if isinstance(asked, MaskFile):
             chunks = pieces(count, count, stage="mask")
-            return cls(clip=clip, asked=asked, chunks=chunks, skip=_skip(clip, asked, info))
+            return cls(clip=clip, asked=asked, chunks=chunks, skip=_skip(clip, asked))
         if isinstance(asked, MaskAuto):
             return cls(clip=clip, asked=asked, chunks=pieces(count, PIECE, stage="matte"))
         return cls(clip=clip, asked=asked, chunks=_followed(_number_at(clip, asked), count))
@@ -261,13 +261,8 @@ def _outwards(at: int, count: int) -> list[tuple[int, int]]:
     return [(begin, end), *after, *before]
 
 
-def _skip(clip: Clip, asked: MaskFile, info: VideoInfo) -> int:
+def _skip(clip: Clip, asked: MaskFile) -> int:
     """Pictures of a mask that belong to frames before the first that is lit."""
-    start = clip.survey.times[0]
-    if not start or is_still(asked.path):
+    if not clip.survey.times[0] or is_still(asked.path):
         return 0
-    from relight import media
-    from relight.masks.files import CLIP
-
-    known = media.probe(asked.path, CLIP).frames
-    return 0 if known == len(clip.survey.times) else round(start * info.fps)
+    return 0 if picture_count(asked.path) == len(clip.survey.times) else clip.first_index

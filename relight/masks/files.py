@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def is_still(path: Path) -> bool:
     return media.probe(path, CLIP).kind == "picture"
 
 
+def picture_count(path: Path) -> int:
+    """How many pictures a mask has; they are counted where the file doesn't say."""
+    known = media.probe(path, CLIP).frames
+    return known or media.frames_before(path, math.inf, CLIP)
+
+
 def read_mattes(path: Path, first: int, count: int, *, skip: int = 0) -> Iterator[np.ndarray]:
     """The mattes of a clip's frames, in order, at the mask's own size.
 
@@ -63,7 +70,7 @@ def read_mattes(path: Path, first: int, count: int, *, skip: int = 0) -> Iterato
         if index - skip >= first:
             yield matte_of(frame)
     if index + 1 - skip < count:
-        raise wrong_count(path, index + 1 - skip, count)
+        raise wrong_count(path, index + 1, skip + count)
 
 
 def wrong_count(path: Path, there: int, wanted: int) -> InputError:

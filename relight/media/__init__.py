@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from relight.media.depth import to_float, to_uint8, to_uint16
     from relight.media.options import Encoding, Reading
     from relight.media.places import first_file
-    from relight.media.reading import moments, probe, read
+    from relight.media.reading import frames_before, moments, probe, read
     from relight.media.writer import Writer
     from relight.media.writing import check_many, check_output, write
 
@@ -28,7 +28,7 @@ _HOME = {
     "depth": ("to_float", "to_uint8", "to_uint16"),
     "options": ("Encoding", "Reading"),
     "places": ("first_file",),
-    "reading": ("moments", "probe", "read"),
+    "reading": ("frames_before", "moments", "probe", "read"),
     "writer": ("Writer",),
     "writing": ("check_many", "check_output", "write"),
 }
@@ -46,6 +46,7 @@ __all__ = [
     "check_many",
     "check_output",
     "first_file",
+    "frames_before",
     "moments",
     "probe",
     "read",

@@ -47,6 +47,7 @@ class VideoInfo:
     audio: tuple[str, ...]  # codec names
     notes: tuple[str, ...]  # one-liners for people: "rotated 90 degrees clockwise", ...
     origin: Fraction = Fraction(0)  # the file's own clock at its first frame, seconds
+    variable: bool = False  # frames last unlike times, as far as the first ones tell
     kind: str = "video"  # or "picture", "animation", "sequence"
     depth: int = 8  # bits a channel; 32: floating point
     alpha: bool = False  # frames come with their transparency

@@ -158,7 +158,9 @@ def _describe(source: Source, first: av.VideoFrame, stamps: list[int], how: Read
     elif look.hdr:
         notes.append(f"HDR ({look.hdr}): read only with --tonemap")
     gaps = _gaps(stream, stamps)
-    if gaps and max(gaps) - min(gaps) > Fraction(5, 2000):  # Matroska rounds to whole ms
+    # Matroska rounds to whole ms.
+    variable = bool(gaps) and max(gaps) - min(gaps) > Fraction(5, 2000)
+    if variable:
         notes.append("variable frame rate: its time stamps are kept")
     tick = stream.time_base or Fraction(0)
     length = stream.duration * tick if stream.duration and tick else None
@@ -180,6 +182,7 @@ def _describe(source: Source, first: av.VideoFrame, stamps: list[int], how: Read
         audio=audio,
         notes=tuple(notes),
         origin=time_of(first),
+        variable=variable,
         depth=look.depth,
         alpha=look.alpha,
         grey=first.format.name.startswith(("gray", "ya")),

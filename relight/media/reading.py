@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 import math
 import os
@@ -21,6 +22,9 @@ from relight.media.depth import to_uint8
 from relight.media.options import Conversion, Reading
 
 log = logging.getLogger(__name__)
+
+SLACK_S = 1e-4
+"""By how much a frame may be shown before a time and count as shown at it."""
 
 
 def probe(path: str | os.PathLike, how: Reading = Reading()) -> VideoInfo:  # noqa: B008 - frozen
@@ -111,6 +115,15 @@ def moments(
     return _cut(path, found, start, frames, "image" if kind else "file", how.conversion)
 
 
+def frames_before(path: str | os.PathLike, time: float, how: Reading = Reading()) -> int:  # noqa: B008 - frozen
+    """How many frames of a file are shown before a time, in seconds: they are decoded.
+
+    Raises as `read` does.
+    """
+    with contextlib.closing(moments(path, how=how, on_note=lambda note: None)) as found:
+        return sum(1 for _ in itertools.takewhile(lambda one: one.time < time - SLACK_S, found))
+
+
 def _ready(found: Generator[Frame, None, None]) -> Generator[Moment, None, None]:
     with contextlib.closing(found):
         for frame in found:
@@ -143,7 +156,7 @@ def _cut(
             if moment is None:
                 break
             last = moment.time
-            if last < start - 1e-4:  # 0.3333 means the frame at 1/3 s
+            if last < start - SLACK_S:  # 0.3333 means the frame at 1/3 s
                 continue
             yield replace(moment, frame=functools.partial(made, moment))
             del moment  # or it would stay in memory while the next one is decoded

@@ -85,6 +85,7 @@ def probe(path: Path, kind: str, how: Reading) -> VideoInfo:
             has_audio=False,
             audio=(),
             notes=_notes(path, kind, image, times, coded, how, layout),
+            variable=len(times.counts()) > 1,
             kind="animation" if animated else "picture",
             depth=deep,
             alpha=times.clear if kind == "GIF" and animated else image.has_transparency_data,

@@ -53,8 +53,8 @@ def _job(tmp_path, **given):
 
 def test_pictures_are_as_fast_as_the_clip(tmp_path):
     job = _job(tmp_path, depth_clip=_folder(tmp_path / "depth", (50, 100, 150, 200)))
-    times = [Fraction(i) / FPS for i in (0, 1, 3)]
-    depth = read_depth(job, FPS, times, (48, 32))
+    shown = [(i, Fraction(i) / FPS) for i in (0, 1, 3)]
+    depth = read_depth(job, FPS, shown, (48, 32))
     assert depth.shape == (3, 32, 48) and depth.dtype == np.float32
     np.testing.assert_allclose(depth.max((1, 2)) * 255, (50, 100, 200), atol=2)
 
@@ -62,7 +62,7 @@ def test_pictures_are_as_fast_as_the_clip(tmp_path):
 def test_a_picture_holds_for_all_frames_and_16_bits_count(tmp_path):
     Image.fromarray((BARREL * 40000).astype(np.uint16)).save(tmp_path / "d.png")
     job = _job(tmp_path, depth_clip=tmp_path / "d.png")
-    depth = read_depth(job, FPS, [Fraction(0), Fraction(1)], (96, 64))
+    depth = read_depth(job, FPS, [(0, Fraction(0)), (8, Fraction(1))], (96, 64))
     assert depth.shape[0] == 2 and abs(float(depth.max()) - 40000 / 65535) < 0.01
 
 

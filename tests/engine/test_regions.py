@@ -1,5 +1,7 @@
 """Masks in a run: what is not to be lit is the source's bit for bit; bad masks are one line."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,10 @@ from relight.engine.prepare import refuse_region
 from relight.engine.run import run_relight
 from relight.errors import Cancelled, InputError, MediaError
 from relight.jobs import RelightJob
+from relight.media import Encoding, Frame
 from tests.masks.networks import red_matte
+
+LOSSLESS = Encoding(codec="ffv1")
 
 
 def _job(scene, out, **given):
@@ -66,6 +71,35 @@ def test_the_models_own_pixels_are_kept_within_the_mask(tmp_path, scene, tiny):
     out, _ = _run(scene, tmp_path / "out", tiny, **given)
     changed = (out != source).any(-1)
     assert not changed[~mask].any() and changed[mask].mean() > 0.8
+
+
+UNEVEN = [Fraction(n, 50) for n in (0, 1, 2, 3, 13, 23)]
+
+
+@pytest.mark.parametrize("pictures", [6, 4])
+def test_a_masks_pictures_are_matched_one_to_one_where_frames_last_unlike_times(
+    tmp_path, tiny, pictures
+):
+    clip, masks = tmp_path / "clip.mkv", tmp_path / "masks"
+    with media.write(clip, None, size=(64, 64), fps=Fraction(25), encoding=LOSSLESS) as out:
+        for time in UNEVEN:
+            out.put(Frame(np.full((64, 64, 3), 120, np.uint8), time))
+    masks.mkdir()
+    for number in range(6 - pictures, 6):  # a bar that moves; or of the part that is lit alone
+        matte = np.zeros((64, 64), np.uint8)
+        matte[:, number * 10 : number * 10 + 10] = 255
+        Image.fromarray(matte).save(masks / f"{number}.png")
+    given = {"prompt": "red neon light", "relight_steps": 2, "seed": 1, "shape": 0, "start": 0.04}
+    out = tmp_path / "out.mkv"
+    job = RelightJob.make(
+        input=clip, output=out, mask=str(masks), relight="subject", codec="ffv1", **given
+    )
+    run_relight(job, load=tiny)
+    found = [frame.image.astype(int) for frame in media.read(out)]
+    assert len(found) == 4
+    for number, image in enumerate(found, 2):
+        changed = (np.abs(image - 120) > 4).any((0, 2)).nonzero()[0]
+        assert changed.min() >= number * 10 - 2 and changed.max() < number * 10 + 12
 
 
 @pytest.mark.slow
