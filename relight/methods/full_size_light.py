@@ -214,9 +214,9 @@ def _roll_off(lit: Tensor, top: Tensor, gain: Tensor, glow: Tensor, white: float
     rolled = torch.div(reach, end.mul_(end), out=end).add_(1).mul_(reach)
     rolled.div_(reach.add_(1)).mul_(rest).add_(knee)
     share = rolled / top
-    # What rolls off also pales: from `rolled` to lit * share by that share.
-    rolled.addcmul_(rolled, share, value=-1)
-    lit.mul_(share.mul_(share)).add_(rolled)
+    # What rolls off far also pales; what does so a little keeps its colour: red cloth stays red.
+    pale = (1 - share).square_()
+    lit.mul_(share.addcmul_(share, pale, value=-1)).add_(rolled.mul_(pale))
 
 
 def _brightest(x: Tensor, out: Tensor | None = None) -> Tensor:
