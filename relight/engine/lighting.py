@@ -30,6 +30,7 @@ from relight.engine.lit_clip import Clip, Load, Show, light_size, remembering
 from relight.engine.pairs import load_pairs
 from relight.engine.region import Region
 from relight.media import Frame
+from relight.methods.ambient import in_ambient
 from relight.methods.emitters import undarkened
 from relight.methods.exposure import BRIGHTNESS, TRIED, changes_of, exposed, exposure, steadied
 from relight.methods.full_size_light import apply_light, apply_light_uint8
@@ -133,7 +134,9 @@ class Lighting:
         planes = GainGlow.from_planes(light.planes[None])
         if keeps:
             planes = vivid(planes, seen[None], keeps)
-        return GainGlow.from_planes(undarkened(planes, small[None]).planes[0])
+        light = GainGlow.from_planes(undarkened(planes, small[None]).planes[0])
+        alone = self.region is not None and self.region.lit == "subject"
+        return in_ambient(light, seen) if alone else light
 
     def _seen(self, number: int) -> Tensor:
         """A small frame at the light's size, (3, h, w)."""

@@ -124,10 +124,16 @@ def remembering(load: Load) -> Load:
 
 
 def direction_at(light: Light, size: tuple[int, int], seconds: float) -> tuple[Tensor, float]:
-    """Where a light comes from at a time, and how clearly; (0, 0, 1) and 0 for none."""
+    """Where a light comes from at a time, and how clearly; (0, 0, 1) and 0 for none.
+
+    >>> from relight.lights import parse_light
+    >>> direction_at(parse_light("left"), (1, 300), 0.0)[0][0] < 0
+    tensor(True)
+    """
     if isinstance(light, NoLight):
         return torch.tensor([0.0, 0.0, 1.0]), 0.0
-    return direction_of(torch.from_numpy(light.level_map(size[0], size[1], seconds)))
+    height, width = (max(side, LEAST_SIDE) for side in size)
+    return direction_of(torch.from_numpy(light.level_map(height, width, seconds)))
 
 
 def light_size(height: int, width: int) -> tuple[int, int]:

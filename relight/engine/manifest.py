@@ -14,7 +14,7 @@ from typing import Any
 from relight.engine.work import Work
 from relight.errors import MediaError
 from relight.jobs import Job
-from relight.media import Reading
+from relight.media import Loss, Reading
 from relight.media.sequences import files_of, is_clip
 
 SCHEMA = 1
@@ -42,6 +42,7 @@ class Manifest:
         files: fingerprints of the input and of other files that settings name.
         weights: what the weights were: component -> commit or hash.
         chunks: name -> "done" or "waiting", in the order of the plan.
+        heard: what was noted of the input as it was looked at: (note, whether something is lost).
         tight: how much less memory its chunks had to do with (`relight.engine.guard`).
     """
 
@@ -52,8 +53,15 @@ class Manifest:
     resolved: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     chunks: dict[str, str] = field(default_factory=dict)
+    heard: list[tuple[str, bool]] = field(default_factory=list)
     tight: int = 0
     schema: int = SCHEMA
+
+    def keep(self, note: str, work: Work) -> str:
+        """Write a note about the input down, for a run that resumes; it is returned."""
+        self.heard.append((note, isinstance(note, Loss)))
+        self.save(work)
+        return note
 
     def save(self, work: Work) -> None:
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)

@@ -13,6 +13,8 @@ from relight.engine.backdrop import Backdrop
 from relight.engine.lit_clip import Load
 from relight.engine.subject_mask import SubjectMask
 
+KEY = 1.15
+"""How much brighter a subject that is lit alone may become."""
 DIMMED = (0.45, 1.25)
 """Bounds of a subject's brightness before a new background, relative to its own."""
 
@@ -37,14 +39,17 @@ class Region:
     def brightness(self) -> float:
         """How bright the lit part is to be, relative to the source: as what is around it is.
 
-        Half of the way, in stops, to the new background's mean; a subject has its own colours.
+        Half of the way, in stops, to the new background's mean; a subject has its own colours. It
+        may be brighter than it was by `KEY`: its lit side would be no brighter otherwise, as what
+        is not lit alone keeps the scene's own light in its shade.
         """
+        key = KEY if self.lit == "subject" else 1.0
         if self.backdrop is None:
-            return 1.0
+            return key
         clip = self.mask.clip
         count = len(clip.survey.seen)
         numbers = sorted({0, count // 2, count - 1})
         indices = [clip.survey.seen[number] for number in numbers]
         around = self.backdrop.at(clip.survey.times, indices).mean() / 255
         own = float(clip.tensors(numbers).mean())
-        return float(np.clip((around / max(own, 1e-3)) ** 0.5, *DIMMED))
+        return key * float(np.clip((around / max(own, 1e-3)) ** 0.5, *DIMMED))

@@ -116,7 +116,7 @@ class Run:
         self.manifest.weights = self.models.weights
         earlier = manifest.read(self.work) if self.job.resume else None
         if earlier is not None and not self._afresh(earlier):
-            self.manifest.tight = earlier.tight
+            self.manifest.tight, self.manifest.heard = earlier.tight, earlier.heard
         self.manifest.save(self.work)
         notes = notes_without_effect(self.asked, self.job, self.models, self.info)
         for note in [*notes, *notes_on_light(self.job, self.models)]:
@@ -165,7 +165,7 @@ class Run:
                     start=job.start,
                     frames=job.frames,
                     how=job.reading,
-                    on_note=self._heard,
+                    on_note=lambda note: self._heard(self.manifest.keep(note, self.work)),
                 )
             )
             with timed(self.seconds, "survey"):
@@ -177,6 +177,9 @@ class Run:
                     pairs=pairs,
                     on_frame=lambda: meter.add("survey"),
                 )
+        else:
+            for note, lost in self.manifest.heard:
+                self._heard(media.Loss(note) if lost else note)
         self.notes += [*notes_on_plain(self.job, found.thumbs), *notes_on_blocks(self.asked)]
         return found
 

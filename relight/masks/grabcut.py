@@ -21,7 +21,7 @@ from relight.errors import InputError
 from relight.masks.cutting import Colours, cut, grab, labels_from, two_sides
 from relight.masks.evidence import apart_from_border
 from relight.masks.scores import clarity, over_time, subject_scores
-from relight.masks.seeds import Click, Seed, carried_score, link_to, order_from, seeded_score
+from relight.masks.seeds import Box, Click, Seed, carried_score, link_to, order_from, seeded_score
 from relight.masks.steady import (
     GATHER,
     REACH,
@@ -48,6 +48,10 @@ CONTEXT = 1 + GATHER + SHARE + 2 * REACH + GRAIN
 """Frames on either side that a frame's matte depends on."""
 GROWN = 3.0
 """Most that the whole clip's colours may add to a frame's cut, of its area."""
+CLEAR = 0.3
+"""Confidence from which what is found by itself is what a click or a box points at."""
+FULL = 0.85
+"""Part of the frame from which a box says little: hardly any background is outside of it."""
 EDGE = 4e-4
 """Variance of the picture (sRGB values) from which a matte's edge follows it: 5 levels."""
 
@@ -212,7 +216,7 @@ def _followed(
         raise InputError(f"the seed is in frame {seed.at}, but there are {len(images)} frames")
     cuts = torch.zeros(len(images), 1, *images.shape[1:3])
     score = seeded_score(images[seed.at], seed)
-    if isinstance(seed, Click):
+    if isinstance(seed, Click) or (isinstance(seed, Box) and seed.area > FULL):
         score = _with_object(score, small, images, motion, seed)
     scores = cuts.clone()
     scores[seed.at, 0] = score
@@ -226,17 +230,21 @@ def _followed(
 
 
 def _with_object(
-    score: Tensor, small: Tensor, images: np.ndarray, motion: Motion, click: Click
+    score: Tensor, small: Tensor, images: np.ndarray, motion: Motion, seed: Click | Box
 ) -> Tensor:
-    """A click on something that would be found by itself means all of that thing."""
-    near = slice(max(0, click.at - CONTEXT), click.at + CONTEXT + 1)
+    """A click on something that would be found by itself means all of that thing; and so does a
+    box about it that leaves too little of the background outside to tell its colours."""
+    near = slice(max(0, seed.at - CONTEXT), seed.at + CONTEXT + 1)
     _, mean, sure = _found(small[near], images[near], part_of(motion, near, len(images)))
-    matte, h, w = mean[click.at - near.start, 0], *score.shape
-    _, parts = cv2.connectedComponents((matte > 0.5).byte().numpy())
-    part = parts[min(int(click.y * h), h - 1), min(int(click.x * w), w - 1)]
-    if part == 0 or sure[click.at - near.start] < 0.3:
+    matte, h, w = mean[seed.at - near.start, 0], *score.shape
+    if sure[seed.at - near.start] < CLEAR:
         return score
-    return matte * torch.from_numpy(parts == part)
+    if isinstance(seed, Box):
+        inside = (score > 0).float()
+        return torch.where(score > 0.8, score, inside * (0.3 + 0.55 * matte))
+    _, parts = cv2.connectedComponents((matte > 0.5).byte().numpy())
+    part = parts[min(int(seed.y * h), h - 1), min(int(seed.x * w), w - 1)]
+    return score if part == 0 else matte * torch.from_numpy(parts == part)
 
 
 def _cut_all(images: np.ndarray, score: Tensor, colours: Colours | None = None) -> Tensor:

@@ -46,6 +46,11 @@ class Box:
     bottom: float
     at: int = 0
 
+    @property
+    def area(self) -> float:
+        """As a part of the frame's."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
 
 @dataclass(frozen=True, eq=False)
 class Known:

@@ -35,7 +35,9 @@ class VideoWriter(Writer):
         self._natural_end = Fraction(0)  # of the packets as the encoder timed them
         self._company = None
         if source and output.companions and source.kind == "video":
-            length = None if output.frames is None else output.frames / output.fps
+            length = None
+            if output.frames is not None and not source.variable:  # else known once all are there
+                length = output.frames / output.fps
             self._company = Company(source, path, output.encoding, self._note, length)
         kind = written_format(path).muxer
         flags = self._company.flags if self._company else ""

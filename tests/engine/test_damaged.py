@@ -38,6 +38,13 @@ def _job(source, output, **given):
     return RelightJob.make(input=source, output=output, **{**QUICK, **small, **given})
 
 
+def _kept(source, output, load):
+    """A second run that finds all that the first has kept."""
+    for _ in range(2):
+        result = run_relight(_job(source, output, keep_work=True, overwrite=True), load=load)
+    return result
+
+
 @pytest.mark.slow
 def test_a_clip_cut_short_is_noted_wherever_the_run_is_told_and_refused_if_strict(
     tmp_path, load, cut, tiny_model, capsys
@@ -49,6 +56,13 @@ def test_a_clip_cut_short_is_noted_wherever_the_run_is_told_and_refused_if_stric
     outcome = run_safely(lambda: run_relight(_job(cut, tmp_path / "b.mp4", strict=True), load=load))
     assert isinstance(outcome.error, MediaError) and "cut short" in outcome.message
     assert not list(tmp_path.glob("*b.mp4*"))
+
+    told = _kept(cut, tmp_path / "c.mp4", load)
+    assert said[0] in told.notes and any("resumed" in note for note in told.notes)
+    outcome = run_safely(
+        lambda: run_relight(_job(cut, tmp_path / "c.mp4", strict=True, overwrite=True), load=load)
+    )
+    assert isinstance(outcome.error, MediaError) and "cut short" in outcome.message
 
     report = tmp_path / "r.jsonl"
     options = ["--prompt", "x", "--steps", "1", "--relight-steps", "1", "--model", str(tiny_model)]

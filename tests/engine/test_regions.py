@@ -32,6 +32,12 @@ def _run(scene, out, tiny, **given):
     return _images(out), result
 
 
+def _broad(images):
+    """Means of blocks of 8 x 8 pixels."""
+    count, h, w, channels = images.shape
+    return images.reshape(count, h // 8, 8, w // 8, 8, channels).mean((2, 4))
+
+
 def _picture(path, matte):
     Image.fromarray(np.uint8(matte)).save(path)
     return str(path)
@@ -74,6 +80,17 @@ def test_the_models_own_pixels_are_kept_within_the_mask(tmp_path, scene, tiny):
 
 
 UNEVEN = [Fraction(n, 50) for n in (0, 1, 2, 3, 13, 23)]
+
+
+def test_a_subject_that_is_lit_alone_keeps_the_scenes_own_light_in_its_shade(tmp_path, scene, tiny):
+    source, mask = _images(scene / "clip"), _images(scene / "mask")[..., 0] > 127
+    given = {"mask": str(scene / "mask"), "light": "left", "shape": 1.0, "intensity": 2.0}
+    darkest = {}
+    for part in ("subject", "all"):
+        out, _ = _run(scene, tmp_path / part, tiny, relight=part, **given)
+        left = _broad(out * mask[..., None]) / np.maximum(_broad(source * mask[..., None]), 1)
+        darkest[part] = left.max(-1)[_broad(mask[..., None])[..., 0] == 1].min()
+    assert darkest["subject"] > darkest["all"] + 0.1, darkest
 
 
 @pytest.mark.parametrize("pictures", [6, 4])

@@ -33,6 +33,13 @@ def test_a_box_is_followed_both_ways(scene, at):
     assert overlap(found.matte, disc) > 0.85 and found.confidence.min() == 1
 
 
+@pytest.mark.parametrize("box", [Box(0, 0, 1, 1), Box(0, 0.03, 0.99, 0.99)])
+def test_a_box_of_nearly_all_means_what_is_in_it(box):
+    clip, disc = moving_disc(frames=8, radius=28)
+    found = find_subject(clip, box)
+    assert overlap(found.matte, disc) > 0.7 and found.confidence.min() == 1
+
+
 def test_a_click_on_what_moves_takes_all_of_it(scene):
     clip, disc, _ = scene
     assert overlap(find_subject(clip, Click(0.4, 0.55)).matte, disc) > 0.85

@@ -3,12 +3,15 @@
 import re
 import shutil
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 
-from relight.media import read
+from relight.media import Frame, read, write
 
 from .making import clapper, clip, copy, encode, numbered, probed
 
@@ -179,3 +182,21 @@ def test_what_frames_carry_is_named(here):
     notes.clear()
     list(read("b.mkv", on_note=notes.append))
     assert any("stereo" in note for note in notes)
+
+
+def test_chapters_are_not_cut_where_frames_last_unlike_times(here):
+    with write("plain.mkv", None, size=(64, 48), fps=Fraction(30)) as out:
+        for seconds in (0, 0.2, 0.4, 0.6, 0.8, 0.82, 0.84, 0.86, 0.88):
+            out.put(Frame(np.full((48, 64, 3), 90, np.uint8), Fraction(round(seconds * 50), 50)))
+    with av.open("plain.mkv") as source, av.open("in.mkv", "w") as film:
+        stream = film.add_stream_from_template(source.streams.video[0])
+        one = {"id": 1, "start": 0, "end": 600, "time_base": Fraction(1, 1000), "metadata": {}}
+        film.set_chapters([one, {**one, "id": 2, "start": 600, "end": 900}])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                film.mux(packet)
+    copy("in.mkv", "out.mkv", frames=6)  # .84 s; six frames at the average rate are .6 s
+    with av.open("out.mkv") as film:
+        ends = [float(one["end"] * one["time_base"]) for one in film.chapters()]
+    assert ends == pytest.approx([0.6, 0.9])
