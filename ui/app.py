@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -101,11 +103,18 @@ def _wire_again(
     history.list.select(again, history.browser, [*controls, tabs, runs], **PRIVATE)
 
 
-def warm() -> None:
-    """Import what the first click needs, in the background."""
+def warm() -> threading.Thread:
+    """Import what the first click and the first plan need, in the background."""
 
     def load() -> None:
-        for name in ("relight.engine.look", "relight.engine.run"):
+        for name in ("relight.engine.look", "relight.engine.plan", "relight.engine.run"):
             import_module(name)
+        from relight.models.finding import find_model, find_upscaler
 
-    threading.Thread(target=load, daemon=True).start()
+        for find in (find_model, partial(find_upscaler, moving=True)):
+            with suppress(RelightError):  # told where somebody asks for it
+                find()  # imports the model's pipeline, which takes longest
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    return thread

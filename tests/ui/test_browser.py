@@ -1,7 +1,10 @@
 """The page in a real browser: what it says, where it stands, lamps that are dragged."""
 
+import threading
+
 import pytest
 
+from relight.ui import run_tab
 from tests.ui.conftest import small_clip
 
 from .browsing import bar, choose, quick, result, settled
@@ -87,6 +90,20 @@ def test_a_plan_that_comes_late_leaves_an_error_standing(page, short):
     page.evaluate("plan => Relight.desk.state.hear({ tab: 'relight', plan })", plan)
     page.evaluate("Relight.desk.state.draw()")
     assert "steps should be" in page.inner_text("[data-bar=relight]")
+
+
+@pytest.mark.slow
+def test_while_a_plan_is_made_the_bar_does_not_ask_for_what_is_there(page, short, monkeypatch):
+    go_on, plan = threading.Event(), run_tab.expected
+    monkeypatch.setattr(run_tab, "expected", lambda order: go_on.wait(60) and plan(order))
+    choose(page, short)
+    assert "describe the light" in bar(page, "describe the light")
+    page.locator("#prompt textarea").press_sequentially("red light")
+    try:
+        assert "describe the light" not in bar(page, "Finding out")
+    finally:
+        go_on.set()
+    bar(page, "memory")
 
 
 def test_a_broken_clip_is_told_at_once_in_one_line(page, served, tmp_path):

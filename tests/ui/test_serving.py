@@ -1,9 +1,13 @@
 """What a studio can't be served with is refused before anything is started."""
 
+import subprocess
+import sys
+
 import pytest
 
 from relight.errors import InputError
 from relight.ui.serve import Options, launch
+from tests.samples import CLIP
 
 REFUSED = {
     "a host that is no address": ({"host": "999.1.1.1"}, "--host 999.1.1.1 is no address"),
@@ -34,3 +38,23 @@ def test_a_file_in_the_place_of_the_results_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="give --outputs"):
         launch(Options(outputs=taken))
     assert taken.read_text() == "mine"
+
+
+PLANNED = """
+import sys
+from relight.ui.app import warm
+from relight.ui.expect import expected
+from relight.ui.orders import Order
+warm().join()
+before = set(sys.modules)
+for kind in ("relight", "upscale"):
+    assert expected(Order.read(kind, {"clip": sys.argv[1], "prompt": "red light"}))["lines"]
+print({name.partition(".")[0] for name in set(sys.modules) - before})
+"""
+
+
+@pytest.mark.slow
+def test_the_first_plan_waits_for_no_pipeline(tmp_path):
+    given = [sys.executable, "-c", PLANNED, str(CLIP)]
+    ran = subprocess.run(given, capture_output=True, text=True, check=True)
+    assert not {"torch", "diffusers", "transformers"} & eval(ran.stdout.splitlines()[-1])

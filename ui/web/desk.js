@@ -5,7 +5,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
   const { el, clock, svg, icons } = Relight;
   const BUSY_MS = 600;
   const IDLE_MS = 2500;
-  const desk = { runs: [], told: {}, watched: {}, plans: {}, live: {}, boot: null, lost: false };
+  const desk = { runs: [], told: {}, watched: {}, plans: {}, asked: {}, live: {}, boot: null, lost: false };
   Relight.desk.state = desk;
   let timer = null;
 
@@ -197,7 +197,11 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
 
   const hint = (tab) => {
     const plan = desk.plans[tab];
-    if (!plan || !plan.lines) return el("p.hint", { role: "status" }, desk.hints?.[tab] || "");
+    if (!plan || !plan.lines) {
+      const looking = desk.asked[tab] && Relight.parts[tab]?.state.clip;
+      const text = looking ? "Finding out what this takes." : desk.hints?.[tab] || "";
+      return el("p.hint", { role: "status" }, text);
+    }
     const box = el("div.plan", { role: "status" });
     box.append(...plan.lines.map((one) => el("span", {}, one)));
     if (plan.offer) {
@@ -228,6 +232,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       }
       if (told.plan) {
         desk.plans[tab] = told.plan;
+        desk.asked[tab] = false;
         const said = desk.told[tab] || {};
         if (told.plan.lines && (said.text || (said.field && said.answered))) desk.told[tab] = {};
       }

@@ -530,10 +530,12 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     keepNow();
   });
   if (lit) Relight.lights(stage, given, trigger, server);
+  const askSoon = Relight.once(150, ask); // not for each letter that is typed
   document.addEventListener("relight-words", (event) => {
     if (event.detail.tab !== tab) return;
+    const typed = event.detail.values.prompt !== stage.prompt;
     Object.assign(stage, event.detail.values);
-    ask();
+    (typed ? askSoon : ask)();
   });
   stage.draw();
   if (state.clip) stage.changed();
