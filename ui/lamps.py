@@ -14,6 +14,7 @@ from relight.errors import InputError
 from relight.lights import Light, NoLight, kinds, parse_light
 from relight.lights.direction import ANGLES
 from relight.lights.moving import Keyframe, MovingLight
+from relight.lights.subject import without_light
 from relight.ui.files import Files
 
 TITLES = {"angle": "Side or direction", "point": "Lamp", "none": "No direction (prompt only)"}
@@ -183,8 +184,6 @@ PRESETS: dict[str, tuple[str, list[Plain]]] = {
 
 
 def with_light(prompt: str | None, words: str) -> str:
-    """The prompt with another light: words of a preset taken before are replaced."""
-    text = (prompt or "").strip()
-    for known, _ in sorted(PRESETS.values(), key=lambda one: -len(one[0])):
-        text = text.replace(known, "").strip(" ,")
-    return f"{text}, {words}" if text else words
+    """The prompt with another light: words of a light, typed or of a preset, are replaced."""
+    subject = without_light(prompt or "")
+    return f"{subject}, {words}" if subject else words

@@ -7,6 +7,7 @@ import pytest
 from relight.errors import InputError
 from relight.lights.colors import OTHER_NAMES, TINTS, tint, tint_name
 from relight.lights.languages import translate
+from relight.lights.subject import without_light
 from relight.lights.word_table import english_words, key, languages
 from relight.lights.words import LIGHT_WORDS, understand
 from relight.models.catalogue import CATALOGUE
@@ -291,3 +292,30 @@ def test_tints_are_lamps_of_the_named_hue():
         assert tint(name) == levels
     with pytest.raises(InputError, match="unknown colour of a light 'bear': use red"):
         tint("bear")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject"),
+    [
+        ("a bear, warm orange light", "a bear"),
+        ("a bear in red neon light", "a bear"),
+        ("a bear lit by candle light", "a bear"),
+        ("a dog in a studio under red light", "a dog in a studio"),
+        ("a girl, soft light from the left, smiling", "a girl, smiling"),
+        ("A man. He smiles. Red light.", "A man. He smiles"),
+        ("a man in the sun", "a man"),
+        ("ein Bär im roten Licht", "ein Bär"),
+        ("медведь в красном свете", "медведь"),
+        ("一只熊，红色霓虹灯光", "一只熊"),
+        ("red neon light", ""),
+        ("a lamp on a table", "a lamp on a table"),
+        ("a candle, blue light", "a candle"),
+        ("a woman in a white dress", "a woman in a white dress"),
+        ("a girl holding a red lantern", "a girl holding a red lantern"),
+        ("a man on a dark stage", "a man on a dark stage"),
+        ("a red traffic light", "a red traffic light"),
+        ("ein Mann im Hut", "ein Mann im Hut"),
+    ],
+)
+def test_the_subject_is_what_is_left_without_the_light(prompt, subject):
+    assert without_light(prompt) == subject

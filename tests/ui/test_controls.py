@@ -185,8 +185,16 @@ def test_a_preset_takes_the_place_of_another_one(files):
     assert once == f"a bunny, {PRESETS['Moonlight'][0]}"
     assert with_light(once, PRESETS["Candle"][0]) == f"a bunny, {PRESETS['Candle'][0]}"
     assert with_light("", "dim") == with_light(None, "dim") == "dim"
-    for _, lit in PRESETS.values():
-        assert lamps.read_all(lit, files)
+    for words, lit in PRESETS.values():
+        assert lamps.read_all(lit, files) and with_light(words, "dim") == "dim"
+
+
+def test_a_preset_takes_the_place_of_a_light_that_was_typed():
+    neon = PRESETS["Red neon"][0]
+    assert with_light("a man, warm orange light", neon) == f"a man, {neon}"
+    assert with_light("a man in a hat at sunset", neon) == f"a man in a hat, {neon}"
+    assert with_light("медведь, холодный синий свет", neon) == f"медведь, {neon}"
+    assert with_light("a woman in a red dress", neon) == f"a woman in a red dress, {neon}"
 
 
 def test_only_values_that_fit_come_back_from_a_browser():
