@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from relight import media
-from relight.errors import MediaError, RelightError
+from relight.errors import MediaError
 from relight.media.formats import READ, STILLS, listed
 from relight.media.untrusted import Limits, check_untrusted
 
@@ -79,11 +79,8 @@ def shown(image: np.ndarray, longest: int = SHOWN) -> np.ndarray:
 
 
 def frame_at(clip: Path, seconds: float, longest: int = SHOWN) -> np.ndarray:
-    """The frame at a time, or the first one where the clip ends before: (h, w, 3) uint8, shown."""
-    try:
-        return shown(_first(clip, seconds), longest)
-    except RelightError:
-        return shown(_first(clip), longest)
+    """The frame on the screen at a time, the last one holds: (h, w, 3) uint8, shown."""
+    return shown(_shown(media.frame_at(clip, seconds, SDR)), longest)
 
 
 def pair_at(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from relight.media.options import Encoding, Reading
     from relight.media.places import first_file
     from relight.media.reading import frames_before, moments, probe, read
+    from relight.media.shown import frame_at
     from relight.media.writer import Writer
     from relight.media.writing import check_many, check_output, write
 
@@ -29,6 +30,7 @@ _HOME = {
     "options": ("Encoding", "Reading"),
     "places": ("first_file",),
     "reading": ("frames_before", "moments", "probe", "read"),
+    "shown": ("frame_at",),
     "writer": ("Writer",),
     "writing": ("check_many", "check_output", "write"),
 }
@@ -46,6 +48,7 @@ __all__ = [
     "check_many",
     "check_output",
     "first_file",
+    "frame_at",
     "frames_before",
     "moments",
     "probe",

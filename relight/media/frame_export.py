@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from relight.errors import InputError, MediaError
-from relight.media import check_output, probe, read, to_uint8
+from relight.media import check_output, frame_at, probe, to_uint8
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _PERCEPTUAL = b"\0"  # rendering intent in a PNG's sRGB chunk
@@ -35,9 +35,9 @@ def export_frame(
     info = probe(clip)
     if seconds is None:
         seconds = (info.duration or 0) / 2
-    elif info.duration is not None and seconds >= info.duration:
+    elif info.duration is not None and seconds > 0 and seconds >= info.duration:
         raise InputError(f"{seconds:g} s is past the end of {clip}, which is {info.duration:.2f} s")
-    frame = next(iter(read(clip, start=seconds, frames=1)))
+    frame = frame_at(clip, seconds)
     part = output.absolute().with_name(f".{output.stem}.{secrets.token_hex(3)}{output.suffix}")
     try:
         _save(Image.fromarray(to_uint8(frame.flat())), part)

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -26,6 +27,28 @@ def test_the_frame_at_a_time_is_saved_whole_and_tagged(tmp_path, capsys):
         tag = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(tag)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jpg", "frame.png"]
+
+
+@pytest.mark.parametrize("name", ["one.mp4", "two.gif", "picture.png"])
+def test_what_has_no_frame_after_its_middle_has_one_there(tmp_path, capsys, name):
+    clip, colours = tmp_path / name, np.uint8([[[200, 0, 0]], [[0, 0, 200]]])
+    if clip.suffix == ".png":
+        Image.new("RGB", (64, 48), "red").save(clip)
+    else:
+        with media.write(clip, size=(64, 48), fps=8) as out:
+            for number in range(1 if name == "one.mp4" else 2):
+                image = np.ascontiguousarray(np.broadcast_to(colours[number], (48, 64, 3)))
+                out.add(image, Fraction(number, 8))
+    assert main(["frame", str(clip), "-o", str(tmp_path / "a.png")]) == 0
+    assert " s" in capsys.readouterr().out and (tmp_path / "a.png").is_file()
+
+
+def test_the_frame_shown_at_a_time_is_the_one_that_began_before_it(tmp_path):
+    second = list(media.read(CLIP, frames=2))[1]
+    out, at = tmp_path / "frame.png", float(second.time) + 0.01
+    assert main(["frame", str(CLIP), "-o", str(out), "--at", str(at)]) == 0
+    with Image.open(out) as image:
+        assert np.array_equal(np.asarray(image), second.image)
 
 
 @pytest.mark.parametrize(

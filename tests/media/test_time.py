@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from relight.errors import MediaError
-from relight.media import probe, read, write
+from relight.media import frame_at, probe, read, write
 
 from .making import TWO, clip, copy, encode, number_of, numbered, one_line
 
@@ -67,6 +67,16 @@ def test_animation_to_video_and_back(here):
     assert frames[-1].duration == 2  # not guessed as 1/fps
     copy("b.mp4", "c.webp")
     assert shown("c.webp") == (TIMES, 0)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.mkv"])
+def test_the_frame_on_the_screen_is_the_last_that_has_begun(here, name):
+    animation("a.gif", 1, [100, 300, 40, 20_000, 100])
+    if name != "a.gif":
+        copy("a.gif", name)
+    times = (0, 0.05, 0.1, 0.3, 0.43, 0.45, 19, 20.43, 20.5, 99)
+    seen = [round(number_of(frame_at(name, seconds).image) / 10) for seconds in times]
+    assert seen == [0, 0, 1, 1, 2, 3, 3, 3, 4, 4]
 
 
 def test_a_still_webp_stays_one(here):

@@ -202,3 +202,9 @@ def test_what_a_browser_reads_is_checked_to_be_a_clip(tmp_path):
     text.write_text("x")
     with pytest.raises(MediaError, match="is not read; give"):
         clips.check(text)
+
+
+def test_the_stage_shows_the_frame_that_is_on_the_screen(short):
+    frames = [frame.image for frame in media.read(short)]
+    for seconds, number in ((0.0, 0), (0.12, 0), (0.13, 1), (0.7, 5), (60.0, 5)):
+        assert np.array_equal(clips.frame_at(short, seconds), frames[number])
