@@ -83,6 +83,16 @@ def frame_at(clip: Path, seconds: float, longest: int = SHOWN) -> np.ndarray:
     return shown(_shown(media.frame_at(clip, seconds, SDR)), longest)
 
 
+def save_frame(clip: Path, target: Path, seconds: float) -> None:
+    """Write the frame on the screen at a time, whole, as a picture."""
+    Image.fromarray(_shown(media.frame_at(clip, seconds, SDR))).save(target)
+
+
+def begun(clip: Path, seconds: float) -> float:
+    """When the frame that is on the screen at a time has begun."""
+    return float(media.frame_at(clip, seconds, SDR).time)
+
+
 def pair_at(
     source: Path, start: float, output: Path, seconds: float, longest: int = SHOWN
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from relight.errors import InputError
-from relight.lights import Light, NoLight, kinds, parse_light
+from relight.lights import Later, Light, NoLight, kinds, parse_light
 from relight.lights.direction import ANGLES
 from relight.lights.moving import Keyframe, MovingLight
 from relight.lights.subject import without_light
@@ -22,13 +22,19 @@ TITLES = {"angle": "Side or direction", "point": "Lamp", "none": "No direction (
 SIMPLE = ["left", "right", "top", "bottom", "point"]
 """Lights that a light which changes another one can be given on the page."""
 MOST_LIGHTS, MOST_KEYS = 12, 60
+NOT_DRAWN = (MovingLight, Later)
+"""Kinds that the page writes by itself: for its keyframes, and for one moment of a light."""
 
 Plain = dict[str, Any]
 
 
 def described() -> list[Plain]:
     """All kinds that have something to choose, for the page to draw."""
-    return [_kind(kind) for kind in kinds() if kind.controls() or kind is NoLight]
+    return [
+        _kind(kind)
+        for kind in kinds()
+        if kind not in NOT_DRAWN and (kind.controls() or kind is NoLight)
+    ]
 
 
 def _kind(kind: type[Light]) -> Plain:
@@ -60,7 +66,7 @@ def read(plain: Any, files: Files) -> tuple[Light, list[Path]]:
         raise InputError("this is not a light", field="light")
     word = plain["word"]
     kind = next((kind for kind in kinds() if word in kind.words), None)
-    if kind is None or kind is MovingLight:
+    if kind is None or kind in NOT_DRAWN:
         raise InputError(f"unknown light {word[:40]!r}", field="light")
     held, used = {}, []
     given = plain.get("settings") or {}

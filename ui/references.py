@@ -70,5 +70,5 @@ def settings(given: Any, files: Files, used: list[Path]) -> Plain:
 def nearest(texts: list[str], moment: float) -> Plain:
     """The one frame of a preview: that of the reference which is nearest to a moment."""
     pairs = [split_reference(text) for text in texts]
-    seconds, path = min(pairs, key=lambda one: abs((one[0] or moment) - moment))
+    seconds, path = min(pairs, key=lambda one: abs((moment if one[0] is None else one[0]) - moment))
     return {"reference": [str(path)], "start": moment if seconds is None else seconds}

@@ -195,9 +195,10 @@ class RunTab(ABC):
         """
         owner = self.studio.user(given.get("browser"), request)
         value = given.get("stage")
-        found = staged.settings(value, self.studio.files(owner), self.kind)
+        files = self.studio.files(owner)
+        found = staged.settings(value, files, self.kind)
         if now and found.get("clip"):
-            found = staged.at_moment(found, value)
+            found = staged.at_moment(found, value, files)
         plain = {k: v for k, v in given.items() if k not in ("stage", "browser", "lock")}
         order = Order.read(self.kind, {**plain, **found})
         clips.check(order.clip)

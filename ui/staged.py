@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from relight.errors import InputError
+from relight.lights.later import Later
 from relight.lights.resolve import resolve
 from relight.media.formats import STILLS
 from relight.ui import clips, lamps, references, regions
 from relight.ui.desk import Plain
 from relight.ui.files import Files
+
+SOON = 0.01
+"""Seconds in which no light moves."""
 
 
 def settings(value: Any, files: Files, kind: str) -> Plain:
@@ -67,21 +71,47 @@ def _light(value: Plain, files: Files, used: list[Path]) -> Plain:
     return {"light": str(light)}
 
 
-def at_moment(given: Plain, value: Any) -> Plain:
-    """Values of an order for the one frame that is shown, under the light of that moment."""
+def at_moment(given: Plain, value: Any, files: Files) -> Plain:
+    """Values of an order for the one frame that is shown, under the light of that moment.
+
+    files: a clip behind the subject becomes a picture there.
+    """
+    begin = float(given.get("start") or 0.0)
     moment = number(value, "moment")
-    now = {**given, "start": moment}
+    now = {**given, "start": moment, "files": list(given.get("files") or ())}
     now.pop("frames", None)
     if "click:" in str(given.get("mask")):
         now["mask"] = str(given["mask"]).partition("@")[0]  # of the one frame there is
+    since = max(moment - begin, 0.0)
+    if given.get("background"):
+        now["background"] = _picture_at(given["background"], since, now["files"], files)
     if given.get("reference"):
-        return now | references.nearest(given["reference"], moment)
-    if "light_at" in given:
-        seconds = max(moment - float(given.get("start") or 0.0), 0.0)
-        light = resolve("left", given["light_at"]).at(seconds)
-        now["light"] = str(light)
-        now.pop("light_at")
+        now |= references.nearest(given["reference"], moment)
+    elif "light" in given or "light_at" in given:
+        now["light"] = _light_at(given, since)
+        now.pop("light_at", None)
+    now["start"] = clips.begun(Path(given["clip"]), now["start"])
     return now
+
+
+def _light_at(given: Plain, seconds: float) -> str:
+    """The light of an order that begins so many seconds in."""
+    light = resolve(given.get("light", "left"), given.get("light_at") or ())
+    if not light.moving or seconds < SOON:
+        return str(light)
+    return str(Later(light=light, seconds=seconds))
+
+
+def _picture_at(background: str, seconds: float, used: list[Path], files: Files) -> str:
+    """A background as it stands at a time: of a clip, its frame, which is `used` then."""
+    path = Path(background)
+    info = clips.info(path) if path in used else None
+    if info is None or info.kind not in ("video", "animation"):
+        return background
+    picture = files.new_place(f"{path.stem}.png")
+    clips.save_frame(path, picture, seconds % info.duration if info.duration else seconds)
+    used[used.index(path)] = picture
+    return str(picture)
 
 
 def number(given: Plain, name: str, default: float = 0.0) -> float:

@@ -18,6 +18,7 @@ from relight.lights.direction import DirectionLight, NoLight
 from relight.lights.fields import Control
 from relight.lights.guide import guide
 from relight.lights.image import ImageLight
+from relight.lights.later import Later
 from relight.lights.moving import Keyframe, MovingLight
 from relight.lights.point import PointLight
 from relight.lights.resolve import asked, resolve
@@ -32,6 +33,7 @@ __all__ = [
     "DirectionLight",
     "ImageLight",
     "Keyframe",
+    "Later",
     "Light",
     "MovingLight",
     "NoLight",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from relight.errors import InputError
 from relight.lights.base import Light, parse_light
+from relight.lights.later import Later
 from relight.lights.moving import MovingLight
 
 SLACK_SECONDS = 0.1
@@ -59,7 +60,9 @@ def resolve(
 
 
 def _moving(light: Light) -> Iterator[MovingLight]:
-    """The moving lights in a light."""
+    """The moving lights in a light; one that has begun before the clip may go on after it."""
+    if isinstance(light, Later):
+        return
     if isinstance(light, MovingLight):
         yield light
     for part in light.parts():

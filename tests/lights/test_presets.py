@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from relight.lights import parse_light
+from relight.lights import parse_light, resolve
 
 PRESETS = ["sweep", "circle", "pulse", "candle", "sunset", "police"]
 
@@ -93,3 +93,14 @@ def test_police_is_red_on_one_side_and_blue_on_the_other_in_turn():
     assert both[0][0] > 0.4 and both[1][2] > 0.4
     swapped = parse_light("police:seconds=2,red=right")
     assert np.array_equal(swapped.level_map(1, 9, 0.5), light.level_map(1, 9, 0.5)[:, ::-1])
+
+
+@pytest.mark.parametrize("light", [*PRESETS, "left + circle", "keyframes:(0=left; 4=point)"])
+def test_later_is_the_same_light_from_some_seconds_on(light):
+    later = parse_light(f"later:light=({light}),seconds=1.5")
+    assert parse_light(str(later)) == later and later.moving
+    for seconds in (0.0, 0.7):
+        wanted = parse_light(light).level_map(6, 9, 1.5 + seconds)
+        assert np.allclose(later.level_map(6, 9, seconds), wanted)
+        assert np.allclose(later.at(seconds).level_map(6, 9, seconds), wanted)
+    resolve(str(later), clip_seconds=0.04)  # keyframes may go on after the clip

@@ -1,6 +1,7 @@
 """Controls come from the job classes and the kinds of light, so a new one is there by itself."""
 
 import dataclasses
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import gradio as gr
@@ -8,12 +9,12 @@ import numpy as np
 import pytest
 from pydantic import Field
 
-from relight import lights
+from relight import lights, media
 from relight.engine.look import Look
 from relight.errors import InputError
 from relight.jobs import RelightJob, UpscaleJob
 from relight.lights import base, fields
-from relight.ui import controls, draft, lamps, panels, regions, staged
+from relight.ui import controls, draft, lamps, panels, references, regions, staged
 from relight.ui.files import Files
 from relight.ui.lamps import PRESETS, with_light
 from relight.ui.shelf import new_id
@@ -135,11 +136,46 @@ def test_what_the_stage_says_becomes_an_order(files):
     ]
     plain = staged.settings({**value, "keys": keys}, files, "relight")
     assert plain["light_at"] == ["0=point:x=0.2", "1=point:x=0.8"] and "light" not in plain
-    now = staged.at_moment(plain, value)
-    assert now["light"] == "point" and now["start"] == 1.0 and "frames" not in now
+    now = staged.at_moment(plain, value, files)
+    assert now["start"] == 1.0 and "frames" not in now and "light_at" not in now
+    assert lights.parse_light(now["light"]).at(0) == lights.parse_light("point")
     other = Files(files.root.parent.parent / new_id(), files.uploads)
     with pytest.raises(InputError, match="choose it again"):
         staged.settings(value, other, "relight")
+
+
+@pytest.mark.parametrize(
+    "light",
+    ["sweep", "circle:seconds=4", "pulse:seconds=3", "candle", "sunset", "police", "left + circle",
+     f"video:{CLIP}", "keyframes:(0=left; 2=point:x=.8)"],
+)  # fmt: skip
+def test_a_preview_has_the_light_of_its_moment(light, files):
+    clip = str(files.get(files.copy(CLIP, "my clip.mp4")))
+    given = {"clip": clip, "start": 0.5, "light": light}
+    if light.startswith("keyframes"):
+        given |= {"light": "left", "light_at": ["0=left", "2=point:x=.8"]}
+    now = staged.at_moment(given, {"moment": 1.75}, files)
+    made, wanted = lights.resolve(now["light"]), lights.parse_light(light)
+    assert np.allclose(made.level_map(32, 32), wanted.level_map(32, 32, 1.25), atol=1e-6)
+    assert not np.allclose(made.level_map(32, 32), wanted.level_map(32, 32), atol=1e-6)
+
+
+def test_a_preview_is_of_the_frame_that_is_shown(files):
+    clip, behind = (files.get(files.copy(CLIP, name)) for name in ("clip.mp4", "sky.mp4"))
+    given = {"clip": str(clip), "start": 1.0, "background": str(behind), "files": [behind]}
+    now = staged.at_moment(given, {"moment": 2.01}, files)
+    assert now["start"] == 2.0 and now["files"] == [Path(now["background"])]
+    wanted = media.to_uint8(media.frame_at(CLIP, 1.01).flat())
+    assert np.array_equal(media.to_uint8(next(media.read(now["background"])).flat()), wanted)
+    assert given["files"] == [behind]
+    words = {**given, "background": "a beach at dusk"}
+    assert staged.at_moment(words, {"moment": 2.0}, files)["background"] == "a beach at dusk"
+
+
+def test_a_preview_follows_the_nearest_relit_frame():
+    texts = ["0=/a.png", "3.2=/b.png"]
+    assert references.nearest(texts, 3.0) == {"reference": ["/b.png"], "start": 3.2}
+    assert references.nearest(texts, 1.0) == {"reference": ["/a.png"], "start": 0.0}
 
 
 def test_a_clicked_subject_becomes_a_mask(files):
