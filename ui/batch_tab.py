@@ -15,6 +15,7 @@ from relight.ui.desk import Plain, safely
 from relight.ui.events import PRIVATE
 from relight.ui.orders import Order
 from relight.ui.run_tab import FAILURES, RunTab
+from relight.ui.runs import Run
 from relight.ui.shelf import Entry, is_id, new_id
 from relight.ui.studio import Studio, one_line
 
@@ -105,12 +106,23 @@ class BatchTab:
         batch = new_id()
         try:
             files = self._files(owner, pile)
+            self.studio.runs.check_room(owner, len(files))
             orders = [self._order(kind, own, browser, one, request) for one in files]
-            for order in orders:
-                self.studio.enqueue(owner, order, "make", batch=batch)
+            self._enqueue(owner, orders, batch)
         except FAILURES as error:
             return {self.desk: {**told, "error": one_line(error)}}
         return {self.desk: {**told, "run": batch}, self.pile: {"batch": batch}}
+
+    def _enqueue(self, owner: str, orders: list[Order], batch: str) -> None:
+        """Put all of them in the queue, or none."""
+        queued: list[Run] = []
+        try:
+            for order in orders:
+                queued.append(self.studio.enqueue(owner, order, "make", batch=batch))
+        except FAILURES:
+            for run in queued:
+                self.studio.runs.cancel(owner, run.id)
+            raise
 
     def _files(self, owner: str, pile: Any) -> list[dict[str, str]]:
         files = pile.get("files") if isinstance(pile, dict) else None

@@ -72,11 +72,11 @@ class Store:
             BusyError: the queue is full.
         """
         with self._lock:
-            waiting = [one for one in self._runs.values() if one.state == "waiting"]
-            own = [one for one in waiting if one.owner == run.owner]
-            if len(own) >= MOST or len(waiting) >= WAITING or self._closing:
+            try:
+                self.check_room(run.owner)
+            except BusyError:
                 shutil.rmtree(run.folder, ignore_errors=True)
-                raise BusyError(f"{len(own) or len(waiting)} runs are waiting: try again later")
+                raise
             # By itself it takes the model that is loaded; beside another it needs one of its own.
             run.small = self._small(run) and any(
                 one.busy and not one.small for one in self._runs.values()
@@ -88,6 +88,16 @@ class Store:
             self._start(run.small)
             self._wake.notify_all()
         return run
+
+    def check_room(self, owner: str, count: int = 1) -> None:
+        """Raise BusyError where the queue has no room for so many more runs of a visitor."""
+        with self._lock:
+            waiting = [one for one in self._runs.values() if one.state == "waiting"]
+        own = sum(one.owner == owner for one in waiting)
+        room = 0 if self._closing else max(min(MOST - own, WAITING - len(waiting)), 0)
+        if room < count:
+            more = f", and {count} more are too many by {count - room}" if count > 1 else ""
+            raise BusyError(f"{own or len(waiting)} runs are waiting{more}: try again later")
 
     def of(self, owner: str) -> list[Run]:
         """The runs of a visitor, oldest first."""

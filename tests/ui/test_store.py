@@ -2,15 +2,21 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from relight.engine.progress import Progress
 from relight.errors import BusyError, Cancelled, InputError, MediaError
 from relight.ui import store as stores
+from relight.ui.batch_tab import BatchTab
+from relight.ui.relight_tab import RelightTab
 from relight.ui.runs import new_run
 from relight.ui.shelf import Entry, Shelf, new_id
 from relight.ui.store import Store
+from relight.ui.studio import Studio
+from tests.samples import CLIP
 
 
 def _news(part):
@@ -227,6 +233,9 @@ def test_the_queue_is_bounded_and_old_previews_go(tmp_path, work, monkeypatch):
         _add(store, tmp_path, str(i), owner)
     with pytest.raises(BusyError, match="try again"):
         _add(store, tmp_path, "3", owner)
+    store.check_room(new_id(), 2)
+    with pytest.raises(BusyError, match="3 more are too many by 3"):
+        store.check_room(owner, 3)
     assert len(list((tmp_path / owner).iterdir())) == 3
     work.go.set()
     _until(lambda: store.idle)
@@ -235,3 +244,21 @@ def test_the_queue_is_bounded_and_old_previews_go(tmp_path, work, monkeypatch):
     previews = [run for run in store.of(owner) if run.what == "preview"]
     assert len(previews) == stores.PREVIEWS
     store.close(5)
+
+
+def test_a_batch_is_queued_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "MOST", 2)
+    studio, me, request = Studio(tmp_path), new_id(), SimpleNamespace(username=None)
+    with gr.Blocks():
+        browser, desk = gr.BrowserState(None), gr.HTML()
+        relight = RelightTab(studio, browser, desk, CLIP)
+        tab = BatchTab(studio, browser, desk, {"relight": relight})
+    files = [{"id": studio.files(me).copy(CLIP, f"{name}.mp4")} for name in "abc"]
+    given = {"kind": "relight", "browser": me, "pile": {"files": files}, "relight_prompt": "red"}
+    told = tab._start(request, **given, relight_stage={})
+    assert "3 more are too many by 1" in told[desk]["error"] and not studio.runs.of(me)
+    orders = [tab._order("relight", {"prompt": "red"}, me, one, request) for one in files]
+    monkeypatch.setattr(studio.runs, "_start", lambda small: None)
+    with pytest.raises(BusyError):  # another window may have filled the queue meanwhile
+        tab._enqueue(me, orders, new_id())
+    assert not studio.runs.of(me)
