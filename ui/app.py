@@ -92,10 +92,10 @@ def _wire_again(
             clip = told(files, id)
         except (RelightError, OSError) as error:
             return {runs: {"tab": "history", "error": one_line(error), "nonce": new_id()}}
-        value = {**clip, **tab.staged(entry.settings), "references": [], "mask": {}}
         return {
             **tab.filled(entry.settings),
-            tab.stage: value,
+            tab.stage: {**clip, **tab.staged(entry.settings)},
+            runs: tab.loaded(entry.settings),
             tabs: gr.Tabs(selected=entry.kind),
         }
 

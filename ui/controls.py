@@ -28,6 +28,13 @@ SERVER_SIDE = {
 }
 """Fields that the server decides: no path and no device is ever taken from a browser."""
 
+OF_THE_MACHINE = {
+    *("input", "output", "overwrite", "start", "frames", "tonemap", "matte_model"),
+    *("device", "dtype", "memory", "attention", "compile"),
+    *("devices", "work", "keep_work", "resume"),
+}
+"""Fields that say where and how a run is made, or that the stage has in every tab."""
+
 GROUPS = {
     "Model": ("scene", "negative_prompt", "model"),
     "Light": ("shape", "intensity", "gamma", "transfer", "light_fps"),
@@ -45,6 +52,8 @@ GUIDE_CHOICES = [
 ]
 """Guides that a visitor may choose; files of others are the server's."""
 
+LONGEST_TEXT = 2000
+"""Letters of a prompt."""
 SHORT_RANGE = 1
 """A number with both ends known, no further apart than this, is a slider."""
 
@@ -93,6 +102,38 @@ def described(job: type[BaseModel], name: str) -> Component:
     """The parameter of a call for one field; its label, which programs read, says all of it."""
     text = _sentence(job.model_fields[name].description)
     return control(job, name, drawn=False, **({"label": text} if text else {}))
+
+
+def fits(control: Any, value: Any) -> bool:
+    """Whether a value is one that a control can hold."""
+    if isinstance(control, gr.Dropdown | gr.Radio):
+        return value in [choice for _, choice in control.choices or []]
+    if isinstance(control, gr.Checkbox):
+        return isinstance(value, bool)
+    if isinstance(control, gr.Slider | gr.Number):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        low, high = getattr(control, "minimum", None), getattr(control, "maximum", None)
+        return number and (low is None or value >= low) and (high is None or value <= high)
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT
+
+
+def holds(control: Component | None, value: Any) -> bool:
+    """Whether there is a control, and one that can hold the value of a setting."""
+    chosen = isinstance(control, gr.Dropdown | gr.Radio)
+    return control is not None and (not chosen or fits(control, value))
+
+
+def unshown(job: type[Job], settings: dict[str, Any], named: dict[str, Any]) -> list[str]:
+    """Names of settings that change a result and that no control, by the names of fields, holds."""
+    known = job.model_fields
+    return [
+        name
+        for name, value in settings.items()
+        if name in known
+        and name not in OF_THE_MACHINE
+        and value not in (None, "", [], known[name].get_default())
+        and not holds(named.get(name), value)
+    ]
 
 
 def values(job: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:

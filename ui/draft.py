@@ -12,10 +12,9 @@ from typing import Any
 import gradio as gr
 
 from relight.errors import RelightError
-from relight.ui import lamps, stage
+from relight.ui import controls, lamps, stage
 from relight.ui.events import PRIVATE
 from relight.ui.files import Files
-from relight.ui.orders import LONGEST_TEXT
 from relight.ui.run_tab import RunTab
 from relight.ui.studio import Studio
 
@@ -45,30 +44,17 @@ def wire(studio: Studio, known: Any, browser: gr.BrowserState, tabs: dict[str, R
 def _restorer(studio: Studio, tab: RunTab) -> Any:
     def restore(browser: Any, held: Any, request: gr.Request) -> list[Any]:
         """Updates for all controls of a tab; those whose values are of no use stay."""
-        controls = tab.settable
-        if not isinstance(held, list) or len(held) != len(controls):
-            return [gr.skip()] * len(controls)
+        settable = tab.settable
+        if not isinstance(held, list) or len(held) != len(settable):
+            return [gr.skip()] * len(settable)
         owner = studio.user(browser, request)
         updates: list[Any] = [
-            gr.update(value=value) if fits(control, value) else gr.skip()
-            for control, value in zip(controls[:-1], held[:-1], strict=True)
+            gr.update(value=value) if controls.fits(control, value) else gr.skip()
+            for control, value in zip(settable[:-1], held[:-1], strict=True)
         ]
         return [*updates, restaged(held[-1], studio.files(owner))]
 
     return restore
-
-
-def fits(control: Any, value: Any) -> bool:
-    """Whether a value is one that a control can hold."""
-    if isinstance(control, gr.Dropdown | gr.Radio):
-        return value in [choice for _, choice in control.choices or []]
-    if isinstance(control, gr.Checkbox):
-        return isinstance(value, bool)
-    if isinstance(control, gr.Slider | gr.Number):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        low, high = getattr(control, "minimum", None), getattr(control, "maximum", None)
-        return number and (low is None or value >= low) and (high is None or value <= high)
-    return isinstance(value, str) and len(value) <= LONGEST_TEXT
 
 
 def restaged(held: Any, files: Files) -> Any:

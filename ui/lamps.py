@@ -135,6 +135,18 @@ def written(light: Any) -> list[Plain]:
     ]
 
 
+def is_shown(light: Any) -> bool:
+    """Whether `written` says all of a light."""
+    found: Light = parse_light(light)
+    parts = found.parts() if type(found).__name__ == "Several" else (found,)
+    return not any(
+        part.files()
+        or isinstance(part, NOT_DRAWN)
+        or any(str(inner) not in SIMPLE for inner in part.parts())
+        for part in parts
+    )
+
+
 def _plain(light: Light) -> Plain:
     word = light.words[0]
     settings: Plain = {}

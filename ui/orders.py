@@ -11,14 +11,11 @@ from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.lights.text import quoted
 from relight.media.formats import WRITTEN
 from relight.ui import clips
-from relight.ui.controls import GUIDE_CHOICES
+from relight.ui.controls import GUIDE_CHOICES, LONGEST_TEXT
 from relight.ui.files import clean_name, place
 
 QUALITY = {"Quick": 0.5, "Balanced": 1.0, "Fine": 1.5}
 """Steps of a run, in multiples of what the model's authors use."""
-
-LONGEST_TEXT = 2000
-"""Letters of a prompt."""
 SAME = "same"
 """The output format that follows the source: mp4 for clips, png for pictures."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relight.errors import InputError
-from relight.jobs.regions import parse_background
+from relight.jobs.regions import MaskAuto, MaskSeed, parse_background, parse_mask
 from relight.ui.files import Files
 
 MODES = ("all", "subject", "background")
@@ -72,6 +72,31 @@ def settings(given: Any, begin: float, files: Files, used: list[Path]) -> Plain:
     if "background" in found:
         found.setdefault("mask", "auto")
     return found
+
+
+def written(settings: Plain, begin: float) -> tuple[Plain, list[str]]:
+    """The way back, for settings of an earlier run: what the page shows of them.
+
+    Returns:
+        what is lit, as the stage holds it, and the names of settings that it can't hold: files, of
+        which the page has none, and masks that no click makes.
+    """
+    lit = settings.get("relight")
+    told = any(settings.get(name) for name in ("mask", "matte_model", "background"))
+    found: Plain = {"mode": lit or ("subject" if told else "all")}
+    left: list[str] = []
+    region = parse_mask(settings["mask"]) if settings.get("mask") else MaskAuto()
+    if isinstance(region, MaskSeed) and region.word == "click" and max(region.numbers) <= 1:
+        x, y = region.numbers
+        found["click"] = {"x": x, "y": y, "moment": begin + region.seconds}
+    elif not isinstance(region, MaskAuto):
+        left.append("mask")
+    if settings.get("background"):
+        try:
+            found["background"] = {"words": _words(str(settings["background"]))}
+        except InputError:
+            left.append("background")
+    return found, left
 
 
 def _words(text: str) -> str:

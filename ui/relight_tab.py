@@ -8,8 +8,8 @@ import gradio as gr
 
 from relight.errors import RelightError
 from relight.jobs import RelightJob
-from relight.lights import MovingLight
-from relight.ui import controls, lamps, theme
+from relight.lights import MovingLight, asked
+from relight.ui import controls, lamps, regions, theme
 from relight.ui.events import PRIVATE
 from relight.ui.orders import LONGEST_TEXT
 from relight.ui.run_tab import RunTab
@@ -92,23 +92,29 @@ class RelightTab(RunTab):
 
     def staged(self, settings: dict[str, Any]) -> dict[str, Any]:
         update = super().staged(settings)
-        if settings.get("frames") and not settings.get("light_at"):
+        update["mask"] = regions.written(settings, update["begin"])[0]
+        if settings.get("frames"):
             update["frames"] = int(settings["frames"])
         try:
-            if settings.get("light_at"):
-                moving = MovingLight.read(settings["light_at"])
-                update["keys"] = [
-                    {
-                        "seconds": key.seconds,
-                        "smooth": key.smooth,
-                        "lights": lamps.written(key.light),
-                    }
-                    for key in moving.keyframes
-                ]
-                return update | {"lights": update["keys"][0]["lights"]}
-            return update | {"lights": lamps.written(settings.get("light") or "left")}
+            light = asked(settings.get("light") or "left", settings.get("light_at") or ())
+            if not isinstance(light, MovingLight):
+                return update | {"lights": lamps.written(light)}
+            update["keys"] = [
+                {"seconds": key.seconds, "smooth": key.smooth, "lights": lamps.written(key.light)}
+                for key in light.keyframes
+            ]
+            return update | {"lights": update["keys"][0]["lights"]}
         except (RelightError, OSError):
             return update | {"lights": [{"word": "left", "settings": {}}]}
+
+    def unshown(self, settings: dict[str, Any]) -> list[str]:
+        held = ("light", "light_at", "mask", "relight", "background")
+        found = [name for name in super().unshown(settings) if name not in held]
+        light = asked(settings.get("light") or "left", settings.get("light_at") or ())
+        lights = light.parts() if isinstance(light, MovingLight) else (light,)
+        if not all(map(lamps.is_shown, lights)):
+            found.append("light")
+        return [*found, *regions.written(settings, 0.0)[1]]
 
 
 def _worded(prompt: str | None, event: gr.EventData) -> str:

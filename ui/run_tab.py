@@ -208,15 +208,31 @@ class RunTab(ABC):
         """Updates that put a job's settings into the controls; paths are left out."""
         update: dict[Any, Any] = {self.named["quality"]: "Balanced"}
         for name, value in settings.items():
-            if name in self.named and name != "model":
+            if controls.holds(self.named.get(name), value):
                 update[self.named[name]] = gr.update(value=value)
-        model = settings.get("model", "auto")
-        update[self.named["model"]] = model if model in self.studio.models(self.kind) else "auto"
+        update.setdefault(self.named["model"], "auto")
         return update
+
+    def unshown(self, settings: dict[str, Any]) -> list[str]:
+        """Names of settings that change a result and have no place on this page."""
+        return controls.unshown(KINDS[self.kind].job, settings, self.named)
+
+    def loaded(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """What the bar says when settings were put on the page."""
+        left = self.unshown(settings)
+        text = "The settings are loaded" + (f", but for {', '.join(left)}." if left else ".")
+        return self.told(text=text, stays=bool(left))
 
     def staged(self, settings: dict[str, Any]) -> dict[str, Any]:
         """What of a job's settings belongs to the stage, apart from its files."""
-        return {"set": 1, "begin": float(settings.get("start") or 0.0), "end": None, "keys": []}
+        begin = float(settings.get("start") or 0.0)
+        return {
+            "set": 1,
+            "begin": begin,
+            "end": None,
+            "keys": [],
+            "references": [],
+        }
 
     def told(self, **what: Any) -> dict[str, Any]:
         """A word to the bar of this tab."""
@@ -272,5 +288,5 @@ class RunTab(ABC):
         return {
             **self.filled(found),
             self.stage: self.staged(found),
-            self.desk: self.told(text="The settings are loaded."),
+            self.desk: self.loaded(found),
         }

@@ -50,7 +50,3 @@ class UpscaleTab(RunTab):
         gr.HTML(theme.heading("Run", 2))
         rest = self.draw_settings("scale", "size", "identity", "prompt")
         return {"scale": scale, "identity": identity, "prompt": prompt, "guide": guide, **rest}
-
-    def filled(self, settings: dict[str, Any]) -> dict[Any, Any]:
-        known = {k: v for k, v in settings.items() if k not in UpscaleJob.exclusive}
-        return super().filled(known)

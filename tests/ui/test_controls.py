@@ -14,10 +14,13 @@ from relight.engine.look import Look
 from relight.errors import InputError
 from relight.jobs import RelightJob, UpscaleJob
 from relight.lights import base, fields
-from relight.ui import controls, draft, lamps, panels, references, regions, staged
+from relight.ui import controls, lamps, panels, references, regions, staged
 from relight.ui.files import Files
 from relight.ui.lamps import PRESETS, with_light
+from relight.ui.relight_tab import RelightTab
 from relight.ui.shelf import new_id
+from relight.ui.studio import Studio
+from relight.ui.upscale_tab import UpscaleTab
 from tests.samples import CLIP
 
 
@@ -235,11 +238,13 @@ def test_a_preset_takes_the_place_of_a_light_that_was_typed():
 
 def test_only_values_that_fit_come_back_from_a_browser():
     choice = gr.Dropdown(["a", "b"])
-    assert draft.fits(choice, "a") and not draft.fits(choice, "c")
+    assert controls.fits(choice, "a") and not controls.fits(choice, "c")
     slider = gr.Slider(0, 2)
-    assert draft.fits(slider, 1.5) and not any(draft.fits(slider, v) for v in (3, "1", True, None))
-    assert draft.fits(gr.Checkbox(), True) and not draft.fits(gr.Checkbox(), "x")
-    assert draft.fits(gr.Textbox(), "x") and not draft.fits(gr.Textbox(), "x" * 5000)
+    assert controls.fits(slider, 1.5) and not any(
+        controls.fits(slider, v) for v in (3, "1", True, None)
+    )
+    assert controls.fits(gr.Checkbox(), True) and not controls.fits(gr.Checkbox(), "x")
+    assert controls.fits(gr.Textbox(), "x") and not controls.fits(gr.Textbox(), "x" * 5000)
 
 
 @pytest.mark.parametrize(
@@ -247,3 +252,48 @@ def test_only_values_that_fit_come_back_from_a_browser():
 )
 def test_durations_are_said_in_words(seconds, wanted):
     assert panels.duration(seconds).replace("\u00a0", " ") == wanted
+
+
+@pytest.fixture
+def tabs(tmp_path):
+    studio = Studio(tmp_path)
+    with gr.Blocks():
+        desk, browser = gr.HTML(), gr.BrowserState(None)
+        kinds = (RelightTab, UpscaleTab)
+        yield {kind.kind: kind(studio, browser, desk, CLIP) for kind in kinds}
+    studio.close()
+
+
+def test_what_is_lit_comes_back_with_a_runs_settings(tabs):
+    tab = tabs["relight"]
+    settings = {
+        **{"start": 1.5, "frames": 10, "light_at": ["0=left", "1=right"], "relight": "subject"},
+        **{"mask": "click:0.2,0.3@1.0", "background": "a beach at dusk", "prompt": "red light"},
+    }
+    stage = tab.staged(settings)
+    assert stage["frames"] == 10 and len(stage["keys"]) == 2 and stage["references"] == []
+    assert stage["mask"] == {
+        "mode": "subject",
+        "click": {"x": 0.2, "y": 0.3, "moment": 2.5},
+        "background": {"words": "a beach at dusk"},
+    }
+    assert tab.unshown(settings) == []
+    assert tab.staged({"prompt": "red light"})["mask"] == {"mode": "all"}
+
+
+def test_settings_that_the_page_cannot_show_are_named(tabs):
+    settings = {
+        **{"mask": "matte.png", "relight": "background", "background": "sky.mp4", "seed": 3},
+        **{"light": "image:sun.png", "reference": ["a.png"], "surface": "all", "device": "cuda"},
+    }
+    tab = tabs["relight"]
+    assert set(tab.unshown(settings)) == {"mask", "background", "light", "reference", "surface"}
+    assert tab.loaded(settings)["stays"] and "surface" in tab.loaded(settings)["text"]
+    assert tab.unshown({"light": "later:light=(circle),seconds=2"}) == ["light"]
+    for light in ("left + point:x=.2", "sweep", "pulse:light=(right)"):
+        assert tab.unshown({"light": light}) == []
+    upscale = tabs["upscale"]
+    assert upscale.filled({"scale": 4.0})[upscale.named["scale"]]["value"] == 4.0
+    assert upscale.unshown({"scale": 4.0, "size": None}) == []
+    assert upscale.unshown({"scale": 2.5}) == ["scale"]
+    assert upscale.unshown({"size": "1280x720", "guide": "own.safetensors"}) == ["size", "guide"]

@@ -234,9 +234,10 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
         desk.plans[tab] = told.plan;
         desk.asked[tab] = false;
         const said = desk.told[tab] || {};
-        if (told.plan.lines && (said.text || (said.field && said.answered))) desk.told[tab] = {};
+        const over = (said.text && !said.stays) || (said.answered && (said.field || said.stays));
+        if (told.plan.lines && over) desk.told[tab] = {};
       }
-      if (told.text) desk.told[tab] = { text: told.text };
+      if (told.text) desk.told[tab] = { text: told.text, stays: told.stays };
       if (told.error) {
         desk.told[tab] = { error: told.error, field: told.field };
         point(tab, told.field);
