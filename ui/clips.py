@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import ExitStack
 from fractions import Fraction
@@ -13,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from relight import media
-from relight.errors import MediaError
-from relight.media.formats import READ, STILLS, listed
+from relight.errors import MediaError, RelightError
+from relight.media.formats import PICTURES, READ, listed
 from relight.media.untrusted import Limits, check_untrusted
 
 SDR = media.Reading(tonemap=True)
@@ -67,7 +68,23 @@ def _shown(frame: media.Frame) -> np.ndarray:
 
 
 def is_still(clip: Path) -> bool:
-    return clip.suffix.lower() in STILLS
+    """Whether a file is one picture: a GIF, a WebP, a PNG or an AVIF may be an animation."""
+    if clip.suffix.lower() not in PICTURES:
+        return False
+    try:
+        made = clip.stat()
+    except OSError:
+        return True
+    return _is_picture(clip, made.st_mtime_ns, made.st_size)
+
+
+@functools.lru_cache(maxsize=256)  # the page asks for its results again and again
+def _is_picture(clip: Path, changed: int, size: int) -> bool:
+    """`changed`, `size`: of the file as it is, so that another one there is looked at anew."""
+    try:
+        return media.probe(clip).kind == "picture"
+    except RelightError:
+        return True  # its reader says what is wrong with it
 
 
 def shown(image: np.ndarray, longest: int = SHOWN) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import Any
 
 from relight.errors import InputError
 from relight.jobs.references import split_reference
-from relight.media.formats import STILLS
 from relight.media.frame_export import export_frame
 from relight.media.references import read_reference
+from relight.ui.clips import is_still
 from relight.ui.files import Files
 
 MOST = 20
@@ -23,7 +23,7 @@ Plain = dict[str, Any]
 def exported(files: Files, id: object, moment: float) -> Plain:
     """A frame as a picture of the visitor; its name says when it is shown."""
     clip = files.get(id)
-    if clip.suffix.lower() in STILLS:
+    if is_still(clip):
         moment = 0.0
     name = f"{clip.stem}-frame-{moment:.2f}s.png"
     target = files.new_place(name)

@@ -16,7 +16,6 @@ import gradio as gr
 import numpy as np
 
 from relight.lights.direction import ANGLES
-from relight.media.formats import STILLS
 from relight.ui import clips, lamps, panels, references, regions, theme
 from relight.ui.desk import Plain, data_url, safely
 from relight.ui.files import Files
@@ -154,7 +153,7 @@ def told(files: Files, id: str) -> Plain:
     except Exception:
         files.drop(id)
         raise
-    still = clip.suffix.lower() in STILLS
+    still = clips.is_still(clip)
     seconds = 0.0 if still else float(info.duration or 0)
     return {
         "clip": {"id": id, "name": clip.name},

@@ -13,7 +13,6 @@ from typing import Any
 from relight.errors import InputError
 from relight.lights.later import Later
 from relight.lights.resolve import resolve
-from relight.media.formats import STILLS
 from relight.ui import clips, lamps, references, regions
 from relight.ui.desk import Plain
 from relight.ui.files import Files
@@ -37,7 +36,7 @@ def settings(value: Any, files: Files, kind: str) -> Plain:
     info = clips.info(clip)
     if info.hdr:
         given["tonemap"] = True
-    if clip.suffix.lower() not in STILLS:
+    if not clips.is_still(clip):
         begin, end = number(value, "begin"), value.get("end")
         given["start"] = begin
         if end is not None:

@@ -226,8 +226,6 @@ WRITTEN = tuple(e for e, each in _BY_EXTENSION.items() if each.written)
 """Extensions that are written."""
 PICTURES = tuple(e for e, each in _BY_EXTENSION.items() if each.kind == "picture")
 """Extensions of pictures, animated ones among them."""
-STILLS = tuple(e for e in PICTURES if e not in (".gif", ".apng"))
-"""Extensions of pictures that are mostly one picture, whatever they could hold."""
 NUMBERED = tuple(
     e for e in (".png", ".exr", ".tif", ".tiff", ".jpg", ".jpeg", ".webp") if e in WRITTEN
 )

@@ -7,13 +7,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from relight import media
 from relight.cli import main
 from relight.engine.full_size import GLIMPSE, glimpse
 from relight.errors import Cancelled, InputError, MediaError, OutOfMemory
-from relight.ui import clips, work
+from relight.ui import clips, stage, work
 from relight.ui.expect import expected
+from relight.ui.files import Files
 from relight.ui.memory import LastModel
 from relight.ui.orders import Order
 from relight.ui.runs import new_run
@@ -208,3 +210,16 @@ def test_the_stage_shows_the_frame_that_is_on_the_screen(short):
     frames = [frame.image for frame in media.read(short)]
     for seconds, number in ((0.0, 0), (0.12, 0), (0.13, 1), (0.7, 5), (60.0, 5)):
         assert np.array_equal(clips.frame_at(short, seconds), frames[number])
+
+
+def test_an_animation_is_a_clip_whatever_its_name(tmp_path):
+    files = Files(tmp_path / new_id(), tmp_path)
+    pictures = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue", "white")]
+    for name, count in (("a.webp", 3), ("a.png", 3), ("b.webp", 1), ("b.png", 1), ("b.gif", 1)):
+        more = {"save_all": True, "append_images": pictures[1:count], "duration": 200}
+        pictures[0].save(tmp_path / name, **(more if count > 1 else {}))
+        told = stage.told(files, files.copy(tmp_path / name))["info"]
+        assert (told["frames"], told["still"]) == (count, count == 1)
+        assert told["seconds"] == pytest.approx(0.2 * count if count > 1 else 0)
+        order = _order(tmp_path / name)
+        assert order.suffix == (".png" if count == 1 else ".mp4")
