@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 from relight import media
 from relight.errors import MediaError, RelightError
 from relight.media.formats import PICTURES, READ, listed
+from relight.media.reading import SLACK_S
 from relight.media.untrusted import Limits, check_untrusted
 
 SDR = media.Reading(tonemap=True)
@@ -51,6 +53,15 @@ def check_whole(clip: Path, start: float = 0.0, frames: int | None = None) -> No
     """
     if clip.suffix.lower() in READ:
         check_untrusted(clip, SDR, Limits(seconds=RUN_S, start=start, frames=frames))
+
+
+@functools.lru_cache(maxsize=64)  # the page asks with each letter of a prompt
+def frames_between(clip: Path, begin: float, end: float) -> int:
+    """How many frames a run has from one time to another, one at least: they are decoded."""
+    found = media.moments(clip, start=begin, how=SDR, on_note=lambda note: None)
+    with closing(found):
+        kept = itertools.takewhile(lambda one: one.time < end - SLACK_S, found)
+        return max(sum(1 for _ in kept), 1)
 
 
 def info(clip: Path) -> media.VideoInfo:

@@ -13,6 +13,7 @@ from typing import Any
 from relight.errors import InputError
 from relight.lights.later import Later
 from relight.lights.resolve import resolve
+from relight.media import VideoInfo
 from relight.ui import clips, lamps, references, regions
 from relight.ui.desk import Plain
 from relight.ui.files import Files
@@ -40,7 +41,7 @@ def settings(value: Any, files: Files, kind: str) -> Plain:
         begin, end = number(value, "begin"), value.get("end")
         given["start"] = begin
         if end is not None:
-            given["frames"] = max(round((number(value, "end") - begin) * float(info.fps)), 1)
+            given["frames"] = _frames(clip, info, begin, number(value, "end"))
     if kind == "relight" and value.get("references"):
         given |= references.settings(value["references"], files, given["files"])
     elif kind == "relight":
@@ -52,6 +53,13 @@ def settings(value: Any, files: Files, kind: str) -> Plain:
             del given["light"]  # untouched: the light is that of the new background
         given |= behind
     return given
+
+
+def _frames(clip: Path, info: VideoInfo, begin: float, end: float) -> int:
+    """How many frames a clip has from one time to another."""
+    if info.variable:
+        return clips.frames_between(clip, begin, end)
+    return max(round((end - begin) * float(info.fps)), 1)
 
 
 def light_of(value: Any, files: Files) -> Plain:

@@ -1,6 +1,7 @@
 """Controls come from the job classes and the kinds of light, so a new one is there by itself."""
 
 import dataclasses
+from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -145,6 +146,18 @@ def test_what_the_stage_says_becomes_an_order(files):
     other = Files(files.root.parent.parent / new_id(), files.uploads)
     with pytest.raises(InputError, match="choose it again"):
         staged.settings(value, other, "relight")
+
+
+def test_a_trim_of_unlike_frames_has_those_that_begin_in_it(files, tmp_path):
+    clip, times = tmp_path / "vfr.mp4", [i / 5 for i in range(10)] + [2 + i / 50 for i in range(30)]
+    with media.write(clip, size=(64, 48), fps=50) as out:
+        for time in times:
+            out.add(np.full((48, 64, 3), 90, np.uint8), Fraction(round(time * 50), 50))
+    value = {"clip": {"id": files.copy(clip), "name": "x"}}
+    for begin, end in ((0.0, 1.0), (0.5, 2.1), (2.2, 2.5), (1.0, 1.01)):
+        plain = staged.settings({**value, "begin": begin, "end": end}, files, "upscale")
+        inside = [time for time in times if begin <= time < end - 1e-9]
+        assert plain["frames"] == len(inside)
 
 
 @pytest.mark.parametrize(
