@@ -58,6 +58,26 @@ def test_nothing_is_painted_over_the_bar(page, width):
 
 
 @pytest.mark.slow
+def test_the_bar_leaves_buttons_free_and_placeholders_are_pale(page):
+    page.set_viewport_size({"width": 1300, "height": 900})
+    page.click("#relight_example")
+    page.wait_for_selector("#relight_stage .tools button")
+    page.wait_for_selector(".region input[type=text]")
+    ends = "[...document.querySelectorAll('.tools button, .tools label')].map(bottom)"
+    assert page.evaluate(
+        f"(() => {{ const bottom = (node) => node.getBoundingClientRect().bottom;"
+        f" return Math.max(...{ends}) < [...document.querySelectorAll('.actions')]"
+        f".find((bar) => bar.offsetParent).getBoundingClientRect().top; }})()"
+    )
+    same = page.evaluate(
+        """() => [...document.querySelectorAll('input, textarea')].filter((node) =>
+          node.placeholder && getComputedStyle(node, '::placeholder').color ===
+          getComputedStyle(node).color).map((node) => node.placeholder)"""
+    )
+    assert same == []
+
+
+@pytest.mark.slow
 def test_a_wrong_value_opens_its_place_and_is_told_once(page, served, short):
     page.click("#relight_go")
     assert "no clip yet" in bar(page, "no clip yet")

@@ -405,7 +405,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
       return;
     }
     picture.style.aspectRatio = `${info.width} / ${info.height}`;
-    picture.style.maxWidth = `min(100%, calc(min(56vh, 480px) * ${info.width / info.height}))`;
+    picture.style.maxWidth = `min(100%, calc(var(--stagehigh) * ${info.width / info.height}))`;
     facts.classList.remove("bad");
     facts.removeAttribute("role");
     facts.replaceChildren(el("span.name", { title: clip.name }, clip.name),
