@@ -87,12 +87,14 @@ def _shared(manner: Manner, settings: object) -> tuple[str | None, dict[str, Any
     given = {name: value for name, value in vars(settings).items() if value is not None}
     kind, stored = manner.kind, {}
     if manner.job is not None:
-        named, stored = read_settings(manner.job)
-        kind = kind or named
-        kinds = tuple(KINDS.values()) if kind not in KINDS else (KINDS[kind],)
-        check_keys(stored, kinds, manner.job)
+        found = read_settings(manner.job)
+        if kind is not None and found.kind not in (None, kind):
+            raise InputError(f"{manner.job} is a sidecar of kind {found.kind}: leave --kind out")
+        kind = kind or found.kind
+        kinds = tuple(KINDS.values()) if kind is None else (KINDS[kind],)
+        check_keys(found.settings, kinds, manner.job)
         own = ("input", "output", "devices")
-        stored = {name: value for name, value in stored.items() if name not in own}
+        stored = {name: value for name, value in found.settings.items() if name not in own}
     for one in KINDS.values():
         stored = overlaid(one, stored, given)
     return kind, stored

@@ -14,9 +14,7 @@ from relight.engine.versions import version_of
 from relight.engine.work import LONGEST_NAME
 from relight.errors import InputError, MediaError
 from relight.jobs import Job
-
-SIDECAR_SCHEMA = 2
-"""Version of the sidecar; the first had no number."""
+from relight.jobs.files import SIDECAR_SCHEMA
 
 
 @dataclass(frozen=True, kw_only=True)

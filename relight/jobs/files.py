@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,18 @@ from relight.jobs.reading import read_json, read_text, read_yaml, shown
 JOB_FILES = {".yaml", ".yml", ".json"}
 MANIFESTS = (".csv", ".jsonl", ".yaml", ".yml")
 MOST_ROWS = 1_000_000
+SIDECAR_SCHEMA = 2
+"""Version of the sidecar; the first had no number."""
+COMMANDS = {"relight": "relight run", "upscale": "relight upscale"}
+"""What runs each of `KINDS`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a job file or a sidecar holds. kind: of `KINDS`, None where it names none."""
+
+    settings: dict[str, Any]
+    kind: str | None = None
 
 
 def read_job(path: Path, kind: type[Job] = RelightJob) -> dict[str, Any]:
@@ -24,30 +37,53 @@ def read_job(path: Path, kind: type[Job] = RelightJob) -> dict[str, Any]:
     made. Relative paths are meant from the current folder, as on the command line.
 
     Raises:
-        InputError: unreadable, not a mapping, or an unknown key.
+        InputError: unreadable, not a mapping, a sidecar of another kind, or an unknown key.
     """
-    _, settings = read_settings(path)
-    check_keys(settings, (kind,), path)
-    return settings
+    return read_stored(path, kind).settings
 
 
-def read_settings(path: Path) -> tuple[str | None, dict[str, Any]]:
-    """The kind of job that a job file or a sidecar names, if it does, and its settings.
+def read_stored(path: Path, kind: type[Job]) -> Stored:
+    """As `read_job`, with all that the file says."""
+    stored = read_settings(path)
+    if stored.kind is not None and KINDS[stored.kind] is not kind:
+        command = COMMANDS[stored.kind]
+        raise InputError(f"{path} is a sidecar of {command}: run `{command} {path}`", path=path)
+    check_keys(stored.settings, (kind,), path)
+    return stored
+
+
+def read_settings(path: Path) -> Stored:
+    """What a job file or a sidecar holds.
 
     Raises:
-        InputError: unreadable, or not a mapping.
+        InputError: unreadable, not a mapping, or a sidecar that this version doesn't know.
     """
     text = read_text(path)
     data = read_json(text, path) if path.suffix.lower() == ".json" else read_yaml(text, path)
     kind = None
     if isinstance(data, dict) and "settings" in data:
-        kind, data = data.get("kind"), data["settings"]  # a sidecar
+        kind, data = _kind_of_sidecar(data, path), data["settings"]
     if not isinstance(data, dict):
         raise InputError(f"the job file {path} holds no settings (key: value lines)", path=path)
     for key in data:
         if not isinstance(key, str):
             raise InputError(f"unknown key {shown(key)} in {path}: keys are words", path=path)
-    return kind, data
+    return Stored(settings=data, kind=kind)
+
+
+def _kind_of_sidecar(data: dict[str, Any], path: Path) -> str | None:
+    """The kind of job that a sidecar is of; the first ones said neither that nor their schema."""
+    schema = data.get("schema", 1)
+    if type(schema) is not int or not 1 <= schema <= SIDECAR_SCHEMA:
+        raise InputError(
+            f"{path} has the unknown schema {shown(schema)}: this version reads sidecars up to "
+            f"{SIDECAR_SCHEMA}, a newer Relight may read it",
+            path=path,
+        )
+    kind = data.get("kind")
+    if kind is not None and (not isinstance(kind, str) or kind not in KINDS):
+        raise InputError(f"{path} has the unknown kind {shown(kind)}: {choices(str(kind), KINDS)}")
+    return kind
 
 
 def check_keys(settings: Mapping[str, Any], kinds: tuple[type[Job], ...], path: Path) -> None:

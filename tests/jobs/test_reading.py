@@ -1,5 +1,7 @@
 """Files of settings from anybody: plain data, bounded, and told in a line where they aren't."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -40,8 +42,34 @@ def test_what_is_no_plain_data_is_one_short_line(tmp_path, case):
 def test_words_mean_what_they_say(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_bytes(b"\xef\xbb\xbfseed: 1:30\ntransfer: off\nsteps: 012\ncompile: true")
-    _, found = read_settings(path)
-    assert found == {"seed": "1:30", "transfer": "off", "steps": 12, "compile": True}
+    assert read_settings(path).settings == {
+        "seed": "1:30",
+        "transfer": "off",
+        "steps": 12,
+        "compile": True,
+    }
+
+
+SIDECARS = {
+    "a newer one": ({"schema": 3}, "unknown schema 3: this version reads sidecars up to 2"),
+    "no number": ({"schema": "two"}, "unknown schema 'two'"),
+    "a truth": ({"schema": True}, "unknown schema True"),
+    "an unknown kind": ({"kind": "paint"}, "unknown kind 'paint': use relight, upscale"),
+    "a list": ({"kind": ["relight"]}, r"unknown kind \['relight'\]"),
+    "another kind": ({"kind": "upscale"}, "a sidecar of relight upscale: run `relight upscale "),
+}
+
+
+@pytest.mark.parametrize("case", SIDECARS)
+def test_a_sidecar_that_is_not_known_is_refused_by_name(tmp_path, case):
+    wrong, words = SIDECARS[case]
+    path = tmp_path / "out.mp4.json"
+    content = {"kind": "relight", "schema": 2, "settings": {"prompt": "x"}}
+    path.write_text(json.dumps(content))
+    assert read_job(path) == {"prompt": "x"}
+    path.write_text(json.dumps(content | wrong))
+    with pytest.raises(InputError, match=words):
+        read_job(path)
 
 
 @pytest.mark.parametrize("wrong", [{"seed": True}, {"steps": False}, {"intensity": True}])

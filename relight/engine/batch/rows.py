@@ -104,9 +104,9 @@ def kind_of(settings: Mapping[str, Any], named: object = None) -> str:
     ('relight', 'upscale')
     """
     if named is not None:
-        if named not in KINDS:
+        if not isinstance(named, str) or named not in KINDS:
             raise InputError(f"unknown kind {shown(named)}: use {', '.join(KINDS)}")
-        return str(named)
+        return named
     for name, kind in KINDS.items():
         if settings.keys() <= kind.model_fields.keys():
             return name

@@ -114,6 +114,7 @@ BAD = {
     "an output outside": ('{"input": "a.mp4", "output": "../b.mp4"}', "within the folder"),
     "an absolute output": ('{"input": "a.mp4", "output": "/b.mp4"}', "within the folder"),
     "an unknown kind": ('{"input": "a.mp4", "kind": "paint"}', "unknown kind 'paint'"),
+    "a kind that is no word": ('{"input": "a.mp4", "kind": ["x"]}', "unknown kind ['x']"),
     "settings of two kinds": ('{"input": "a.mp4", "light": "top", "scale": 2}', "no kind of job"),
 }
 
