@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from relight import signals
 from relight.cli.batch import Manner
@@ -21,7 +21,7 @@ from relight.engine.loading import Runner
 from relight.engine.logs import fields, logged
 from relight.errors import InputError
 from relight.jobs import KINDS
-from relight.jobs.files import check_keys, overlaid, read_rows, read_settings
+from relight.jobs.files import Stored, check_keys, overlaid, read_rows, read_settings
 
 if TYPE_CHECKING:
     from relight.engine.progress import Progress
@@ -68,12 +68,12 @@ def _rows(inputs: list[Path], output: Path, manner: Manner, settings: object) ->
     """The rows of this machine, of which one at least is a job."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file: the outputs of a batch need a folder")
-    kind, shared = _shared(manner, settings)
+    shared = _shared(manner, settings)
     rows: list[Row] = []
     if inputs:
-        rows += rows_of(inputs, output, shared, kind)
+        rows += rows_of(inputs, output, shared.settings, shared.kind)
     if manner.manifest is not None:
-        rows += rows_of_manifest(read_rows(manner.manifest), manner.manifest, shared, kind)
+        rows += rows_of_manifest(read_rows(manner.manifest), manner.manifest, shared)
     if not rows:
         raise InputError("no inputs: give clips, folders, patterns, or a --manifest")
     _check_some(rows, output)
@@ -82,22 +82,23 @@ def _rows(inputs: list[Path], output: Path, manner: Manner, settings: object) ->
     return shard(rows, manner.shard)
 
 
-def _shared(manner: Manner, settings: object) -> tuple[str | None, dict[str, Any]]:
-    """The kind of job, if it is named, and the settings of all."""
+def _shared(manner: Manner, settings: object) -> Stored:
+    """The settings of all, and the kind of job, if it is named."""
     given = {name: value for name, value in vars(settings).items() if value is not None}
-    kind, stored = manner.kind, {}
-    if manner.job is not None:
-        found = read_settings(manner.job)
-        if kind is not None and found.kind not in (None, kind):
-            raise InputError(f"{manner.job} is a sidecar of kind {found.kind}: leave --kind out")
-        kind = kind or found.kind
-        kinds = tuple(KINDS.values()) if kind is None else (KINDS[kind],)
-        check_keys(found.settings, kinds, manner.job)
-        own = ("input", "output", "devices")
-        stored = {name: value for name, value in found.settings.items() if name not in own}
-    for one in KINDS.values():
-        stored = overlaid(one, stored, given)
-    return kind, stored
+    if manner.job is None:
+        return Stored(kind=manner.kind, settings=given)
+    found = read_settings(manner.job)
+    if manner.kind is not None and found.kind not in (None, manner.kind):
+        raise InputError(f"{manner.job} is a sidecar of kind {found.kind}: leave --kind out")
+    kind = manner.kind or found.kind
+    kinds = tuple(KINDS.values()) if kind is None else (KINDS[kind],)
+    check_keys(found.settings, kinds, manner.job)
+    own = ("input", "output", "devices")
+    stored = {name: value for name, value in found.settings.items() if name not in own}
+    for one in kinds:
+        stored = overlaid(one, stored, given, found.asked)
+    asked = None if found.asked is None else found.asked | given.keys()
+    return Stored(kind=kind, settings=stored, asked=asked)
 
 
 def _check_some(rows: list[Row], folder: Path) -> None:

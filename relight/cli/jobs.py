@@ -28,7 +28,7 @@ from relight.engine.loading import Runner
 from relight.engine.logs import logged
 from relight.errors import Cancelled, InputError
 from relight.jobs import Job, RelightJob, UpscaleJob
-from relight.jobs.files import JOB_FILES, overlaid, read_job
+from relight.jobs.files import JOB_FILES, job_of
 
 if TYPE_CHECKING:
     from relight.engine.progress import OnProgress, Progress
@@ -85,10 +85,7 @@ def _jobs(kind: type[Job], inputs: list[Path], output: Path | None, settings: ob
     """The jobs meant by a command line; its own settings go before those of a job file."""
     given = {name: value for name, value in vars(settings).items() if value is not None}
     if len(inputs) == 1 and inputs[0].suffix.lower() in JOB_FILES:
-        stored = overlaid(kind, read_job(inputs[0], kind), given)
-        if output is not None:
-            stored["output"] = output
-        return [kind.make(**stored)]
+        return [job_of(inputs[0], kind, given | ({"output": output} if output else {}))]
     files = [path for path in inputs if path.suffix.lower() in JOB_FILES and path.is_file()]
     if files:
         raise InputError(f"{files[0]} is a job file: give it alone, without other inputs")

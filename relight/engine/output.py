@@ -30,6 +30,7 @@ class Result:
         settings: every setting with its default filled in: given again, they give the same output.
         model: the model taken and why. notes: what the user should know about the source.
         weights: what the weights were: component -> commit or hash.
+        asked: names of the settings that were asked for; the run has decided the others.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Result:
     notes: tuple[str, ...] = ()
     kind: str = "relight"
     weights: dict[str, str] | None = None
+    asked: tuple[str, ...] = ()
 
 
 def checked(job: Job, new_folder: bool = False) -> media.VideoInfo:
@@ -108,6 +110,7 @@ class Sidecar:
             "kind": result.kind,
             "schema": SIDECAR_SCHEMA,
             "settings": result.settings,
+            "asked": list(result.asked),
             "made": {
                 "frames": result.frames,
                 "seconds": result.seconds,

@@ -32,6 +32,7 @@ from relight.engine.work import Work
 from relight.engine.writing import Writing
 from relight.errors import MediaError
 from relight.jobs import KINDS, Job, RelightJob, ResolvedJob
+from relight.jobs.files import asked_in
 
 if TYPE_CHECKING:
     from relight.engine.chunks import Chunk
@@ -297,4 +298,5 @@ class Run:
             notes=tuple(dict.fromkeys([*self.info.notes, *self.notes])),
             kind=self.manifest.kind,
             weights=self.manifest.weights,
+            asked=tuple(asked_in(self.asked)),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from relight.errors import InputError, choices
 from relight.jobs import KINDS, Job, RelightJob
 from relight.jobs.reading import read_json, read_text, read_yaml, shown
+from relight.lights import BackdropLight
 
 JOB_FILES = {".yaml", ".yml", ".json"}
 MANIFESTS = (".csv", ".jsonl", ".yaml", ".yml")
@@ -20,14 +21,49 @@ SIDECAR_SCHEMA = 2
 """Version of the sidecar; the first had no number."""
 COMMANDS = {"relight": "relight run", "upscale": "relight upscale"}
 """What runs each of `KINDS`."""
+PLACED = {"device", "dtype", "memory"}
+"""Settings that a run decides by the machine and the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """What a job file or a sidecar holds. kind: of `KINDS`, None where it names none."""
+    """What a job file or a sidecar holds.
+
+    Attributes:
+        kind: of `KINDS`, None where it names none.
+        asked: the settings that were asked for, not decided by a run; None: it doesn't say.
+    """
 
     settings: dict[str, Any]
     kind: str | None = None
+    asked: frozenset[str] | None = None
+
+
+def job_of(path: Path, kind: type[Job], given: dict[str, Any]) -> Job:
+    """The job of a file, with settings given now before its own.
+
+    Raises:
+        InputError: as `read_job`, or a setting is wrong.
+    """
+    stored = read_stored(path, kind)
+    job = kind.make(**overlaid(kind, stored.settings, given, stored.asked))
+    if stored.asked is None:
+        return job
+    # What a run has decided stays so in the job, and isn't asked for in its sidecar either.
+    return kind.model_construct(_fields_set={*stored.asked, *given}, **dict(job))
+
+
+def asked_in(job: Job) -> list[str]:
+    """The settings that a job asks for, of those that a run may decide: a sidecar notes them.
+
+    >>> asked_in(RelightJob(input="a.mp4", output="b.mp4", prompt="red", recipe="auto", side=64))
+    ['prompt', 'side']
+    """
+    kind = type(job)
+    names = (_own(kind) | PLACED) & job.model_fields_set
+    if isinstance(job, RelightJob) and job.behind is not None and job.behind.path is not None:
+        names -= {"light"} if job.light == str(BackdropLight(job.behind.path)) else set()
+    return sorted(n for n in names if getattr(job, n) != kind.model_fields[n].get_default())
 
 
 def read_job(path: Path, kind: type[Job] = RelightJob) -> dict[str, Any]:
@@ -60,15 +96,16 @@ def read_settings(path: Path) -> Stored:
     """
     text = read_text(path)
     data = read_json(text, path) if path.suffix.lower() == ".json" else read_yaml(text, path)
-    kind = None
+    kind = asked = None
     if isinstance(data, dict) and "settings" in data:
-        kind, data = _kind_of_sidecar(data, path), data["settings"]
+        kind, asked = _kind_of_sidecar(data, path), _asked_of_sidecar(data, path)
+        data = data["settings"]
     if not isinstance(data, dict):
         raise InputError(f"the job file {path} holds no settings (key: value lines)", path=path)
     for key in data:
         if not isinstance(key, str):
             raise InputError(f"unknown key {shown(key)} in {path}: keys are words", path=path)
-    return Stored(settings=data, kind=kind)
+    return Stored(settings=data, kind=kind, asked=asked)
 
 
 def _kind_of_sidecar(data: dict[str, Any], path: Path) -> str | None:
@@ -86,6 +123,16 @@ def _kind_of_sidecar(data: dict[str, Any], path: Path) -> str | None:
     return kind
 
 
+def _asked_of_sidecar(data: dict[str, Any], path: Path) -> frozenset[str] | None:
+    """The settings that were asked for, where a sidecar says it: older ones don't."""
+    asked = data.get("asked")
+    if asked is None:
+        return None
+    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
+        raise InputError(f"{path}: asked should be a list of settings, not {shown(asked)}")
+    return frozenset(asked)
+
+
 def check_keys(settings: Mapping[str, Any], kinds: tuple[type[Job], ...], path: Path) -> None:
     """Refuse a key that none of those kinds of job has, with the name of its file."""
     known = dict.fromkeys(name for kind in kinds for name in kind.model_fields)
@@ -94,11 +141,31 @@ def check_keys(settings: Mapping[str, Any], kinds: tuple[type[Job], ...], path: 
             raise InputError(f"unknown key {shown(key)} in {path}: {choices(key, known)}")
 
 
-def overlaid(kind: type[Job], stored: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Stored settings under those given now, which replace them, also where they exclude them."""
+def overlaid(
+    kind: type[Job],
+    stored: dict[str, Any],
+    given: dict[str, Any],
+    asked: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Stored settings under those given now, which replace them, also where they exclude them.
+
+    Args:
+        asked: of a sidecar, what was asked for in it: where the given ones change what is done, a
+            run decides the others anew. None: all.
+    """
+    dropped: set[str] = set()
     if given.keys() & set(kind.exclusive):
-        stored = {name: value for name, value in stored.items() if name not in kind.exclusive}
-    return {**stored, **given}
+        dropped |= set(kind.exclusive)
+    if asked is not None and given.keys() & _own(kind):
+        dropped |= _own(kind) - {"model", *asked}  # it follows from the machine, not from others
+    if asked is not None and given.keys() & {"model", "device"}:
+        dropped |= PLACED - {*asked}
+    return {**{name: value for name, value in stored.items() if name not in dropped}, **given}
+
+
+def _own(kind: type[Job]) -> set[str]:
+    """The settings that say what is done, not to which file and in which form."""
+    return kind.model_fields.keys() - Job.model_fields.keys()
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

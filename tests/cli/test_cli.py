@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from relight.cli import main
+from relight.jobs import RelightJob
+from relight.jobs.files import asked_in, job_of
 from relight.lights import kinds
 from tests.samples import CLIP
 
@@ -67,6 +69,31 @@ def test_a_job_file_runs_and_the_command_line_goes_before_it(tmp_path, capsys, m
     assert main(["run", str(job), "-o", str(other), "--light", "top", "--json"]) == 0
     printed = capsys.readouterr().out.splitlines()[-1]
     assert json.loads(printed)["settings"]["light"] == "top"
+
+
+MINI = ["--model", "mini", "--side", "32", "--relight-steps", "1", "--shape", "0"]
+
+
+def test_what_is_given_over_a_sidecar_decides_anew_what_was_not_asked_for(tmp_path):
+    Image.effect_noise((48, 32), 50).convert("RGB").save(tmp_path / "in.png")
+    Image.new("RGB", (48, 32), "navy").save(tmp_path / "sea.png")
+    first, again = tmp_path / "a.png", tmp_path / "b.png"
+    assert main(["run", str(tmp_path / "in.png"), "-o", str(first), *PROMPT, *MINI]) == 0
+    assert main(["run", f"{first}.json", "-o", str(again)]) == 0
+    assert first.read_bytes() == again.read_bytes()
+    asked = {"model", "prompt", "relight_steps", "shape", "side"}
+    for made in (first, again):  # a repeated run asks for no more than the first
+        assert set(json.loads(Path(f"{made}.json").read_text())["asked"]) == asked
+    sidecar = Path(f"{again}.json")
+    best = job_of(sidecar, RelightJob, {"recipe": "best"})
+    assert (best.light_fps, best.strength, best.scene, best.relight) == (None,) * 4
+    assert (best.model, best.side, best.relight_steps, best.shape) == ("mini", 32, 1, 0)
+    before = job_of(sidecar, RelightJob, {})
+    assert (before.recipe, before.light_fps, before.device) == ("fast", 4, "cpu")
+    assert best.seed == before.seed and job_of(sidecar, RelightJob, {"depth": 8}).light_fps == 4
+    assert job_of(sidecar, RelightJob, {"model": "wan"}).dtype == "auto"
+    behind = job_of(sidecar, RelightJob, {"background": str(tmp_path / "sea.png")})
+    assert (behind.lit, "light" in asked_in(behind)) == ("subject", False)
 
 
 def _file(folder, name, content):

@@ -12,7 +12,7 @@ from typing import Any
 from relight.engine.inputs import output_name
 from relight.errors import InputError
 from relight.jobs import KINDS, Job
-from relight.jobs.files import JOB_FILES, overlaid
+from relight.jobs.files import JOB_FILES, Stored, overlaid
 from relight.jobs.reading import shown
 from relight.media.formats import PICTURES, READ
 
@@ -83,8 +83,7 @@ def rows_of(
 def rows_of_manifest(
     stored: Sequence[Mapping[str, Any]],
     where: Path,
-    settings: Mapping[str, Any],
-    kind: str | None = None,
+    shared: Stored,
 ) -> list[Row]:
     """A row for each of a manifest's, whose settings go before those given for all.
 
@@ -94,7 +93,7 @@ def rows_of_manifest(
     Raises:
         InputError: settings of no kind of job, an output outside, or two of one name.
     """
-    return _unlike([_manifest_row(row, where, settings, kind) for row in stored])
+    return _unlike([_manifest_row(row, where, shared) for row in stored])
 
 
 def kind_of(settings: Mapping[str, Any], named: object = None) -> str:
@@ -181,9 +180,8 @@ def _in_folder(root: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path,
             yield folder, own.with_name(own.name + ".mp4")
 
 
-def _manifest_row(
-    row: Mapping[str, Any], where: Path, settings: Mapping[str, Any], kind: str | None
-) -> Row:
+def _manifest_row(row: Mapping[str, Any], where: Path, shared: Stored) -> Row:
+    settings, kind = shared.settings, shared.kind
     own = {key: value for key, value in row.items() if key not in ("input", "output", "kind")}
     named = row.get("kind")
     if named is None and kind is None and own:
@@ -197,7 +195,7 @@ def _manifest_row(
         source=_source(Path(row["input"]), where),
         target=_target(row),
         kind=name,
-        settings=overlaid(KINDS[name], taken, own),
+        settings=overlaid(KINDS[name], taken, own, shared.asked),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from relight.engine.batch.rows import kind_of, rows_of, rows_of_manifest, shard
 from relight.errors import InputError
-from relight.jobs.files import read_rows
+from relight.jobs.files import Stored, read_rows
 
 P = {"prompt": "red light"}
 
@@ -90,7 +90,7 @@ def test_a_manifest_has_settings_a_row(tree, ending):
     }
     path = Path(f"jobs{ending}")
     path.write_text("\ufeff" + text[ending], encoding="utf-8")
-    made = rows_of_manifest(read_rows(path), path, P | {"light": "top"})
+    made = rows_of_manifest(read_rows(path), path, Stored(settings=P | {"light": "top"}))
     jobs = [row.job(Path("out")) for row in made]
     assert [row.kind for row in made] == ["relight", "upscale", "relight"]
     assert [str(row.target) for row in made] == ["x/one.mov", "clips/deep/c.png", "clips/b.mp4"]
@@ -100,8 +100,20 @@ def test_a_manifest_has_settings_a_row(tree, ending):
 
 def test_a_manifest_elsewhere_names_files_beside_it(tree):
     Path("clips/jobs.jsonl").write_text('{"input": "deep/c.png"}')
-    rows = rows_of_manifest(read_rows(Path("clips/jobs.jsonl")), Path("clips/jobs.jsonl"), P)
+    rows = rows_of_manifest(
+        read_rows(Path("clips/jobs.jsonl")), Path("clips/jobs.jsonl"), Stored(settings=P)
+    )
     assert _pairs(rows) == {"clips/deep/c.png": "deep/c.png"}
+
+
+def test_a_row_over_a_sidecar_decides_anew_what_was_not_asked_for(tree):
+    stored = {**P, "recipe": "fast", "light_fps": 4.0, "gamma": 0.5, "seed": 3}
+    shared = Stored(settings=stored, kind="relight", asked=frozenset({"prompt", "gamma"}))
+    path = Path("jobs.jsonl")
+    path.write_text('{"input": "clips/a.mp4", "recipe": "best"}\n{"input": "clips/b.avi"}')
+    best, same = rows_of_manifest(read_rows(path), path, shared)
+    assert best.settings == {**P, "recipe": "best", "gamma": 0.5, "seed": 3}
+    assert same.settings == stored
 
 
 BAD = {
@@ -125,7 +137,7 @@ def test_a_wrong_manifest_is_refused_in_a_line_that_names_it(tmp_path, case):
     path = tmp_path / "jobs.jsonl"
     path.write_text(text)
     with pytest.raises(InputError) as error:
-        rows_of_manifest(read_rows(path), path, P)
+        rows_of_manifest(read_rows(path), path, Stored(settings=P))
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
