@@ -24,7 +24,8 @@ def clean(
     Parameters
     ----------
     folders
-        Searched to any depth for work folders (.NAME.relight) and parts of outputs.
+        Searched to any depth for work folders (.NAME.relight, and those under --work) and parts of
+        outputs.
     dry_run
         Print what would be removed; remove nothing.
     """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relight.engine.manifest import FILE
+from relight.engine.work import is_work_name
 
 PART = re.compile(r"\..+\.(?:[0-9a-f]{6}\.part(?:\.\w+)?|json\.part|safetensors\.\d+\.part)")
 """Names of files that are being written: videos and pictures, sidecars, chunks."""
@@ -58,7 +59,7 @@ def remove(left: Left) -> None:
 
 
 def _is_work(path: Path) -> bool:
-    named = path.name.startswith(".") and path.name.endswith(".relight")
+    named = is_work_name(path.name)
     return named and not path.is_symlink() and any((path / f).exists() for f in ("lock", FILE))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import threading
 import time
@@ -26,6 +27,8 @@ LONGEST_NAME = 255
 """Bytes a file name may have on the common file systems."""
 CHEAP = ("survey", "pairs", "small-", "reference-")
 """Beginnings of the names of what is quickly made anew."""
+NAME = re.compile(r"\..+\.relight|(.*\.)?([0-9a-f]{8}|[0-9a-f]{16})\.relight", re.DOTALL)
+"""Names of work folders."""
 LOOK_S = 0.02
 """Seconds between two looks for a chunk that is not there yet."""
 
@@ -39,15 +42,33 @@ def work_folder(output: Path, given: Path | None = None) -> Path:
     >>> work_folder(Path("out.mp4")).as_posix()
     '.out.mp4.relight'
     """
-    name = f".{output.name}.relight"
+    name = output.name
     if "%" in output.name:  # a sequence: its folder may not be there yet
-        name = f".{output.parent.name}.{output.name}.relight"
-    if len(name.encode()) > LONGEST_NAME:
-        name = f".{hashlib.sha256(name.encode()).hexdigest()[:16]}.relight"
-    if given is not None:
-        return given / name.lstrip(".")
+        name = f"{output.parent.name}.{output.name}"
+    if given is not None:  # there, outputs of many folders may be of one name
+        place = output.parent.resolve() / output.name
+        return given / _fitting(f"{name}.{_hashed(str(place), 8)}.relight")
     near = output.parent
-    return (near if near.is_dir() else near.parent) / name
+    return (near if near.is_dir() else near.parent) / f".{_fitting(f'{name}.relight')}"
+
+
+def is_work_name(name: str) -> bool:
+    """Whether a folder may be of a run, by its name: beside the output, or in a folder given.
+
+    >>> [is_work_name(f"{name}.relight") for name in (".a.mp4", "a.mp4.0123abcd", "a.mp4")]
+    [True, True, False]
+    """
+    return NAME.fullmatch(name) is not None
+
+
+def _fitting(name: str) -> str:
+    """A name that a file can have, also after a dot."""
+    long = len(name.encode(errors="surrogateescape")) >= LONGEST_NAME
+    return f"{_hashed(name, 16)}.relight" if long else name
+
+
+def _hashed(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:digits]
 
 
 class Work:
@@ -76,6 +97,7 @@ class Work:
     def _acquire(self) -> FileLock:
         from filelock import FileLock, Timeout
 
+        missing: OSError | None = None
         for _ in range(10):
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
@@ -86,17 +108,24 @@ class Work:
                     f"another run is writing this output (it holds {self.root}): wait for it, or "
                     "give another name"
                 ) from None
+            except FileNotFoundError as error:
+                missing = error  # the other run has just finished and removed it
+                continue
             except OSError as error:
-                if not self.root.is_dir() and self.root.parent.is_dir():
-                    continue  # the other run has just finished and removed it
-                raise MediaError(
-                    f"the work folder {self.root} can't be made ({error.strerror}): give another "
-                    "with --work"
-                ) from None
+                raise self._unmade(error) from None
             if (self.root / "lock").exists():
                 return lock
             lock.release()  # of a folder that was removed meanwhile
+            missing = None
+        if missing is not None:
+            raise self._unmade(missing)
         raise BusyError(f"the work folder {self.root} can't be locked: try again")
+
+    def _unmade(self, error: OSError) -> MediaError:
+        return MediaError(
+            f"the work folder {self.root} can't be made ({error.strerror}): give another with "
+            "--work"
+        )
 
     def path(self, name: str) -> Path:
         return self.root / f"{name}.safetensors"

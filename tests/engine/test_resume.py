@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from relight import media
 from relight.engine.run import run_relight
 from relight.engine.work import Work, work_folder
-from relight.errors import BusyError, Cancelled
+from relight.errors import BusyError, Cancelled, MediaError
 from relight.jobs import RelightJob
 from relight.models.catalogue import CATALOGUE
 from relight.models.loader import load_model
@@ -160,11 +161,30 @@ def test_the_work_folder_can_be_kept_and_be_elsewhere(tmp_path, load, tiny_model
     elsewhere = tmp_path / "elsewhere"
     job = _job(tmp_path / "a.mp4", tiny_model, work=elsewhere, keep_work=True)
     run_relight(job, load=load)
-    kept = elsewhere / "a.mp4.relight"
+    kept = work_folder(job.output, elsewhere)
+    assert kept.parent == elsewhere and kept.name.startswith("a.mp4.")
     assert len(list(kept.glob("light-*.safetensors"))) == 3
     states = json.loads((kept / "manifest.json").read_text())["chunks"]
     assert set(states.values()) == {"done"}
     assert len([name for name in states if name.startswith("light-")]) == 3
+
+
+def test_outputs_of_one_name_have_folders_of_their_own_under_one(tmp_path, monkeypatch):
+    names = ("x/a.mp4", "y/a.mp4", "x/" + "a" * 240 + ".mp4", "x/f/%05d.png", "y/f/%05d.png")
+    folders = [work_folder(tmp_path / name, tmp_path / "w") for name in names]
+    assert len(set(folders)) == len(names) and all(len(one.name) <= 255 for one in folders)
+    monkeypatch.chdir(tmp_path)
+    assert work_folder(Path("x/a.mp4"), tmp_path / "w") == folders[0]  # the same command finds it
+
+
+@pytest.mark.parametrize("where", ["/proc", "/sys", "/dev/null"])
+def test_a_work_folder_that_cannot_be_made_is_named(where):
+    work = Work(Path(where) / "a.mp4.relight")
+    with (
+        pytest.raises(MediaError, match="can't be made .* give another with --work"),
+        work.locked(),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("size", [2**16, 2**26 + 4096])

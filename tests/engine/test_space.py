@@ -10,7 +10,7 @@ import pytest
 from relight.cli import main
 from relight.engine.failures import run_safely
 from relight.engine.run import run_relight
-from relight.engine.work import Work
+from relight.engine.work import Work, work_folder
 from relight.errors import MediaError
 from relight.jobs import RelightJob
 from relight.models.loader import load_model
@@ -106,7 +106,11 @@ def test_clean_removes_what_no_run_holds_and_nothing_else(tmp_path, capsys):
     (tmp_path / ".mine.relight").mkdir()  # not of a run: no manifest, no lock
     (tmp_path / ".mine.relight" / "x").touch()
     stopped, held = Work(tmp_path / "deep" / ".b.mp4.relight"), Work(tmp_path / ".c.mp4.relight")
-    for work in (stopped, held):
+    elsewhere = Work(work_folder(tmp_path / "d.mp4", tmp_path / "work"))
+    own = tmp_path / "own.relight"  # somebody's
+    own.mkdir()
+    (own / "lock").touch()
+    for work in (stopped, held, elsewhere):
         work.root.mkdir(parents=True)
         (work.root / "lock").touch()
         work.write(work.root / "manifest.json", b"{}")
@@ -122,7 +126,8 @@ def test_clean_removes_what_no_run_holds_and_nothing_else(tmp_path, capsys):
         assert stopped.root.exists() and all(path.exists() for path in parts)
         assert main(["clean", str(tmp_path)]) == 0
     again = capsys.readouterr().out
-    assert len(said.splitlines()) == len(again.splitlines()) == 4
+    assert len(said.splitlines()) == len(again.splitlines()) == 5
+    assert not elsewhere.root.exists() and own.exists()
     assert not stopped.root.exists() and not any(path.exists() for path in parts)
     assert held.root.exists() and fresh.exists() and all(path.exists() for path in kept)
     assert (tmp_path / ".mine.relight" / "x").exists()
