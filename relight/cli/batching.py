@@ -118,7 +118,11 @@ def _report(manner: Manner, output: Path) -> Iterator[Report]:
     name = "report.jsonl"
     if manner.shard is not None:
         name = f"report-{manner.shard.replace('/', '-of-')}.jsonl"
-    with Report(manner.report or output / OWN / name, output) as report:
+    if manner.report is not None:
+        made = Report(manner.report, output)
+    else:
+        made = Report.beside_others(output / OWN / name, output)
+    with made as report:
         yield report
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relight.engine.manifest import FILE
-from relight.engine.work import is_work_name
+from relight.engine.work import Work, is_work_name
 
 PART = re.compile(r"\..+\.(?:[0-9a-f]{6}\.part(?:\.\w+)?|json\.part|safetensors\.\d+\.part)")
 """Names of files that are being written: videos and pictures, sidecars, chunks."""
@@ -40,7 +40,7 @@ def abandoned(root: Path) -> Iterator[Left]:
             path = folder / one
             if _is_work(path):
                 folders.remove(one)
-                if not _is_held(path):
+                if not Work(path).held:
                     yield Left(path, _size(path), "work of a run that was stopped")
             elif PART.fullmatch(one) and _is_old(path):
                 folders.remove(one)
@@ -61,23 +61,6 @@ def remove(left: Left) -> None:
 def _is_work(path: Path) -> bool:
     named = is_work_name(path.name)
     return named and not path.is_symlink() and any((path / f).exists() for f in ("lock", FILE))
-
-
-def _is_held(path: Path) -> bool:
-    """Whether a run works in a folder now."""
-    from filelock import FileLock, Timeout
-
-    if not (path / "lock").exists():
-        return False
-    lock = FileLock(path / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False
 
 
 def _is_old(path: Path) -> bool:

@@ -127,6 +127,23 @@ class Work:
             "--work"
         )
 
+    @property
+    def held(self) -> bool:
+        """Whether a run works in the folder now."""
+        from filelock import FileLock, Timeout
+
+        if not (self.root / "lock").exists():
+            return False
+        lock = FileLock(self.root / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()
+        return False
+
     def path(self, name: str) -> Path:
         return self.root / f"{name}.safetensors"
 

@@ -1,7 +1,7 @@
 """What a batch has done, in files that any number of machines write at once without a lock.
 
-Each process appends to a file of its own; the union of all is read at the start. A row is known by
-the content of its input and by its settings, never by names or dates. Torch-free.
+Each process appends to a file of its own; the union of all is read before each row. A row is known
+by the content of its input and by its settings, never by names or dates. Torch-free.
 """
 
 from __future__ import annotations
@@ -54,8 +54,24 @@ class Records:
         self._done: dict[str, set[tuple[str, str]]] = {}
         self._begun: dict[str, set[str]] = {}
         self._ended: set[str] = set()
-        for record in _stored(self._folder):
-            self._take(record)
+        self._keys: dict[str, str] = {}
+        self._read: dict[Path, int] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Take in what other processes have added since; the last line of a killed one may be
+        half."""
+        for path in sorted(self._folder.glob("*.jsonl")) if self._folder.is_dir() else ():
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                whole, end, _ = file.read().rpartition(b"\n")
+                self._read[path] = self._read.get(path, 0) + len(whole + end)
+                for record in _records_in(whole):
+                    self._take(record)
+
+    def making(self, key: str, target: Path) -> bool:
+        """Whether a job of that key was begun by a process that hasn't ended it, or was killed."""
+        return any(self._keys.get(attempt) == key for attempt in self._open(target))
 
     def done(self, key: str, target: Path, output: Path) -> bool:
         """Whether a job of that key has made the output, which is there as it was made."""
@@ -71,7 +87,7 @@ class Records:
         made = {one for _, one in self._done.get(str(target), ())}
         return bool(self._open(target)) or (bool(made) and print_of(output) in {*made, ""})
 
-    def begin(self, target: Path) -> str:
+    def begin(self, target: Path, key: str) -> str:
         """Note that an output is going to be written that isn't there, or is the batch's own.
 
         Returns:
@@ -79,7 +95,8 @@ class Records:
         """
         attempt = secrets.token_hex(8)
         instead = sorted(self._open(target))
-        self._add({"state": "begun", "target": str(target), "attempt": attempt, "instead": instead})
+        begun = {"state": "begun", "target": str(target), "attempt": attempt, "key": key}
+        self._add({**begun, "instead": instead})
         return attempt
 
     def finish(self, attempt: str, target: Path, key: str, output: Path) -> None:
@@ -101,6 +118,7 @@ class Records:
         target, attempt = str(record.get("target")), str(record.get("attempt"))
         if record.get("state") == "begun":
             self._begun.setdefault(target, set()).add(attempt)
+            self._keys[attempt] = str(record.get("key"))
             instead = record.get("instead")
             self._ended |= {str(one) for one in instead} if isinstance(instead, list) else set()
             return
@@ -143,12 +161,10 @@ def print_of(output: Path) -> str:
     return ""
 
 
-def _stored(folder: Path) -> Iterator[dict[str, Any]]:
-    """All records that can be read; the last line of a killed process may be half."""
-    for file in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
-        with contextlib.suppress(OSError):
-            for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    record = json.loads(line)
-                    if isinstance(record, dict):
-                        yield record
+def _records_in(lines: bytes) -> Iterator[dict[str, Any]]:
+    """All records that can be read."""
+    for line in lines.decode("utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            record = json.loads(line)
+            if isinstance(record, dict):
+                yield record

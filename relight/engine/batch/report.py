@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from filelock import FileLock, Timeout
+
 from relight.engine.batch.rows import Row
 from relight.engine.batch.work import Answer
 from relight.engine.plan_text import many
-from relight.errors import InputError, MediaError
+from relight.errors import BusyError, InputError, MediaError
 
 MOST_LINES = 40
 """Of the table; with more rows, those that went well are counted only."""
@@ -55,7 +57,8 @@ class Report:
         path: of the file. folder: of the outputs.
 
     Raises:
-        InputError: something else is stored there. MediaError: it can't be written.
+        InputError: something else is stored there. BusyError: another run is writing it.
+        MediaError: it can't be written.
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
@@ -64,15 +67,34 @@ class Report:
             raise InputError(f"{path} exists and is not a report: give another name", path=path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(path.with_name(f".{path.name}.lock"))
+            self._lock.acquire(timeout=0)
             self._file: TextIO = path.open("w", encoding="utf-8")
+        except Timeout:
+            raise BusyError(
+                f"another run is writing the report {path}: give another name with --report"
+            ) from None
         except OSError as error:
             raise MediaError(f"the report {path} can't be written ({error.strerror})") from None
+
+    @classmethod
+    def beside_others(cls, path: Path, folder: Path) -> Report:
+        """The report of that name, or, where other runs are writing theirs, of the next: -2, -3."""
+        number = 1
+        while True:
+            own = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+            try:
+                return cls(own, folder)
+            except BusyError:
+                number += 1
 
     def __enter__(self) -> Report:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def add(self, event: Event) -> None:
         """Write an event, so that others see it at once."""

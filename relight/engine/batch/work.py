@@ -14,7 +14,8 @@ from relight.engine.batch.records import Records, key_of
 from relight.engine.batch.rows import OWN, Row
 from relight.engine.failures import Outcome, run_safely
 from relight.engine.loading import Runner
-from relight.errors import Cancelled, InputError, MediaError, ModelError
+from relight.engine.work import Work, work_folder
+from relight.errors import BusyError, Cancelled, InputError, MediaError, ModelError
 from relight.jobs import Job
 from relight.media.untrusted import check_untrusted
 
@@ -83,13 +84,14 @@ class Worker:
         """
         begun = time.perf_counter()
         job: Job | None = None
-        key = ""
+        key, spared = "", None
 
         def work() -> Result | None:
-            nonlocal job, key
+            nonlocal job, key, spared
             job = row.job(self._folder)
             key = key_of(job, row.kind)
-            if self._records.done(key, row.target, job.output):
+            spared = self._spared(job, row, key)
+            if spared is not None:
                 return None
             if self._untrusted:
                 check_untrusted(job.input, job.reading)
@@ -98,7 +100,22 @@ class Worker:
             return self._recorded(run, job, row, key)
 
         outcome = run_safely(work)
+        if job is not None and isinstance(outcome.error, InputError | BusyError):
+            spared = self._spared(job, row, key)  # another process may have been faster
+        if spared is not None:
+            seconds = round(time.perf_counter() - begun, 3)
+            return Answer(status="skipped", seconds=seconds, key=key, message=spared)
         return self._answer(outcome, job, key, time.perf_counter() - begun)
+
+    def _spared(self, job: Job, row: Row, key: str) -> str | None:
+        """What is said of a row that needn't be done; None: it needs."""
+        self._records.read()
+        if self._records.done(key, row.target, job.output):
+            return ""
+        busy = self._records.making(key, row.target)
+        if busy and Work(work_folder(job.output, job.work)).held:
+            return "another process of this batch is making it"
+        return None
 
     def _prepared(self, job: Job, row: Row, key: str) -> Job:
         """The job with a seed of its own, a device, its folder, and leave to replace what the batch
@@ -120,7 +137,7 @@ class Worker:
 
     def _recorded(self, run: Callable[[], Result], job: Job, row: Row, key: str) -> Result:
         mine = job.overwrite or not job.output.exists()
-        attempt = self._records.begin(row.target) if mine else ""
+        attempt = self._records.begin(row.target, key) if mine else ""
         try:
             result = run()
         except BaseException:
@@ -142,8 +159,7 @@ class Worker:
                 again=not isinstance(outcome.error, FINAL),
             )
         result = outcome.result
-        if result is None:
-            return given(status="skipped")
+        assert result is not None, "a row that is spared has its answer"
         from relight.diffusion.memory import peak_memory
 
         device = str(result.settings.get("device", ""))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -15,6 +16,10 @@ from PIL import Image
 
 from relight import media
 from relight.cli import main
+from relight.engine.batch.records import Records, key_of
+from relight.engine.batch.rows import OWN, Row
+from relight.engine.batch.work import Worker
+from relight.engine.work import Work, work_folder
 
 QUICK = ["--prompt", "red light", "--seed", "5", "--relight-steps", "1", "--recipe", "fast"]
 
@@ -96,6 +101,24 @@ def test_a_tree_is_done_once_and_again_only_where_something_has_changed(tree, ru
 
     code, events = run("--light", "top")
     assert code == 0 and set(_statuses(events, tree).values()) == {"done"}
+
+
+@pytest.mark.parametrize("state", ["made", "in the making"])
+def test_a_row_that_another_process_does_is_skipped(tmp_path, state):
+    _picture(tmp_path / "a.png", 1)
+    quick = {"prompt": "red", "model": "mini", "side": 32, "relight_steps": 1, "shape": 0}
+    row = Row(source=tmp_path / "a.png", target=Path("a.png"), kind="relight", settings=quick)
+    out = tmp_path / "out"
+    one, two = Worker(out), Worker(out)  # both have read that nothing is done
+    if state == "made":
+        assert one.do(row).status == "done"
+        assert (two.do(row).status, two.do(row).message) == ("skipped", "")
+        return
+    Records(out / OWN).begin(row.target, key_of(row.job(out), "relight"))
+    with Work(work_folder(out / "a.png")).locked():
+        answer = two.do(row)
+    assert answer.status == "skipped" and "another process" in answer.message
+    assert two.do(row).status == "done"  # the other one was killed
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from relight.engine.batch.records import Records, key_of, print_of
+from relight.engine.batch.report import Report
+from relight.errors import BusyError
 from relight.jobs import RelightJob, UpscaleJob
 
 TARGET = Path("a.mp4")
@@ -57,7 +59,7 @@ def test_the_middle_of_a_large_input_counts(tmp_path):
 
 
 def _finish(records, output, key="k"):
-    attempt = records.begin(TARGET)
+    attempt = records.begin(TARGET, key)
     output.write_bytes(b"made")
     records.finish(attempt, TARGET, key, output)
 
@@ -66,7 +68,7 @@ def test_what_another_process_has_done_is_known(tmp_path):
     output = tmp_path / "a.mp4"
     one, two = Records(tmp_path), Records(tmp_path)
     _finish(one, output)
-    two.finish(two.begin(Path("b.mp4")), Path("b.mp4"), "k", output)
+    two.finish(two.begin(Path("b.mp4"), "k"), Path("b.mp4"), "k", output)
     assert len(list((tmp_path / "records").iterdir())) == 2
     later = Records(tmp_path)
     assert later.done("k", TARGET, output)
@@ -77,16 +79,40 @@ def test_what_another_process_has_done_is_known(tmp_path):
     assert not later.done("k", TARGET, output)
 
 
+def test_what_others_add_is_read_again(tmp_path):
+    output = tmp_path / "a.mp4"
+    one, two = Records(tmp_path), Records(tmp_path)
+    attempt = two.begin(TARGET, "k")
+    one.read()
+    assert one.making("k", TARGET) and not one.making("other", TARGET)
+    output.write_bytes(b"made")
+    two.finish(attempt, TARGET, "k", output)
+    assert not one.done("k", TARGET, output)
+    one.read()
+    assert one.done("k", TARGET, output) and not one.making("k", TARGET)
+
+
+def test_two_reports_at_once_do_not_mix(tmp_path):
+    path = tmp_path / "own" / "report.jsonl"
+    with Report.beside_others(path, tmp_path), Report.beside_others(path, tmp_path) as second:
+        assert second.path.name == "report-2.jsonl"
+        with pytest.raises(BusyError, match="another run is writing the report"):
+            Report(path, tmp_path)
+    with Report(path, tmp_path):
+        pass
+    assert sorted(one.name for one in path.parent.iterdir()) == ["report-2.jsonl", "report.jsonl"]
+
+
 def test_an_output_is_owned_from_the_moment_its_process_was_killed(tmp_path):
     output = tmp_path / "a.mp4"
-    Records(tmp_path).begin(TARGET)  # and no more
+    Records(tmp_path).begin(TARGET, "k")  # and no more
     output.write_bytes(b"made")
     assert Records(tmp_path).owns(TARGET, output)
     _finish(Records(tmp_path), output)
     output.write_bytes(b"edited by hand")
     assert not Records(tmp_path).owns(TARGET, output)
     records = Records(tmp_path)
-    records.give_up(records.begin(TARGET), TARGET)
+    records.give_up(records.begin(TARGET, "k"), TARGET)
     assert not Records(tmp_path).owns(TARGET, output)
 
 
