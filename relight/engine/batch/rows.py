@@ -73,7 +73,7 @@ def rows_of(
     rows = [
         Row(source=source, target=target, kind=kind, settings=settings)
         for given in inputs
-        for source, target in _found(given, folder.absolute(), as_clip)
+        for source, target in _found(given, folder.resolve(), as_clip)
     ]
     if not rows:
         raise InputError(f"{', '.join(map(str, inputs[:3]))}: no clips or pictures there")
@@ -142,9 +142,9 @@ def _found(given: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path, Pa
     else:
         base = Path(*_plain_parts(given))
         names = sorted(glob.glob(str(given), recursive=True))
-        passed = outputs if base.absolute() in outputs.parents else None
+        passed = outputs if base.resolve() in outputs.parents else None
         for path in map(Path, names):
-            if passed in path.absolute().parents:
+            if passed in path.resolve().parents:
                 continue
             if path.is_file() and path.suffix.lower() in READ:
                 yield path, path.relative_to(base).with_name(output_name(path))
@@ -164,7 +164,7 @@ def _in_folder(root: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path,
     for name, folders, files in os.walk(root):
         folder = Path(name)
         seen = [one for one in folders if not one.startswith(".")]
-        folders[:] = sorted(one for one in seen if (folder / one).absolute() != outputs)
+        folders[:] = sorted(one for one in seen if (folder / one).resolve() != outputs)
         pictures = False
         for path in (folder / file for file in sorted(files) if not file.startswith(".")):
             ending = path.suffix.lower()

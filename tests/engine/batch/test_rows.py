@@ -50,6 +50,12 @@ def test_the_outputs_of_an_earlier_batch_are_no_inputs(tree):
     (tree / "out" / "a.mp4").touch()
     assert len(rows_of([tree], tree / "out", P)) == 4
     assert len(rows_of([Path("clips/**/*.mp4")], tree / "out", P)) == 1
+    other = Path("other")
+    other.symlink_to(tree, target_is_directory=True)
+    for same in (Path("clips/../clips/out"), Path("other/out")):
+        assert len(rows_of([tree], same, P)) == 4
+        assert len(rows_of([Path("clips/**/*.mp4")], same, P)) == 1
+    assert len(rows_of([other], tree / "out", P)) == 4
     assert len(rows_of([tree], Path("."), P)) == 5  # the outputs are above: nothing is passed over
 
 
