@@ -208,12 +208,11 @@ def parse_light(light: str | Light | Sequence[str | Light]) -> Light:
     """
     if isinstance(light, Light):
         return light
-    if isinstance(light, str) and _is_file(light):
-        return _file(light)
+    parts: Sequence[str | Light] = [] if isinstance(light, str) else light
     if isinstance(light, str):
-        parts: Sequence[str | Light] = _within(light, lambda: grammar.split(light, " + "))
-    else:
-        parts = light
+        if _is_file(light):
+            return _file(light)
+        parts = _within(light, lambda: grammar.split(light, " + "))
     lights = [part if isinstance(part, Light) else _parse_one(part) for part in parts]
     if len(lights) == 1:
         return lights[0]
@@ -222,7 +221,9 @@ def parse_light(light: str | Light | Sequence[str | Light]) -> Light:
     return Several(tuple(lights))
 
 
-def _parse_one(text: str) -> Light:
+def _parse_one(text: object) -> Light:
+    if not isinstance(text, str):
+        raise InputError(f"a light is written in words, not {text!r:.80}")
     text = grammar.bare(text.strip())
     if len(grammar.split(text, " + ")) > 1:
         return parse_light(text)

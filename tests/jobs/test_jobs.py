@@ -36,6 +36,8 @@ GOOD = {"input": "a.mp4", "output": "b.mp4", "prompt": "a bear"}
         ({"light": "point:radius=0"}, "radius should be"),
         ({"light": ["left", "point:color=blurple"]}, "unknown color 'blurple'"),
         ({"light": 7}, "light should be"),
+        ({"light": ["left", 5]}, "a light is written in words, not 5"),
+        ({"light": ["left", None]}, "a light is written in words, not None"),
         ({"light_at": ["1=left", "0=top"]}, "in order of time"),
         ({"light_at": ["left"]}, "SECONDS=LIGHT"),
         ({"light_at": 7}, "light_at should be"),
