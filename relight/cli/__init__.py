@@ -32,7 +32,7 @@ from relight.cli.frame import frame
 from relight.cli.jobs import run, upscale
 from relight.cli.models import models
 from relight.cli.studio import ui
-from relight.cli.terminal import say
+from relight.cli.terminal import drop_output, say, unread
 from relight.engine.failures import Outcome, explain
 
 app = App(
@@ -80,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             call: Callable[..., Any] = app
             done = call(given, exit_on_error=False, print_error=False, result_action="return_value")
+            sys.stdout.flush()
             return done or 0
         except CycloptsError as error:
             say(f"relight: {_wrong_usage(error, given)}")
@@ -87,6 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
         except BaseException as error:
             if isinstance(error, SystemExit):
                 raise
+            if isinstance(error, BrokenPipeError) and unread():
+                drop_output()
+                return 0
             outcome = Outcome(error=explain(error))
             if got.number is None:
                 say(f"relight: {outcome.message}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relight import signals
 from relight.cli.batch import Manner
-from relight.cli.terminal import Bar, say, say_model
+from relight.cli.terminal import Bar, say, say_model, show
 from relight.engine.batch.loop import Batch
 from relight.engine.batch.pools import Pool, Processes, Serial
 from relight.engine.batch.report import Event, Report, table
@@ -51,7 +51,7 @@ def run(
                 long, short = split(rows, output, 1 if manner.untrusted else pool.size)
                 done.run([*long, *short], pool, together=len(long))
         finally:
-            print("\n".join(table(done.events)), flush=True)  # noqa: T201
+            show("\n".join(table(done.events)))
             say(f"report: {report.path}")
     return 1 if done.failed else 0
 

@@ -22,11 +22,11 @@ from relight.cli.options import (
     Verbose,
 )
 from relight.cli.terminal import Bar, report, say, say_model
-from relight.engine.failures import run_safely
+from relight.engine.failures import Outcome, run_safely
 from relight.engine.inputs import pair_up
 from relight.engine.loading import Runner
 from relight.engine.logs import logged
-from relight.errors import Cancelled, InputError
+from relight.errors import Cancelled, InputError, RelightError
 from relight.jobs import Job, RelightJob, UpscaleJob
 from relight.jobs.files import JOB_FILES, job_of
 
@@ -141,13 +141,19 @@ def _run_each(jobs: list[Job], shown: Shown) -> int:
         if isinstance(outcome.error, Cancelled):
             raise outcome.error
         if len(jobs) == 1:
-            say(f"relight: {outcome.message}")
+            say(f"relight: {_told(outcome)}")
             return outcome.exit_code
         failures += 1
-        say(f"relight: {job.input}: {outcome.message}")
+        say(f"relight: {job.input}: {_told(outcome)}")
     if failures:
         say(f"relight: {failures} of {len(jobs)} failed")
     return 1 if failures else 0
+
+
+def _told(outcome: Outcome) -> str:
+    """Why a run failed, with the option that allows it."""
+    may = isinstance(outcome.error, RelightError) and outcome.error.field == "overwrite"
+    return outcome.message + " (-y, --overwrite)" * may
 
 
 def _watched(bar: Bar) -> OnProgress:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
+import select
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,12 +22,37 @@ def report(result: Result, as_json: bool) -> None:
         say(f"note: {note}")
     if as_json:
         plain = dataclasses.asdict(result)
-        print(json.dumps(plain, default=str, ensure_ascii=False))  # noqa: T201
+        show(json.dumps(plain, default=str, ensure_ascii=False))
     else:
         from relight.engine.plan_text import many
 
         frames, seconds = many(result.frames, "frame"), result.seconds["total"]
-        print(f"{result.path} ({frames}, {seconds:.0f} s)")  # noqa: T201
+        show(f"{result.path} ({frames}, {seconds:.0f} s)")
+
+
+def show(text: str) -> None:
+    """Print what was done: that it can't be printed makes no failure of it."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except OSError as error:
+        drop_output()
+        if not isinstance(error, BrokenPipeError):
+            say(f"note: what was done can't be printed ({error.strerror}): {text}")
+
+
+def drop_output() -> None:
+    """Let the rest of stdout go nowhere, also what Python would write at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def unread() -> bool:
+    """Whether whoever read stdout has gone: `relight lights | head -1`."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # Windows has no poll
+        watch = select.poll()
+        watch.register(sys.stdout.fileno(), 0)  # errors are told in any case
+        return bool(watch.poll(0))
+    return False
 
 
 class Bar:

@@ -68,7 +68,9 @@ def checked(job: Job, new_folder: bool = False) -> media.VideoInfo:
     if info.hdr and not job.tonemap:
         raise MediaError(f"{job.input}: HDR ({info.hdr}): add --tonemap to map it to SDR")
     if sidecar.exists() and not job.overwrite:
-        raise InputError(f"{sidecar} exists: remove it, or allow overwriting", path=sidecar)
+        raise InputError(
+            f"{sidecar} exists: remove it, or allow overwriting", field="overwrite", path=sidecar
+        )
     if info.duration is not None and job.start >= max(info.duration, 1e-3):
         raise InputError(
             f"{job.input}: start {job.start:g} s is past the end, at {info.duration:.2f} s",

@@ -48,7 +48,9 @@ def check_output(
         if source_path is not None and _is_same(file, Path(source_path)):
             raise InputError(f"{file} is the input itself: give another name for the output")
         if not overwrite:
-            raise InputError(f"{file} exists: give another name, or allow overwriting")
+            raise InputError(
+                f"{file} exists: give another name, or allow overwriting", field="overwrite"
+            )
     if not place.near.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first")
     places.check_folder(place.near, path)

@@ -1,6 +1,7 @@
 """The command line: what it prints, its exit codes, and that bad input is one line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -221,6 +222,34 @@ def test_help_lists_every_setting_without_loading_torch():
         "--overwrite",
     ):
         assert option in done.stdout
+
+
+@pytest.mark.parametrize("command", [["lights"], ["models"]])
+def test_a_list_that_is_read_in_part_is_no_failure(command):
+    code = f"import sys; from relight.cli import main; sys.exit(main({command!r}))"
+    ask = [sys.executable, "-c", code]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(ask, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_result_that_cannot_be_printed_is_there(tmp_path):
+    Image.new("RGB", (48, 32), "grey").save(tmp_path / "in.png")
+    words = ["run", str(tmp_path / "in.png"), "-o", str(tmp_path / "out.png"), *PROMPT, *MINI]
+    code = f"import sys; from relight.cli import main; sys.exit(main({words!r}))"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0 and (tmp_path / "out.png").exists()
+    assert "note: what was done can't be printed (No space left on device)" in done.stderr
+    assert "run the same command again" not in done.stderr
 
 
 def test_the_kinds_of_light_are_listed(capsys):
