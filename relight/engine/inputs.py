@@ -34,8 +34,8 @@ def pair_up(
         on_note: called with a line for people.
 
     Raises:
-        InputError: no output, an empty folder, a file name where a folder is needed, or two inputs
-            that would write one file.
+        InputError: no output, an empty folder, a pattern of clips, a file name where a folder is
+            needed, an output that is its input, or two inputs that would write one file.
     """
     if output is None:
         raise InputError("no output: add -o out.mp4, or -o DIR/ for several inputs")
@@ -50,6 +50,8 @@ def pair_up(
     pairs = [(file, output / output_name(file)) for file in files]
     taken: dict[Path, Path] = {}
     for file, target in pairs:
+        if target.exists() and file.exists() and os.path.samefile(target, file):
+            raise InputError(f"{target} is the input itself: give another folder for the outputs")
         if target in taken:
             raise InputError(f"{taken[target]} and {file} would both be written to {target}")
         taken[target] = file
@@ -103,6 +105,12 @@ def _counted(files: list[Path]) -> str:
 
 
 def _files(given: Path, as_clip: bool, on_note: Callable[[str], None]) -> list[Path]:
+    known = format_of(given)
+    if glob.has_magic(given.name) and not given.exists() and (not known or known.kind != "picture"):
+        raise InputError(
+            f"{given} is a pattern: leave out its quotes, so that the shell fills it in, or use "
+            "`relight batch`"
+        )
     if not given.is_dir() or as_clip:
         return [given]
     # Hidden ones, among them the ._name that a Mac stores beside each file on foreign disks.

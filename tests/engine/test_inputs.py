@@ -40,6 +40,22 @@ def test_two_inputs_never_share_an_output(tmp_path):
         pair_up([Path("x/a.mp4"), Path("y/a.mp4")], tmp_path / "out")
 
 
+def test_the_folder_of_the_inputs_is_none_for_the_outputs(tmp_path):
+    source = _touch(tmp_path / "in", "a.mp4", "b.avi")
+    for given in ([source], [source / "a.mp4"], [source / "b.avi", source / "a.mp4"]):
+        with pytest.raises(InputError, match="a.mp4 is the input itself: give another folder"):
+            pair_up(given, source)
+    assert pair_up([source / "b.avi"], source) == [(source / "b.avi", source / "b.mp4")]
+
+
+@pytest.mark.parametrize("name", ["*.mp4", "clips/*", "clips/[ab].mov"])
+def test_a_pattern_of_clips_is_left_to_the_shell(tmp_path, name):
+    with pytest.raises(InputError, match="is a pattern: leave out its quotes.*relight batch"):
+        pair_up([Path(name)], tmp_path)
+    real = _touch(tmp_path / "in", "[ab].mov") / "[ab].mov"
+    assert pair_up([real], tmp_path / "out.mov") == [(real, tmp_path / "out.mov")]
+
+
 def test_several_inputs_into_a_file_are_refused(tmp_path):
     file = tmp_path / "out.mp4"
     file.touch()
