@@ -217,10 +217,13 @@ def _check_csv(path: Path | None, overwrite: bool) -> None:
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     """All rows or no file."""
     text = io.StringIO()
-    names = [name for name in rows[0] if name not in ("notes", "summary")]
+    # A pair of one frame has no measures of motion, which others have.
+    names = dict.fromkeys(name for row in rows for name in row)
+    names = [name for name in names if name not in ("notes", "summary")]
     writer = csv.DictWriter(text, names, extrasaction="ignore", restval="")
     writer.writeheader()
     writer.writerows(rows)
+    part = None
     try:
         handle, part = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
@@ -228,4 +231,6 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         os.chmod(part, 0o644)
         os.replace(part, path)
     except OSError as error:
+        if part is not None:
+            Path(part).unlink(missing_ok=True)
         raise MediaError(f"{path} cannot be written ({error.strerror}): choose another") from None

@@ -11,7 +11,9 @@ import pytest
 
 from relight import media
 from relight.cli import main
+from relight.cli.evaluate import _write_csv
 from relight.engine.scoring import evaluate
+from relight.errors import MediaError
 
 
 def scene(frames=9, step=2, size=(48, 80)):
@@ -200,6 +202,27 @@ def test_bad_input_is_one_line(files, tmp_path, capsys, arguments, said):
     printed = capsys.readouterr()
     assert code in (1, 2) and printed.out == ""
     assert len(printed.err.splitlines()) == 1 and said in printed.err, printed.err
+
+
+def test_the_table_has_the_columns_of_all_pairs(files, tmp_path, capsys):
+    one, two, table = tmp_path / "one", tmp_path / "two", tmp_path / "t.csv"
+    one.mkdir()
+    two.mkdir()
+    for folder in (one, two):
+        save(folder / "a.png", scene(frames=1))  # one frame comes first
+        (folder / "b.mp4").write_bytes(files[0].read_bytes())
+    assert main(["eval", str(one), str(two), "--csv", str(table)]) == 0
+    capsys.readouterr()
+    with table.open(newline="") as file:
+        picture, clip = csv.DictReader(file)
+    assert clip["warp_ssim"] and picture["warp_ssim"] == "" and picture["ssim"]
+
+
+def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "t.csv").mkdir()  # it has appeared meanwhile
+    with pytest.raises(MediaError, match="cannot be written"):
+        _write_csv(tmp_path / "t.csv", [{"ssim": 1.0}])
+    assert [one.name for one in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_it_needs_no_torch(files):
