@@ -1,7 +1,8 @@
 """Hue of the light against the colour that a prompt names.
 
 Degrees on the HSV circle between the hue of the added light (`colour.light_of_change`) and that of
-the colour word. 0 to 180, lower is better; nan where the prompt names no colour, or several. (This
+the colour word. 0 to 180, lower is better; nan where the prompt names no colour, or several,
+or where the added light has none. (This
 project's definition; the text score with weights is CLIP's.)
 """
 
@@ -14,6 +15,9 @@ import re
 import numpy as np
 
 from relight.lights.colors import TINTS, tint_name
+
+GREY = 0.01
+"""Saturation of a light below which its hue is that of rounding."""
 
 
 def named_hue(prompt: str) -> float:
@@ -30,11 +34,14 @@ def named_hue(prompt: str) -> float:
 
 
 def hue_error(colour: np.ndarray, hue: float) -> float:
-    """Degrees between the hue of an RGB colour (3,) and `hue`, 0 to 180.
+    """Degrees between the hue of an RGB colour (3,) and `hue`, 0 to 180; nan for one without hue.
 
-    >>> hue_error(np.array([1.0, 0.0, 0.0]), 330.0)
-    30.0
+    >>> hue_error(np.array([1.0, 0.0, 0.0]), 330.0), hue_error(np.array([1.0, 1.0, 1.0]), 0.0)
+    (30.0, nan)
     """
     rgb = (np.asarray(colour, float) / max(float(np.max(colour)), 1e-9)).tolist()
-    own = 360 * colorsys.rgb_to_hsv(*rgb)[0]
+    own, saturation, _ = colorsys.rgb_to_hsv(*rgb)
+    if saturation < GREY:
+        return math.nan
+    own *= 360
     return abs((own - hue + 180) % 360 - 180)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import zip_longest
 
 import numpy as np
 
@@ -22,16 +23,24 @@ def psnr(a: Iterable[np.ndarray], b: Iterable[np.ndarray], *, peak: float = WHIT
         a, b: arrays of one shape (any), or iterables of as many arrays.
         peak: the span of the values: 255 for levels, 1 for [0, 1], 2 for [-1, 1].
 
+    Returns:
+        nan where there is nothing to compare.
+
+    Raises:
+        InputError: one ends before the other, or two arrays differ in shape.
+
     >>> round(psnr(np.zeros((4, 4, 3)), np.full((4, 4, 3), 25.5)), 6)
     20.0
     >>> psnr(np.ones((2, 2)), np.ones((2, 2)), peak=1)
     inf
     """
     total, count = 0.0, 0
-    for one, other in zip(a, b, strict=True):
+    for number, (one, other) in enumerate(zip_longest(a, b)):
+        if one is None or other is None:
+            raise InputError(f"one ends after {number} frames and the other goes on")
         squares = square_error(one, other)
         total, count = total + squares.sum(), count + squares.size
-    return decibels(total / count, peak)
+    return decibels(total / count, peak) if count else math.nan
 
 
 def square_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:

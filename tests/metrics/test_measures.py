@@ -199,6 +199,8 @@ def test_prompt_names_a_hue():
     assert found["hue_error"] < 25
     blue = metrics.score(zip(clip, orange, strict=True), prompt="blue light")["hue_error"]
     assert blue > 120
+    for same in (clip, np.rint(clip * 0.5).astype(np.uint8)):  # HSV calls the hue of grey red
+        assert math.isnan(metrics.score(zip(clip, same, strict=True), prompt="red")["hue_error"])
 
 
 def test_seams_show_where_the_borders_are():
@@ -240,6 +242,10 @@ def test_clips_that_do_not_fit_are_refused():
         metrics.change(clip, clip[:, :40])
     with pytest.raises(InputError, match="bring them to one size"):
         metrics.psnr(clip, clip[:, :40])
+    for short in ((clip, clip[:3]), (clip[:3], clip)):
+        with pytest.raises(InputError, match="one ends after 3 frames and the other goes on"):
+            metrics.psnr(*short)
+    assert math.isnan(metrics.psnr([], []))
     with pytest.raises(InputError, match=r"array \(h, w, 3\)"):
         metrics.ssim(clip[..., 0], clip[..., 0])
 
