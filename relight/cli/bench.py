@@ -143,6 +143,11 @@ def _check(settings: Settings, name: str, overwrite: bool) -> None:
         raise InputError("no clip was given: relight bench CLIP... -o DIR")
     if name == "scale" and len(settings.inputs) > 1:
         raise InputError(f"--scale measures one clip, not {len(settings.inputs)}: give one")
+    taken: dict[str, Path] = {}
+    for clip in settings.inputs:  # results, rows and sheets are called by it
+        other = taken.setdefault(clip.stem, clip)
+        if other is not clip:
+            raise InputError(f"{other} and {clip} would be called {clip.stem}: rename one")
     if name == "upscale" and not 2 <= settings.factor <= 16:
         raise InputError(f"factor should be 2 to 16, not {settings.factor}", field="factor")
     if settings.peers and name != "upscale":

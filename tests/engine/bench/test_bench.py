@@ -174,6 +174,8 @@ def test_a_clip_goes_to_a_peer_frame_by_frame(tmp_path):
         (["--published", ".", "--set", "side=64"], "--set has no effect with --published"),
         (["CLIP", "--scale", "--frames", "8"], "--frames has no effect with --scale"),
         (["CLIP", "CLIP", "--scale"], "one clip, not 2"),
+        (["x/a.mp4", "y/a.mp4"], "x/a.mp4 and y/a.mp4 would be called a: rename one"),
+        (["x/a.png", "y/a.jpg", "--upscale"], "would be called a: rename one"),
         (["CLIP", "--set", "side"], "NAME=VALUE"),
         (["CLIP", "--set", "sides=3"], "sides"),
         (["missing.mp4"], "missing.mp4"),
