@@ -151,7 +151,12 @@ def as_relighter(
 
 
 def check_mask(mask: Tensor, frames: int) -> None:
-    """Refuse a mask that isn't (1 or frames, 1, h, w), with InputError."""
+    """Refuse a mask that isn't a tensor (1 or frames, 1, h, w), with InputError."""
+    if not isinstance(mask, Tensor):
+        raise InputError(
+            f"a mask is a tensor (1 or {frames}, 1, h, w) in [0, 1], not {type(mask).__name__}: "
+            "torch.from_numpy makes one of an array"
+        )
     if mask.ndim != 4 or mask.shape[1] != 1 or len(mask) not in (1, frames):
         raise InputError(
             f"a mask is (1, 1, h, w) or ({frames}, 1, h, w), not {tuple(mask.shape)}: give one "
@@ -167,7 +172,9 @@ def mask_of(mask: Tensor, size: Size) -> Tensor:
 
 
 def one_text(prompt: object) -> str:
-    """The relighter's prompt, if it is one text; else InputError."""
+    """The relighter's prompt, if it is one text, or a list of one; else InputError."""
+    if isinstance(prompt, list | tuple) and len(prompt) == 1:
+        prompt = prompt[0]
     if not isinstance(prompt, str):
         raise InputError(f"the relight prompt is one text for the whole clip, not {prompt!r}")
     return prompt

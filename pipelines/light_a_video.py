@@ -121,9 +121,9 @@ class LightAVideo(StockPipeline, ABC):
         if isinstance(light, Tensor) and light.ndim == 4:  # a moving light: a map for each frame
             check_maps(light, frames)
             light = _repeated(light, whole) if len(light) > 1 else light
-        if mask is not None and len(mask) > 1:
+        if mask is not None:
             check_mask(mask, frames)
-            mask = _repeated(mask, whole)
+            mask = _repeated(mask, whole) if len(mask) > 1 else mask
         recipe = self._recipe(recipe)
         about: dict[str, Any] = {
             "video": video,
