@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         InputError,
         MediaError,
         ModelError,
+        OutOfMemory,
         RelightError,
     )
     from relight.jobs import Compute, RelightJob, UpscaleJob
@@ -49,6 +50,7 @@ _HOME = {
         "InputError",
         "MediaError",
         "ModelError",
+        "OutOfMemory",
         "RelightError",
     ),
     "relight.relighters.ic_light": ("ic_light_unet",),
@@ -86,6 +88,7 @@ __all__ = [
     "InputError",
     "MediaError",
     "ModelError",
+    "OutOfMemory",
     "RelightError",
     "RelightJob",
     "Result",

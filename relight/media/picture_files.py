@@ -23,7 +23,6 @@ SETTINGS = {
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "BMP": {},
 }
-_CENTIMETRE_INCHES = 1 / 2.54
 
 
 def encoded(
