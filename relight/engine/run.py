@@ -31,13 +31,13 @@ Load = Callable[..., Any]
 
 
 def relight_video(
-    input: str | os.PathLike, output: str | os.PathLike, *, prompt: str, **settings: Any
+    input: str | os.PathLike, output: str | os.PathLike, *, prompt: str = "", **settings: Any
 ) -> Result:
     """Relight a clip: `relight_video("in.mp4", "out.mp4", prompt="sunset", light="left")`.
 
     Args:
         input, output: files; the output has the source's size, time stamps and sound.
-        prompt: subject and light.
+        prompt: subject and light; not needed with a reference.
         settings: any other field of `relight.jobs.RelightJob`.
 
     Raises:

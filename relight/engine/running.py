@@ -283,17 +283,16 @@ class Run:
         self.notes += notes
         total = time.perf_counter() - self.begun
         of = {"job": str(self.job.output), "seconds": round(total, 3), "frames": frames}
-        peak = peak_memory(self.job.device)
-        log.info("%s: done", self.job.output, extra=fields(**of, peak_memory_bytes=peak))
+        of["peak_memory_bytes"] = peak_memory(self.job.device)
+        log.info("%s: done", self.job.output, extra=fields(**of))
         seconds = dict(self.seconds)
         seconds["rest"] = max(total - sum(seconds.values()), 0.0)
-        settings = self.job.settings()
         return Result(
             path=self.job.output,
             sidecar=sidecar_path(self.job.output),
             frames=frames,
             seconds={name: round(value, 2) for name, value in (seconds | {"total": total}).items()},
-            settings={k: v for k, v in settings.items() if k not in manifest.MANNER},
+            settings={k: v for k, v in self.job.settings().items() if k not in manifest.MANNER},
             model=self.models.described,
             notes=tuple(dict.fromkeys([*self.info.notes, *self.notes])),
             kind=self.manifest.kind,

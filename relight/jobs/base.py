@@ -5,6 +5,7 @@ A field added to a job appears in all of them by itself, with its range and its 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
@@ -18,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from relight.errors import InputError, choices
-from relight.jobs.reading import shown
+from relight.errors import InputError
+from relight.jobs.faults import one_line
 from relight.media.codecs import CodecName
 from relight.media.formats import listed
 from relight.media.options import Encoding, Reading
@@ -219,12 +220,13 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth(cls, value: object, field: ValidationInfo) -> object:
-        """`true` is no number: it would be read as 1."""
-        kinds = cls.model_fields[field.field_name].annotation if field.field_name else None
-        if isinstance(value, bool) and bool not in (kinds, *get_args(kinds)):
+    def _of_its_kind(cls, value: object, field: ValidationInfo) -> object:
+        """`true` is no number: it would be read as 1. A path is a text where one is wanted."""
+        wanted = cls.model_fields[field.field_name].annotation if field.field_name else None
+        kinds = (wanted, *get_args(wanted))
+        if isinstance(value, bool) and bool not in kinds:
             raise ValueError("a number or a word")
-        return value
+        return os.fspath(value) if isinstance(value, os.PathLike) and str in kinds else value
 
     @field_validator("devices")
     @classmethod
@@ -248,7 +250,7 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = str(first["loc"][0]) if first["loc"] else None
-            raise InputError(_one_line(error, cls), field=name, value=first["input"]) from None
+            raise InputError(one_line(error, cls), field=name, value=first["input"]) from None
 
     @property
     def compute(self) -> Compute:
@@ -271,30 +273,3 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
         for key in ("input", "output"):
             values[key] = str(Path(values[key]).absolute())
         return values
-
-
-_WANTED = {
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
-    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
-    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
-    **dict.fromkeys(("path_type", "string_type"), "text"),
-}
-"""What a value should be, by pydantic's name of the fault, where its own words are a library's."""
-
-
-def _one_line(error: ValidationError, kind: type[Job]) -> str:
-    parts = []
-    for fault in error.errors(include_url=False):
-        name = ".".join(str(part) for part in fault["loc"])
-        text = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "missing":
-            parts.append(f"{name} is missing")
-        elif fault["type"] == "extra_forbidden":
-            parts.append(f"unknown setting {shown(name)}: {choices(name, kind.model_fields)}")
-        elif name:
-            text = _WANTED.get(fault["type"], text.removeprefix("Input should be "))
-            parts.append(f"{name} should be {text}, not {shown(fault['input'])}")
-        else:
-            parts.append(text)
-    return "; ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,6 +21,7 @@ from relight.jobs.regions import (
     parse_mask,
 )
 from relight.lights import BackdropLight, Keyframe, Light, parse_light, usages
+from relight.lights.text import quoted
 
 
 class RelightJob(Job, frozen=True):
@@ -199,15 +201,12 @@ class RelightJob(Job, frozen=True):
         path = parse_background(str(background)).path
         return given if path is None else {**given, "light": str(BackdropLight(path))}
 
-    @field_validator("background", mode="before")
-    @classmethod
-    def _background_text(cls, background: object) -> object:
-        return str(background) if isinstance(background, Path) else background
-
     @field_validator("light", mode="before")
     @classmethod
     def _light_text(cls, light: object) -> object:
-        """One text, also of a light object and of a list of lights."""
+        """One text, also of a light object, a list of lights, and the path of one."""
+        if isinstance(light, os.PathLike):
+            return quoted(os.fspath(light))
         return str(parse_light(light)) if isinstance(light, Light | list | tuple) else light
 
     @field_validator("reference", mode="before")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from relight.errors import InputError
-from relight.jobs import RelightJob
+from relight.jobs import RelightJob, UpscaleJob
 from relight.jobs.files import overlaid, read_job
 from relight.lights import PointLight, parse_light
 
@@ -48,6 +48,16 @@ def test_a_wrong_setting_is_named_in_one_line(wrong, named):
     with pytest.raises(InputError, match=named) as caught:
         RelightJob.make(**{**GOOD, **wrong})
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_is_taken_wherever_a_file_is_meant(tmp_path):
+    named = tmp_path / "a (b).png"
+    names = ("mask", "background", "surface", "model")
+    job = RelightJob.make(**{**GOOD, **dict.fromkeys(names, named), "light": named})
+    assert all(getattr(job, name) == str(named) for name in names)
+    assert parse_light(job.light).path == named
+    guide = UpscaleJob.make(input="a.png", output="b.png", guide=named).guide
+    assert guide == str(named)
 
 
 def test_a_missing_setting_is_named():
