@@ -154,6 +154,7 @@ def plan(job: Job, new_folder: bool = False) -> Plan:
 
 def planned(job: Job, info: VideoInfo) -> Plan:
     """What a run of `job`, which nothing speaks against, would do with that input."""
+    from relight.engine.prompts import notes_on_light
     from relight.engine.resolve import Loaders, resolve
     from relight.engine.without_effect import notes_without_effect
     from relight.methods.back_projection import larger
@@ -190,7 +191,10 @@ def planned(job: Job, info: VideoInfo) -> Plan:
             passes={stage.name: stage.passes for stage in stages},
             denoised={stage.name: stage.cost for stage in stages},
         ),
-        notes=tuple(notes_without_effect(job, resolved, models, info)),
+        notes=(
+            *notes_without_effect(job, resolved, models, info),
+            *notes_on_light(resolved, models),
+        ),
     )
 
 

@@ -29,4 +29,9 @@ def notes_on_light(job: ResolvedJob, models: Models) -> list[str]:
         return []
     read = understood(job.prompt, models.relighting.entry)
     notes = [f"prompt: {note}" for note in read.notes]
+    if job.drawn_background and models.relighting.entry.vocabulary is not None:
+        notes.append(
+            f"background: {job.model} doesn't know the words, and draws a soft backdrop in the "
+            "light's colours: give a picture or a video"
+        )
     return [*asked(job.light, job.light_at).notes(), *notes]

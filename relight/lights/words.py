@@ -33,6 +33,11 @@ PLAIN = _set(
     """soft bright dim dark studio natural white daylight neutral normal stage foggy shadow
     beautiful cinematic dramatic strong deep pale"""
 )
+EFFECTS = _set(
+    """volumetric godray godrays rays beams shafts flare flares caustics gobo bokeh chiaroscuro
+    backlit backlight rimlight"""
+)
+"""Of light alone, wherever they stand."""
 LIGHT_WORDS = NOUNS | COLOURED | PLAIN | TINTS.keys() | OTHER_NAMES.keys()
 FUNCTION = _set(
     """a an the in on of at by with under over from to for or is are lit near his her its my your
@@ -166,8 +171,9 @@ def _colours(words: Sequence[str]) -> list[str]:
 def _unknown(segments: Sequence[Sequence[str]], vocabulary: Collection[str]) -> Iterator[str]:
     """Words outside the vocabulary that matter for the light.
 
-    Those that go with a word for light, those that look like a misspelt light word, and, where the
-    whole prompt names no light, those of a part of which no word is known. Subjects don't count.
+    Those that go with a word for light or are of light themselves, those that look like a misspelt
+    light word, and, where the whole prompt names no light, those of a part of which no word is
+    known. Subjects don't count.
     """
     spoken = any(word in LIGHT_WORDS and _known(word, vocabulary) for s in segments for word in s)
     for words in segments:
@@ -177,7 +183,7 @@ def _unknown(segments: Sequence[Sequence[str]], vocabulary: Collection[str]) -> 
         foreign = not spoken and len(unknown) == len(words)
         for word in unknown:
             misspelt = (lit or not spoken) and _misspelt(word, vocabulary)
-            if word in beside or foreign or misspelt:
+            if word in beside or word in EFFECTS or foreign or misspelt:
                 yield word
 
 
@@ -213,7 +219,7 @@ def _missed(unknown: Sequence[str], vocabulary: Collection[str]) -> list[str]:
         return []
     said, nothing_near = [], True
     for word in unknown:
-        near = _nearest(word, vocabulary, 0.6)
+        near = [] if word in EFFECTS else _nearest(word, vocabulary, 0.6)
         nothing_near = nothing_near and not near
         nearest = " or ".join(f'"{one}"' for one in near)
         said.append(f'"{word}"' + (f" (nearest: {nearest})" if near else ""))

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from relight import media
 from relight.engine.backdrop import Backdrop, notes_on
+from relight.engine.plan import plan
 from relight.engine.prepare import refuse_region
 from relight.engine.run import run_relight
 from relight.errors import InputError, MediaError
@@ -191,6 +192,15 @@ def test_before_what_the_model_draws_the_subject_has_the_light_of_keyframes(tmp_
     source, inside = _images(scene / "clip").astype(int), _images(scene / "mask")[..., 0] > 250
     changed = np.abs(made["fast"] - source)[inside].mean()
     assert np.abs(made["drawn"] - made["fast"])[inside].mean() < changed / 4
+
+
+def test_a_model_that_knows_few_words_says_that_it_ignores_those_of_a_background(tmp_path, scene):
+    given = {"mask": str(scene / "mask"), "recipe": "best", "model": "mini"}
+    job = _job(scene, tmp_path / "out", background="a sandy beach", **given)
+    (note,) = (note for note in plan(job).notes if note.startswith("background"))
+    assert "doesn't know the words" in note
+    job = _job(scene, tmp_path / "out", background=str(scene / "mask" / "00.png"), **given)
+    assert not any(note.startswith("background:") for note in plan(job).notes)
 
 
 def test_words_need_a_model_that_draws(tmp_path, scene):

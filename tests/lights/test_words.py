@@ -183,6 +183,7 @@ def test_the_prompts_of_the_readme_get_no_note(pytestconfig):
         ("purpel neon light", ("purpel",), "purple"),
         ("a bear, sunst", ("sunst",), "sunset"),
         ("halogen light", ("halogen",), None),
+        ("volumetric godrays through the window", ("volumetric", "godrays"), None),
         ("punainen neonvalo", ("punainen", "neonvalo"), "neon"),
         ("แสงสีแดง", ("แสงสีแดง",), None),
         ("кракозябра", ("кракозябра",), None),
