@@ -121,7 +121,7 @@ def test_another_scheduler_of_the_video_model_works(stock, relighter, frames):
         ({"gamma": 1.5}, "gamma"),
         ({"gamma": float("nan")}, "gamma"),
         ({"prompt": None}, "prompt"),
-        ({"prompt": [PROMPT]}, "prompt"),
+        ({"prompt": [PROMPT, PROMPT]}, "prompt"),
         ({"light": "side"}, "unknown light"),
         ({"relight_steps": 0}, "at least 1 step"),
         ({"video": []}, "no pictures"),
