@@ -285,8 +285,7 @@ class Run:
         of = {"job": str(self.job.output), "seconds": round(total, 3), "frames": frames}
         of["peak_memory_bytes"] = peak_memory(self.job.device)
         log.info("%s: done", self.job.output, extra=fields(**of))
-        seconds = dict(self.seconds)
-        seconds["rest"] = max(total - sum(seconds.values()), 0.0)
+        seconds = self.seconds | {"rest": max(total - sum(self.seconds.values()), 0.0)}
         return Result(
             path=self.job.output,
             sidecar=sidecar_path(self.job.output),
