@@ -50,7 +50,7 @@ def unread() -> bool:
     """Whether whoever read stdout has gone: `relight lights | head -1`."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # Windows has no poll
         watch = select.poll()
-        watch.register(sys.stdout.fileno(), 0)  # errors are told in any case
+        watch.register(sys.stdout.fileno(), 0)  # errors are reported in any case
         return bool(watch.poll(0))
     return False
 
