@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Later(Light):
     """A light that has been moving for some seconds when the clip begins.
 
-    >>> light = Later(light="circle:seconds=4,size=.25", seconds=1)
+    >>> light = Later(light="circle:seconds=8,size=.25", seconds=2)
     >>> round(light.at(0).x, 3), str(light)
-    (0.75, 'later:light=(circle:seconds=4,size=0.25),seconds=1')
+    (0.75, 'later:light=(circle:seconds=8,size=0.25),seconds=2')
     """
 
     words: ClassVar = ("later",)
