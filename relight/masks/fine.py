@@ -21,6 +21,7 @@ from relight.masks.grabcut import CONTEXT, EDGE, Coarse, Subject, look_for
 from relight.masks.movement import movement
 from relight.masks.seeds import Seed
 from relight.masks.steady import along_flow, guided, motion_of, resized
+from relight.masks.steady import gathered as held
 from relight.methods.smoothstep import smoothstep
 from relight.methods.spread import one_thread, spread
 
@@ -28,7 +29,11 @@ SIDE = 224
 """Frames are looked at with so many pixels squared, whatever their shape."""
 POOL = 3
 """Frames on either side whose colours tell those of a frame."""
-SPREAD = 2 * (POOL + 2)
+HELD = 8
+"""Frames on either side whose subject stays it, along the motion."""
+KEPT = 0.92
+"""Of what is held, from one frame to the next."""
+SPREAD = 2 * (POOL + 2) + HELD
 """Frames on either side whose coarse cuts a frame's matte depends on."""
 FINE_CONTEXT = CONTEXT + SPREAD
 """Frames on either side that it depends on."""
@@ -155,7 +160,8 @@ def _refined(images: Tensor, coarse: Coarse) -> Tensor:
 
         return along_flow(torch.stack(list(spread(judged, range(len(images))))), motion, reach=1)
 
-    matte = steadied(prior, ROUNDS[0])
+    # A sleeve may have its evidence in other frames, before or after: what was lost is held.
+    matte = held(steadied(prior, ROUNDS[0]), motion, reach=HELD, kept=KEPT)
     wide = torch.stack([_blurred(one[0], AROUND)[None] for one in matte])
     matte = steadied(0.5 * wide + 0.35 * matte + 0.15 * prior, ROUNDS[1])
     return torch.stack([torch.from_numpy(_whole(one[0].numpy()))[None] for one in matte])

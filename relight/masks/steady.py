@@ -111,17 +111,21 @@ def along_flow(
     return torch.stack(list(spread(mean, range(len(x)))))
 
 
-def gathered(x: Tensor, motion: Motion, *, reach: int = GATHER) -> Tensor:
+def gathered(x: Tensor, motion: Motion, *, reach: int = GATHER, kept: float = 0.85) -> Tensor:
     """The maximum over each frame and its neighbours, warped to it along the flow.
 
     Evidence such as motion comes and goes; what moved a moment ago is still the subject. Arguments
-    as for `along_flow`; what comes over a way that is not trusted counts less.
+    as for `along_flow`; what comes over a way that is not trusted counts less, and `kept` is what
+    is left of a value from one frame to the next.
     """
-    out = x.clone()
-    for t in range(len(x)):
+
+    def most(t: int) -> Tensor:
+        out = x[t]
         for s, moved, trust in _neighbours(x, motion, t, reach):
-            out[t] = torch.maximum(out[t], 0.85 ** abs(s - t) * trust.square() * moved)
-    return out
+            out = torch.maximum(out, kept ** abs(s - t) * trust.square() * moved)
+        return out
+
+    return torch.stack(list(spread(most, range(len(x)))))
 
 
 def _neighbours(

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from relight.masks import Click, Known, find_subject
-from relight.masks.fine import FINE_CONTEXT, _doubt, fine_subject
+from relight.masks.fine import FINE_CONTEXT, _doubt, _refined, fine_subject
+from relight.masks.grabcut import Coarse
 from tests.masks.scenes import moving_disc, texture
 from tests.masks.test_grabcut import edge_error
 
@@ -64,7 +65,7 @@ def test_a_matte_that_is_known_is_followed():
 
 @pytest.mark.slow
 def test_a_frame_depends_on_its_context_alone():
-    clip, _ = moving_disc(frames=2 * FINE_CONTEXT + 4, size=48, radius=11, step=0.5)
+    clip, _ = moving_disc(frames=2 * FINE_CONTEXT + 4, size=48, radius=11, step=0.3)
     whole, part = fine_subject(clip), fine_subject(clip[2 : 2 * FINE_CONTEXT + 3])
     assert torch.allclose(whole.matte[FINE_CONTEXT + 2], part.matte[FINE_CONTEXT], atol=1e-5)
 
@@ -89,3 +90,14 @@ def test_what_has_some_evidence_beside_a_clear_subject_is_in_doubt():
 def test_nothing_is_in_doubt_where_evidence_tells_no_two_sides():
     score = torch.linspace(0.2, 0.6, 40).expand(1, 1, 40, 40)
     assert float(_doubt(score).max()) == 0
+
+
+def test_what_was_found_half_a_second_ago_and_has_not_moved_stays_the_subject():
+    score = torch.full((9, 1, 48, 48), 0.02)
+    score[..., 10:, 10:26] = 0.95  # a figure
+    score[..., 24:, 26:38] = 0.3  # its sleeve, of the wall's colours
+    score[:4, :, 24:, 26:38] = 0.95  # and well seen in some frames
+    still = texture(48, 48, (0.4, 0.4, 0.4), 1).expand(9, -1, -1, -1)
+    coarse = Coarse(still, score, (score > 0.5).float(), torch.ones(9))
+    sleeve = _refined(still, coarse)[:, 0, 30:44, 28:36].mean((1, 2))
+    assert sleeve[:7].min() > 0.6
