@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PIECE = 48
+PIECE = 64
 """Frames in a chunk of mattes."""
 
 CLEAR = 0.3
@@ -236,7 +236,7 @@ def _followed(at: int, count: int) -> tuple[Chunk, ...]:
     """The chunks of a subject that is followed from frame `at`, each from the one beside it.
 
     >>> [(chunk.first, chunk.after) for chunk in _followed(50, 120)]
-    [(26, None), (74, 'matte-00000'), (0, 'matte-00000')]
+    [(18, None), (82, 'matte-00000'), (0, 'matte-00000')]
     """
     chunks: list[Chunk] = []
     for i, (first, last) in enumerate(_outwards(at, count)):
@@ -252,7 +252,7 @@ def _outwards(at: int, count: int) -> list[tuple[int, int]]:
     """Spans of `PIECE` frames: the one around `at`, then those after it, then those before it.
 
     >>> _outwards(50, 160)
-    [(26, 74), (74, 122), (122, 160), (0, 26)]
+    [(18, 82), (82, 146), (146, 160), (0, 18)]
     """
     begin = max(at - PIECE // 2, 0)
     end = min(begin + PIECE, count)

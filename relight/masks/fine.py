@@ -33,12 +33,13 @@ HELD = 8
 """Frames on either side whose subject stays it, along the motion."""
 KEPT = 0.92
 """Of what is held, from one frame to the next."""
-SPREAD = 2 * (POOL + 2) + HELD
+SPREAD = 3 * (POOL + 2) + HELD
 """Frames on either side whose coarse cuts a frame's matte depends on."""
 FINE_CONTEXT = CONTEXT + SPREAD
 """Frames on either side that it depends on."""
-ROUNDS = (4, 2)
-"""Of reading colours: from what was found coarsely, and again from the result along the motion."""
+ROUNDS = (4, 2, 1)
+"""Of reading colours: from what was found coarsely, from the result along the motion, held and
+widened, and from that as it is."""
 DOUBT = 0.12
 """Of the coarse evidence: how far from its threshold it is sure."""
 THRESHOLD = (0.2, 0.6)
@@ -59,7 +60,7 @@ DOUBTED = 0.5
 TOLD = 0.08
 """How far around what is seen to move that tells enough, of the shorter side."""
 AROUND = 0.04
-"""How far the second rounds look around an outline, of the shorter side."""
+"""How far the second round looks around an outline, of the shorter side."""
 BESIDE = 0.05
 """How far beside the subject nothing is sure, of the shorter side."""
 EDGE_RADIUS = 0.012
@@ -164,6 +165,7 @@ def _refined(images: Tensor, coarse: Coarse) -> Tensor:
     matte = held(steadied(prior, ROUNDS[0]), motion, reach=HELD, kept=KEPT)
     wide = torch.stack([_blurred(one[0], AROUND)[None] for one in matte])
     matte = steadied(0.5 * wide + 0.35 * matte + 0.15 * prior, ROUNDS[1])
+    matte = steadied(0.85 * matte + 0.15 * prior, ROUNDS[2])
     return torch.stack([torch.from_numpy(_whole(one[0].numpy()))[None] for one in matte])
 
 
