@@ -24,14 +24,19 @@ def test_chunks_give_what_all_frames_at_once_give(unet, run, gamma, halves, chun
             torch.testing.assert_close(run(halves), whole, rtol=1e-5, atol=1e-5)
 
 
-def test_chunks_give_the_same_under_autocast(unet, run):
+def test_chunks_are_as_exact_as_all_frames_at_once_under_autocast(unet, run):
+    """Some processors multiply in half precision in another order for another number of frames."""
+
+    def lit(**chunks):
+        with consistent_light_attention(unet, 0.6, halves=2, **chunks):
+            return run()
+
+    exact = lit()
     with torch.autocast("cpu", torch.bfloat16):
-        with consistent_light_attention(unet, 0.6, halves=2):
-            whole = run()
-        with consistent_light_attention(unet, 0.6, halves=2, chunk_size=2):
-            chunked = run()
+        whole, chunked = lit(), lit(chunk_size=2)
     assert whole.dtype == torch.bfloat16  # autocast did reach the UNet
-    torch.testing.assert_close(chunked, whole, rtol=0, atol=2e-3)
+    errors = [float((x.float() - exact).abs().mean()) for x in (whole, chunked)]
+    assert 0 < errors[1] < 1.2 * errors[0]
 
 
 def test_chunks_stay_in_inference_mode(unet, run):
