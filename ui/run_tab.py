@@ -172,9 +172,9 @@ class RunTab(ABC):
         gr.on(
             looks,
             self._expected,
-            inputs_kwargs=self.inputs,
+            inputs_kwargs={**self.inputs, "asked": self.desk},
             outputs=self.desk,
-            js=f"(...given) => {{ Relight.desk.state.asked.{self.kind} = true; return given; }}",
+            js=f"(...given) => [...given.slice(0, -1), Relight.desk.state.asking('{self.kind}')]",
             trigger_mode="always_last",
             concurrency_limit=2,
             concurrency_id="expect",
@@ -267,12 +267,13 @@ class RunTab(ABC):
         return start
 
     def _expected(self, request: gr.Request, **given: Any) -> dict[str, Any]:
-        """What a run would take, shown before it is started."""
+        """What a run would take, shown before it is started; names the question it answers."""
+        asked = given.pop("asked", None)
         try:
             order = self.order(given, request)
         except FAILURES:
-            return self.told(plan={})
-        return self.told(plan=expected(order))
+            return self.told(plan={}, asked=asked)
+        return self.told(plan=expected(order), asked=asked)
 
     def _loaded(self, file: str) -> dict[Any, Any]:
         """The controls, set from a job file or a sidecar."""

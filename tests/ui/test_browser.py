@@ -121,6 +121,10 @@ def test_while_a_plan_is_made_the_bar_does_not_ask_for_what_is_there(page, short
     page.locator("#prompt textarea").press_sequentially("red light")
     try:
         assert "describe the light" not in bar(page, "Finding out")
+        late = "Relight.desk.state.asked.relight - 1"
+        page.evaluate(f"Relight.desk.state.hear({{ tab: 'relight', plan: {{}}, asked: {late} }})")
+        page.evaluate("Relight.desk.state.draw()")
+        assert "Finding out" in page.inner_text("[data-bar=relight]")
     finally:
         go_on.set()
     bar(page, "memory")

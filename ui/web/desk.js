@@ -5,8 +5,12 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
   const { el, clock, svg, icons } = Relight;
   const BUSY_MS = 600;
   const IDLE_MS = 2500;
-  const desk = { runs: [], told: {}, watched: {}, plans: {}, asked: {}, live: {}, boot: null, lost: false };
+  const desk = { runs: [], told: {}, watched: {}, plans: {}, asked: {}, answered: {}, live: {},
+    boot: null, lost: false };
   Relight.desk.state = desk;
+  // Two plans may be under way at once, as the page goes on changing: each answer says which
+  // question it is of, and only the last one's counts.
+  desk.asking = (tab) => (desk.asked[tab] = (desk.asked[tab] || 0) + 1);
   let timer = null;
 
   const bars = () => document.querySelectorAll("[data-bar]");
@@ -198,7 +202,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
   const hint = (tab) => {
     const plan = desk.plans[tab];
     if (!plan || !plan.lines) {
-      const looking = desk.asked[tab] && Relight.parts[tab]?.state.clip;
+      const looking = desk.asked[tab] !== desk.answered[tab] && Relight.parts[tab]?.state.clip;
       const text = looking ? "Finding out what this takes." : desk.hints?.[tab] || "";
       return el("p.hint", { role: "status" }, text);
     }
@@ -230,9 +234,9 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
         desk.watched[tab] = told.run;
         desk.told[tab] = {};
       }
-      if (told.plan) {
+      if (told.plan && told.asked === desk.asked[tab]) {
         desk.plans[tab] = told.plan;
-        desk.asked[tab] = false;
+        desk.answered[tab] = told.asked;
         const said = desk.told[tab] || {};
         const over = (said.text && !said.stays) || (said.answered && (said.field || said.stays));
         if (told.plan.lines && over) desk.told[tab] = {};
