@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -68,7 +68,8 @@ class Composed:
                 ground = (
                     soft_ground(ground, matte) if soft else self._stood_on(frame, ground, matte)
                 )
-                yield replace(frame, alpha=None).with_image(put_before(ground, lit.image, matte))
+                made = put_before(ground, lit.image, matte)
+                yield Frame(made, frame.time, None, frame.duration)
             return
         for lit, (frame, matte) in zip(lights, pairs, strict=True):
             weight = matte if self.region.lit == "subject" else 1 - matte

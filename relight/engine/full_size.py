@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relight.media import Frame
+from relight.media import Frame, PlanarFrame
 from relight.media.depth import like, to_float
-from relight.media.source_invariants import FRINGE, keep_bars
+from relight.media.planes import Planes
+from relight.media.source_invariants import FRINGE, keep_bars, keep_planes_bars
 from relight.methods.full_size_light import apply_light, apply_light_uint8
 from relight.methods.gain_and_glow import GainGlow
 from relight.methods.light_transfer import fit_light
 from relight.methods.optical_flow import BETWEEN, AtWork, between
+from relight.methods.planar_light import light_planes
 from relight.methods.spread import one_thread, spread
 
 IN_HAND = 400 * 2**20
@@ -92,20 +94,20 @@ def transferred(
         frame, a, b = given
         light, small = a.light, a.small
         if frame.time != a.time:
-            small = torch.from_numpy(scale(frame.image)).permute(2, 0, 1).float() / 255
+            small = scale(frame.at_least(*small.shape[-2:]))
+            small = torch.from_numpy(small).permute(2, 0, 1).float() / 255
         if b is not None and frame.time > a.time:
             weight = float((frame.time - a.time) / (b.time - a.time))
             now = a.at(frame.time), b.at(frame.time)  # cross-faded, a lamp would be in two places
             light = between(*now, a.at_work, small, b.at_work, weight)
-        image = lit_image(frame.image, GainGlow.from_planes(light), small)
-        return frame.with_image(keep_bars(image, frame.image, FRINGE))
+        return lit_frame(frame, GainGlow.from_planes(light), small)
 
     with one_thread():
         given = _with_neighbours(frames, lit)
         first = next(given, None)
         if first is None:
             return
-        most = max(IN_HAND // (2 * first[0].image.nbytes), 1)
+        most = max(IN_HAND // (2 * first[0].nbytes), 1)
         yield from spread(one, chain([first], given), most)
 
 
@@ -120,20 +122,28 @@ def _with_neighbours(
         yield frame, a, b
 
 
-def lit_image(image: np.ndarray, light: GainGlow, small: Tensor | None = None) -> np.ndarray:
-    """(h, w, 3) of any depth under a light, as the same type; see `apply_light`.
+def lit_frame(frame: Frame, light: GainGlow, small: Tensor) -> Frame:
+    """A frame under a light, with its letterbox bars as they are.
 
-    small: the image, (3, h', w') in [0, 1], no smaller than the light: to make it smaller still
-        takes less time than to begin with the image.
+    small: the frame, (3, h', w') in [0, 1], no smaller than the light: to make it smaller still
+        takes less time than to begin with the frame.
     """
-    guide = None
-    if small is not None:
-        size = light.glow.shape[:-3:-1]
-        planes = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in small.numpy()]
-        guide = torch.from_numpy(np.stack(planes))
+    size = light.glow.shape[:-3:-1]
+    guide = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in small.numpy()]
+    guide = torch.from_numpy(np.stack(guide))
+    if isinstance(frame, PlanarFrame):
+        planes = Planes.empty(*frame.planes.y.shape)
+        light_planes(frame.planes.all, frame.planes.half(), light, guide, planes.all)
+        keep_planes_bars(planes, frame.planes, FRINGE)
+        return frame.with_planes(planes)
+    return frame.with_image(keep_bars(_lit(frame.image, light, guide), frame.image, FRINGE))
+
+
+def _lit(image: np.ndarray, light: GainGlow, guide: Tensor) -> np.ndarray:
+    """(h, w, 3) of any depth under a light, as the same type; see `apply_light`."""
     if image.dtype == np.uint8:
         return apply_light_uint8(image, light, guide)
     source = torch.from_numpy(to_float(image)).permute(2, 0, 1)[None]
     light = GainGlow.from_planes(light.planes[None])
-    lit = apply_light(source, light, None if guide is None else guide[None])[0]
+    lit = apply_light(source, light, guide[None])[0]
     return like(lit.permute(1, 2, 0).numpy(), image)

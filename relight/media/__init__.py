@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from relight.media.depth import to_float, to_uint8, to_uint16
     from relight.media.options import Encoding, Reading
     from relight.media.places import first_file
+    from relight.media.planes import PlanarFrame
     from relight.media.reading import frames_before, moments, probe, read
     from relight.media.shown import frame_at
     from relight.media.writer import Writer
@@ -29,6 +30,7 @@ _HOME = {
     "depth": ("to_float", "to_uint8", "to_uint16"),
     "options": ("Encoding", "Reading"),
     "places": ("first_file",),
+    "planes": ("PlanarFrame",),
     "reading": ("frames_before", "moments", "probe", "read"),
     "shown": ("frame_at",),
     "writer": ("Writer",),
@@ -42,6 +44,7 @@ __all__ = [
     "Frame",
     "Loss",
     "Moment",
+    "PlanarFrame",
     "Reading",
     "VideoInfo",
     "Writer",

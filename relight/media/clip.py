@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -83,11 +83,24 @@ class Frame:
         if alpha is not None and alpha.shape != image.shape[:2]:
             method = cv2.INTER_CUBIC if image.size >= alpha.size else cv2.INTER_AREA
             alpha = cv2.resize(alpha, image.shape[1::-1], interpolation=method)
-        return replace(self, image=image, alpha=alpha)
+        return Frame(image, self.time, alpha, self.duration)
 
     def flat(self, matte: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
         """The picture as shown, transparency laid over a colour (0 to 255 a channel)."""
         return self.image if self.alpha is None else over(self.image, self.alpha, matte)
+
+    def at_least(self, height: int, width: int) -> np.ndarray:
+        """The picture, or one half as large that is there sooner and still twice as large as that.
+
+        Returns:
+            (H, W, 3) or (H / 2, W / 2, 3), as `image`.
+        """
+        return self.image
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its pixels."""
+        return self.image.nbytes
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 
 from relight.errors import MediaError
 from relight.media.clip import DEFAULT_FPS, Frame, Moment, VideoInfo
@@ -19,6 +20,7 @@ from relight.media.look import Look, chroma_of
 from relight.media.opening import open_media, video_stream
 from relight.media.options import Reading
 from relight.media.pixels import fitted, to_pixels
+from relight.media.planes import PlanarFrame, Planes, are_usual, own_converter
 
 _SEEK_FROM = 2.0  # seconds; nearer starts are decoded up to, which never goes wrong
 _SAMPLE = 100  # packets looked at for the frame rate and its steadiness
@@ -118,7 +120,13 @@ def _moment(
     if look.upright != size:
         source.resized(look.upright, size, time)
 
+    def rgb() -> np.ndarray:
+        # Asked for in any thread, while the file's own converter is at work.
+        return to_pixels(picture, look, own_converter())[0]
+
     def frame() -> Frame:
+        if look.upright == size and are_usual(picture, look):
+            return PlanarFrame(Planes.of(picture), time, length, rgb)
         image, alpha = to_pixels(picture, look, source.converter)
         if look.upright != size:
             image = fitted(image, size)

@@ -66,6 +66,11 @@ class Look:
         """(width, height) as shown."""
         return (self.height, self.width) if self.transpose else (self.width, self.height)
 
+    @property
+    def is_converted(self) -> bool:
+        """Have its colours to be brought to BT.709?"""
+        return self.hdr is not None or self.primaries in colour.PRIMARIES
+
 
 class Looks:
     """The looks of a file's frames: each by its own tags, which may change within the file."""

@@ -13,6 +13,7 @@ from relight.media.codecs import CODECS
 from relight.media.companions import Company
 from relight.media.formats import written_format
 from relight.media.look import EXACT, chroma_of
+from relight.media.planes import FORM, Planes
 from relight.media.scheduling import ordinary_threads
 from relight.media.writer import Output, Writer
 
@@ -29,6 +30,7 @@ class VideoWriter(Writer):
         path, source = output.path, output.source
         self._choice = encoders.choice(path, source, output.size, output.encoding)
         self.depth, self.alpha = self._choice.depth, self._choice.alpha
+        self.planar = self._choice.pix_fmt == FORM
         self._say_what_changes()
         self._converter = VideoReformatter()  # one for all frames, with its threads
         self._held: av.Packet | None = None
@@ -135,6 +137,14 @@ class VideoWriter(Writer):
             dst_color_range=ColorRange.JPEG if rgb else ColorRange.MPEG,
             interpolation=EXACT,
         )
+        self._encode(frame, time)
+
+    def _put_planes(self, planes: Planes, time: Fraction) -> None:
+        frame = planes.picture()
+        frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
+        self._encode(frame, time)
+
+    def _encode(self, frame: av.VideoFrame, time: Fraction) -> None:
         frame.color_primaries = frame.color_trc = 1  # ProRes takes them from here
         frame.pts = round(time / _TICK)
         frame.time_base = _TICK

@@ -10,6 +10,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from relight.media import colour
 from relight.media.depth import bled, to_uint16
 from relight.media.look import EXACT, Look
+from relight.media.planes import interleaved
 from relight.media.tonemap import tone_mapped
 
 DEEP = "gbrp16le"
@@ -36,7 +37,8 @@ def to_pixels(
         dst_color_range=ColorRange.JPEG,
         interpolation=look.interpolation,
     )
-    image = _interleaved(converted)
+    planar = converted.format.name in ("gbrp", "gbrap")
+    image = interleaved(converted) if planar else converted.to_ndarray()
     if image.shape[:2] != (look.height, look.width):  # pixels that were not square
         image = cv2.resize(image, (look.width, look.height), interpolation=cv2.INTER_CUBIC)
     if look.transpose:
@@ -48,17 +50,6 @@ def to_pixels(
     alpha = _whole(image[..., 3], look.depth) if look.alpha else None
     image = _to_bt709(np.ascontiguousarray(image[..., :3]), look)
     return (image, None) if alpha is None else (bled(image, alpha), alpha)
-
-
-def _interleaved(converted: av.VideoFrame) -> np.ndarray:
-    """(h, w, 3 or 4) of a frame in RGB; PyAV takes longer to interleave planes of 8 bits."""
-    if converted.format.name not in ("gbrp", "gbrap"):
-        return converted.to_ndarray()
-    codes = ((plane, np.frombuffer(memoryview(plane), np.uint8)) for plane in converted.planes)
-    green, blue, red, *alpha = (
-        rows.reshape(plane.height, plane.line_size)[:, : plane.width] for plane, rows in codes
-    )
-    return cv2.merge((red, green, blue, *alpha))
 
 
 def _rgb_form(picture: av.VideoFrame, look: Look) -> str:

@@ -145,7 +145,7 @@ def _cut(
         with _readable(path, what):
             frame = moment.frame()
             if conversion == "ffmpeg":
-                return replace(frame, image=to_uint8(frame.flat()), alpha=None)
+                return Frame(to_uint8(frame.flat()), frame.time, None, frame.duration)
             return frame
 
     last, given = None, 0

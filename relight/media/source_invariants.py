@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from relight.media.depth import like, to_float, to_uint8
+from relight.media.planes import Planes, brightest
 from relight.types import bands, whole_times
 
 GREY_CODES = 2  # of 255: how far channels may lie apart in what counts as grey (video chroma)
@@ -148,6 +149,33 @@ def keep_bars(result: np.ndarray, source: np.ndarray, fringe: int = 0) -> np.nda
     return kept
 
 
+def keep_planes_bars(result: Planes, source: Planes, fringe: int = 0) -> None:
+    """`keep_bars` of a frame of video, in place.
+
+    >>> film, lit = Planes.empty(20, 20), Planes.empty(20, 20)
+    >>> film.packed[:], lit.packed[:] = 128, 128
+    >>> film.y[[0, 1, 2, 3, 16, 17, 18, 19]] = 16
+    >>> keep_planes_bars(lit, film)
+    >>> lit.y[[0, 3, 4, 19], 0].tolist()
+    [16, 16, 128, 16]
+    """
+    top, bottom, left, right = _bars(brightest(source, 1), brightest(source, 0), fringe)
+    for made, own, times in (
+        (result.y, source.y, 1),
+        (result.u, source.u, 2),
+        (result.v, source.v, 2),
+    ):
+        height, width = own.shape
+        outside = (
+            np.s_[: top // times],
+            np.s_[height - bottom // times :],
+            np.s_[:, : left // times],
+            np.s_[:, width - right // times :],
+        )
+        for part in outside:
+            made[part] = own[part]
+
+
 def bars(image: np.ndarray, fringe: int = 0) -> tuple[int, int, int, int]:
     """(top, bottom, left, right): rows and columns of black bars, with a dark fringe of so many.
 
@@ -155,9 +183,14 @@ def bars(image: np.ndarray, fringe: int = 0) -> tuple[int, int, int, int]:
     """
     codes = to_uint8(image)  # the brightest of rows and columns: a hundredth of the time of pixels
     rows = codes.reshape(len(codes), -1).max(axis=1)
+    return _bars(rows, codes.max(axis=0).max(axis=1), fringe)
+
+
+def _bars(rows: np.ndarray, columns: np.ndarray, fringe: int) -> tuple[int, int, int, int]:
+    """`bars` of the brightest codes of rows and of columns."""
     if rows.max() <= BLACK_CODES:
         return 0, 0, 0, 0
-    return *_pair(rows, fringe), *_pair(codes.max(axis=0).max(axis=1), fringe)
+    return *_pair(rows, fringe), *_pair(columns, fringe)
 
 
 def _pair(light: np.ndarray, fringe: int) -> tuple[int, int]:

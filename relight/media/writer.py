@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +20,7 @@ from relight.media.companions import names_of
 from relight.media.depth import over, to_depth
 from relight.media.formats import written_format
 from relight.media.options import Encoding
+from relight.media.planes import PlanarFrame, Planes
 from relight.media.tags import Tags, tags_of
 
 _DISK = {
@@ -58,6 +61,7 @@ class Writer(ABC):
 
     Attributes:
         depth: bits a channel that are written. alpha: is transparency kept?
+        planar: are frames of 4:2:0 video taken as they are?
         notes: what could not be kept, or was changed, in one-liners for people.
     """
 
@@ -69,7 +73,7 @@ class Writer(ABC):
         self.origin = Fraction(0)  # source time of the output's time 0
         self.notes: list[str] = []
         target, bits = written_format(self.path), self.source.depth if self.source else 8
-        self.alpha = target.alpha
+        self.alpha, self.planar = target.alpha, False
         self.depth = self.encoding.depth_for(bits, target.depths)
         self._zero = Fraction(0)  # caller's time of the output's time 0
         self._last = Fraction(-1)
@@ -77,6 +81,11 @@ class Writer(ABC):
 
     def put(self, frame: Frame) -> None:
         """Append a frame, its transparency and its length with it; see `add`."""
+        if isinstance(frame, PlanarFrame) and self.planar:
+            self._check(frame.planes.shape, np.dtype(np.uint8), frame.time)
+            with self._adding(frame.time, frame.duration) as at:
+                self._put_planes(frame.planes, at)
+            return
         self.add(frame.image, frame.time, alpha=frame.alpha, duration=frame.duration)
 
     def add(
@@ -96,10 +105,18 @@ class Writer(ABC):
         Times must rise. Raises InputError for a frame of the wrong kind, MediaError when the
         file cannot be written (a full disk).
         """
-        self._check(image, time)
+        self._check(image.shape, image.dtype, time)
         if alpha is not None and not self.alpha:
             self._note(f"transparency is laid over {self.encoding.matte or 'black'}")
             image, alpha = over(image, alpha, self.encoding.matte_rgb), None
+        with self._adding(time, duration) as at:
+            image = np.ascontiguousarray(to_depth(image, self.depth))
+            alpha = None if alpha is None else to_depth(alpha, self.depth)
+            self._put(image, alpha, at, duration)
+
+    @contextmanager
+    def _adding(self, time: Fraction, duration: Fraction | None) -> Iterator[Fraction]:
+        """Around what puts a frame into the file: its time there."""
         try:
             if not self.count:
                 self._zero = Fraction(time)
@@ -107,20 +124,18 @@ class Writer(ABC):
                 # times of read().
                 self.origin = max(self.start, self._zero)
                 self._begin()
-            image = np.ascontiguousarray(to_depth(image, self.depth))
-            alpha = None if alpha is None else to_depth(alpha, self.depth)
-            self._put(image, alpha, time - self._zero, duration)
+            yield time - self._zero
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         self._last, self._length = time, duration
         self.count += 1
 
-    def _check(self, image: np.ndarray, time: Fraction) -> None:
+    def _check(self, shape: tuple[int, ...], kind: np.dtype, time: Fraction) -> None:
         width, height = self.size
         known = (np.uint8, np.uint16, np.float32)
-        if image.shape != (height, width, 3) or image.dtype not in known:
+        if shape != (height, width, 3) or kind not in known:
             raise InputError(
-                f"frame {self.count} is {image.dtype} {image.shape}: "
+                f"frame {self.count} is {kind} {shape}: "
                 f"give uint8, uint16 or float32 ({height}, {width}, 3)"
             )
         if self.count and time <= self._last:
@@ -194,6 +209,10 @@ class Writer(ABC):
         duration: Fraction | None,
     ) -> None:
         """Encode a frame, at the writer's depth, shown at `time` seconds of the output."""
+
+    def _put_planes(self, planes: Planes, time: Fraction) -> None:
+        """Encode a frame of 4:2:0 video as it is, where `planar`."""
+        raise NotImplementedError
 
     @abstractmethod
     def _end(self, end: Fraction) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -16,17 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight.methods.gain_and_glow import GainGlow, box_mean_of, resized
+from relight.methods.fast_guided_filter import Bounds, guided_lines
+from relight.methods.gain_and_glow import GainGlow, resized
 
 KNEE = 0.9  # encoded value above which brightened pixels roll off
 TOE = 0.35  # part of the gain that black keeps where a negative glow would clip it
-WINDOW = 0.01  # radius of the guided filter's window, of the shorter side
-TEXTURE = 0.002  # variance of a channel below which a difference is texture, not an edge
 STRIP = 32  # rows handled at once at full size
 TILE = 64  # rows after which the dither's pattern repeats
 
-Bounds = np.ndarray
-"""(F, 6, 2): of each frame's gain and glow, by channel, the lowest and the highest."""
 Span = tuple[slice, slice, slice, Tensor]
 
 
@@ -51,7 +49,9 @@ def apply_light(source: Tensor, light: GainGlow, guide: Tensor | None = None) ->
         guide = resized(source, light.glow.shape[-2:])
     lines, bounds = guided_lines(light, guide)
     lines = F.interpolate(lines, source.shape[-2:], mode="bilinear", align_corners=False)
-    return _lit(source, lines, bounds, 1.0).clamp(0, 1)
+    lit, top = _under(source, lines, bounds)
+    _rolled(lit, top, lines, 1.0)
+    return lit.clamp(0, 1)
 
 
 def apply_light_uint8(
@@ -72,97 +72,84 @@ def apply_light_uint8(
     >>> bool((apply_light_uint8(image, GainGlow.none(2, 2)) == image).all())
     True
     """
-    h, w = image.shape[:2]
     if guide is None:
         small = cv2.resize(image, light.glow.shape[:-3:-1], interpolation=cv2.INTER_AREA)
         guide = torch.from_numpy(small).permute(2, 0, 1).float() / 255
-    lines, bounds = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
-    _to_codes(lines, bounds)
-    count = lines.shape[2]
-    across = cv2.resize(lines[0].flatten(0, 1).numpy(), (w, 12 * count))  # columns alone
-    wide = torch.from_numpy(across).view(12, count, w)
-    pattern, out, room = _pattern(TILE, w), np.empty(image.shape, np.uint8), _Room.of(STRIP, w)
-    for rows, spans in _strips(count, h):
-        part = room.cut(rows.stop - rows.start)
-        for made, above, below, weights in spans:
-            torch.lerp(wide[:, above], wide[:, below], weights, out=part.lines[0, :, made])
-        lit = _lit(part.filled(image[rows]), part.lines, bounds, 255.0, part)[0].numpy()
-        dither = pattern[:, rows.start % TILE :]
-        pairs = zip(lit, dither, strict=True)  # added, rounded, kept within 0 and 255
+    pattern, out = dither(image.shape[1]), np.empty(image.shape, np.uint8)
+    for rows, strip in lit_strips(image, light, guide):
+        added = pattern[:, rows.start % TILE :]
+        lit = strip.rolled_off().numpy()
+        pairs = zip(lit, added, strict=True)  # added, rounded, kept within 0 and 255
         cv2.merge([cv2.add(x, p[: len(x)], dtype=cv2.CV_8U) for x, p in pairs], out[rows])
     return out
 
 
 @dataclass(frozen=True)
-class _Room:
-    """Memory for a strip of a frame, used again and again: new memory takes longer to fill.
+class Strip:
+    """Some rows of a frame under a light; its memory is used again for the next ones.
 
     Attributes:
-        lines: (1, 12, n, W). source, scaled: (1, 3, n, W). top: (1, 1, n, W).
+        lines: (1, 12, n, W): slopes of gain and glow by a channel's own codes, gain, glow.
+        lit: (1, 3, n, W), codes, not rolled off. scaled: likewise, for what is worked out.
+        top: the brightest channel, (1, 1, n, W).
     """
 
     lines: Tensor
-    source: Tensor
+    lit: Tensor
     scaled: Tensor
     top: Tensor
 
     @classmethod
-    def of(cls, rows: int, width: int) -> _Room:
+    def of(cls, rows: int, width: int) -> Strip:
+        """New memory, which takes longer to fill than such that was used."""
         return cls(*(torch.empty(1, channels, rows, width) for channels in (12, 3, 3, 1)))
 
-    def cut(self, rows: int) -> _Room:
+    def cut(self, rows: int) -> Strip:
         """For fewer rows: those left at the end of a frame."""
         if rows == self.top.shape[2]:
             return self
-        return _Room.of(rows, self.top.shape[3])
+        return Strip.of(rows, self.top.shape[3])
 
     def filled(self, image: np.ndarray) -> Tensor:
         """The source: (n, W, 3) uint8 as float, (1, 3, n, W)."""
-        for plane, codes in zip(self.source[0], cv2.split(image), strict=True):
+        for plane, codes in zip(self.lit[0], cv2.split(image), strict=True):
             plane.copy_(torch.from_numpy(codes))
-        return self.source
+        return self.lit
+
+    def ends(self) -> Tensor:
+        """Where white pixels would land, in codes: (n, W)."""
+        return _ends(self.lines, 255.0, self.scaled)[0, 0]
+
+    def rolled_off(self) -> Tensor:
+        """(3, n, W) of 0 to 255; overwrites the rest."""
+        _rolled(self.lit, self.top, self.lines, 255.0)
+        return self.lit[0]
 
 
-def guided_lines(light: GainGlow, guide: Tensor) -> tuple[Tensor, Bounds]:
-    """The guided filter's lines: gain and glow as linear functions of the guide's own channel.
+def lit_strips(image: np.ndarray, light: GainGlow, guide: Tensor) -> Iterator[tuple[slice, Strip]]:
+    """An 8-bit frame under a light, before it rolls off and is rounded: rows, and what they are.
 
-    At the guide's pixels they give together what gain and glow give there. Each is smoothed by
-    itself: beside an outline, where one falls and the other rises to the same colour, they would
-    not meet otherwise, and a rim of light would stand there.
+    Args:
+        image: (H, W, 3) uint8. light: (3, h, w). guide: the image at its size, (3, h, w) in [0, 1].
 
-    Returns:
-        (F, 12, h, w): slopes of gain and glow, then their offsets, three channels each; and of
-        each frame the lowest and highest gain and glow there are, by channel.
-
-    >>> light = GainGlow(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.25))
-    >>> lines, bounds = guided_lines(light, torch.full((1, 3, 8, 8), 0.5))
-    >>> lines[0, ::3, 4, 4].tolist(), bounds[0].tolist()[::3]
-    ([0.0, 0.0, 1.0, 0.25], [[1.0, 1.0], [0.25, 0.25]])
+    >>> image, guide = np.full((4, 4, 3), 80, np.uint8), torch.full((3, 4, 4), 80 / 255)
+    >>> light = GainGlow(torch.full((3, 4, 4), 2.0).log(), torch.zeros(3, 4, 4))
+    >>> for rows, strip in lit_strips(image, light, guide):
+    ...     rows, strip.rolled_off()[:, 0, 0].tolist()
+    (slice(0, 4, None), [160.0, 160.0, 160.0])
     """
-    lines = torch.empty(len(guide), 12, *guide.shape[-2:])
-    planes = torch.cat([light.log_gain.exp(), light.glow], dim=1).cpu().float().numpy()
-    guides = guide.detach().cpu().float().numpy()
-    for made, pair, own in zip(lines.numpy(), planes, guides, strict=True):
-        for channel, seen in enumerate(own):  # planes this small stay in the processor's cache
-            _guided(made[channel::3], pair[channel::3], seen)
-    return lines.to(guide), np.stack([planes.min((2, 3)), planes.max((2, 3))], axis=-1)
-
-
-def _guided(lines: np.ndarray, planes: np.ndarray, guide: np.ndarray) -> None:
-    """One channel of `guided_lines`: (2, h, w) and (h, w) -> (4, h, w), written into `lines`."""
-    r = max(1, round(WINDOW * min(guide.shape)))
-    mean = box_mean_of(guide, r)
-    spread = np.maximum(box_mean_of(guide * guide, r) - mean * mean, 0) + TEXTURE
-    # Windows that hold an edge speak for the flat ones beside it, which know one side only.
-    total = box_mean_of(spread, r)
-    for slope, offset, plane in zip(lines[:2], lines[2:], planes, strict=True):
-        level = box_mean_of(plane, r)
-        shared = box_mean_of(guide * plane, r) - mean * level  # the window's slope times `spread`
-        np.divide(box_mean_of(shared, r), total, out=slope)
-        np.divide(box_mean_of(level * spread - shared * mean, r), total, out=offset)
-    gain_slope, glow_slope, gain, glow = lines
-    given = planes[0] * guide + planes[1]
-    glow += given - (gain_slope * guide + gain + glow_slope) * guide - glow
+    h, w = image.shape[:2]
+    lines, bounds = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
+    _to_codes(lines, bounds)
+    count = lines.shape[2]
+    across = cv2.resize(lines[0].flatten(0, 1).numpy(), (w, 12 * count))  # columns alone
+    wide, room = torch.from_numpy(across).view(12, count, w), Strip.of(STRIP, w)
+    for rows, spans in _strips(count, h):
+        strip = room.cut(rows.stop - rows.start)
+        for made, above, below, weights in spans:
+            torch.lerp(wide[:, above], wide[:, below], weights, out=strip.lines[0, :, made])
+        _under(strip.filled(image[rows]), strip.lines, bounds, strip)
+        yield rows, strip
 
 
 def _to_codes(lines: Tensor, bounds: Bounds) -> None:
@@ -172,13 +159,14 @@ def _to_codes(lines: Tensor, bounds: Bounds) -> None:
     bounds[:, 3:] *= 255
 
 
-def _lit(
-    source: Tensor, lines: Tensor, bounds: Bounds, white: float, room: _Room | None = None
-) -> Tensor:
-    """The source, (F, 3, H, W), under gain and glow by `lines`, kept off black and white.
+def _under(
+    source: Tensor, lines: Tensor, bounds: Bounds, room: Strip | None = None
+) -> tuple[Tensor, Tensor]:
+    """The source, (F, 3, H, W), under gain and glow by `lines`, kept off black; and its brightest
+    channel, (F, 1, H, W).
 
-    Overwrites the offsets in `lines`, (F, 12, H, W). white: its value in source and glow. room:
-    for the result.
+    Puts gain and glow into the place of the offsets in `lines`, (F, 12, H, W). room: for the
+    result, which may be the source's own.
     """
     gain_slope, glow_slope, gain, glow = lines.split(3, dim=1)
     gain.addcmul_(gain_slope, source)
@@ -188,25 +176,48 @@ def _lit(
         for plane, (least, most) in zip(planes, ranges, strict=True):
             plane.clamp_(least, most)
     scaled = torch.mul(gain, source, out=room and room.scaled)
-    lit = torch.add(scaled, glow, out=room and room.source)
+    lit = torch.add(scaled, glow, out=room and room.lit)
     lit = torch.maximum(lit, scaled.mul_(TOE), out=lit)
-    top = _brightest(lit, room and room.top)
-    bright = (top.amax((0, 1, 2)) > KNEE * white).nonzero()  # columns
-    if len(bright):
-        columns = slice(int(bright[0]), int(bright[-1]) + 1)
-        _roll_off(*(x[..., columns] for x in (lit, top, gain, glow)), white=white)
-    return lit
+    return lit, _brightest(lit, room and room.top)
 
 
-def _roll_off(lit: Tensor, top: Tensor, gain: Tensor, glow: Tensor, white: float) -> None:
-    """Bend what is above `KNEE` towards white, in place; overwrites `top` and `glow`, too.
+def _ends(lines: Tensor, white: float, out: Tensor | None = None) -> Tensor:
+    """Where a white pixel would land under gain and glow, the last six of `lines`: (F, 1, H, W)."""
+    return _brightest(torch.add(lines[:, 9:], lines[:, 6:9], alpha=white, out=out))
 
-    top: the brightest channel of `lit`, (F, 1, H, W).
+
+def _rolled(lit: Tensor, top: Tensor, lines: Tensor, white: float) -> None:
+    """Roll off what `_under` has lit, in place; overwrites `top`."""
+    if columns := bright_columns(top, white):
+        lit, top, lines = (x[..., columns] for x in (lit, top, lines))
+        roll_off(lit, top, _ends(lines, white), white)
+
+
+def bright_columns(top: Tensor, white: float) -> slice | None:
+    """The columns between which something is above `KNEE`; None: nothing is.
+
+    >>> bright_columns(torch.tensor([0.2, 0.95, 0.5, 0.99]).view(1, 1, 1, 4), 1.0)
+    slice(1, 4, None)
     """
-    knee, rest = KNEE * white, (1 - KNEE) * white
-    end = _brightest(glow.add_(gain, alpha=white))  # where a white pixel would land
+    bright = (top.amax((0, 1, 2)) > KNEE * white).nonzero()
+    return slice(int(bright[0]), int(bright[-1]) + 1) if len(bright) else None
+
+
+def roll_off(lit: Tensor, top: Tensor, end: Tensor, white: float) -> None:
+    """Bend what is above `KNEE` towards white, in place; overwrites `top` and `end`, too.
+
+    Args:
+        lit: (F, c, H, W). top: its brightest channel, (F, 1, H, W). end: where a white pixel
+            would land, likewise.
+
+    >>> lit = torch.tensor([0.5, 0.9, 1.2, 1.5]).view(1, 1, 1, 4)
+    >>> roll_off(lit, lit.clone(), torch.full((1, 1, 1, 4), 1.5), 1.0)
+    >>> [round(x, 3) for x in lit.flatten().tolist()]
+    [0.5, 0.9, 0.981, 1.0]
+    """
     if float(end.max()) <= white:
         return
+    knee, rest = KNEE * white, (1 - KNEE) * white
     end.sub_(knee).div_(rest).clamp_min_(1)
     top.clamp_min_(knee)
     reach = (top - knee).div_(rest)
@@ -249,12 +260,15 @@ def _strips(count: int, height: int) -> list[tuple[slice, list[Span]]]:
 
 
 @functools.lru_cache(maxsize=4)
-def _pattern(height: int, width: int) -> np.ndarray:
-    """What is added before rounding, (3, height, width): up to .49 codes either way, by position.
+def dither(width: int) -> np.ndarray:
+    """What is added before rounding, (3, TILE, width): up to .49 codes either way, by position.
 
     Interleaved gradient noise (Jimenez, SIGGRAPH 2014), another phase for each channel.
+
+    >>> float(np.abs(dither(8)).max()) < 0.5
+    True
     """
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    y, x = np.mgrid[0:TILE, 0:width].astype(np.float64)
     phases = np.array([0, 37, 71]).reshape(3, 1, 1)
     noise = 52.9829189 * ((0.06711056 * (x + phases) + 0.00583715 * (y + phases)) % 1) % 1
     return (0.98 * noise - 0.49).astype(np.float32)
