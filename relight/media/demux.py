@@ -126,7 +126,7 @@ def _moment(
 
     def frame() -> Frame:
         if look.upright == size and are_usual(picture, look):
-            return PlanarFrame(Planes.of(picture), time, length, rgb)
+            return PlanarFrame(Planes.of(picture, look), time, length, rgb)
         image, alpha = to_pixels(picture, look, source.converter)
         if look.upright != size:
             image = fitted(image, size)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import numpy as np
 from av.buffer import Buffer
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
@@ -65,6 +66,18 @@ class Look:
     def upright(self) -> tuple[int, int]:
         """(width, height) as shown."""
         return (self.height, self.width) if self.transpose else (self.width, self.height)
+
+    @property
+    def is_turned(self) -> bool:
+        return self.transpose or self.mirror or self.flip
+
+    def turned(self, image: np.ndarray) -> np.ndarray:
+        """An image or a plane, (h, w[, c]), as it is shown."""
+        if self.transpose:
+            image = image.swapaxes(0, 1)
+        if self.mirror:
+            image = image[:, ::-1]
+        return image[::-1] if self.flip else image
 
     @property
     def is_converted(self) -> bool:

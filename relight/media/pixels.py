@@ -41,12 +41,7 @@ def to_pixels(
     image = interleaved(converted) if planar else converted.to_ndarray()
     if image.shape[:2] != (look.height, look.width):  # pixels that were not square
         image = cv2.resize(image, (look.width, look.height), interpolation=cv2.INTER_CUBIC)
-    if look.transpose:
-        image = image.transpose(1, 0, 2)
-    if look.mirror:
-        image = image[:, ::-1]
-    if look.flip:
-        image = image[::-1]
+    image = look.turned(image)
     alpha = _whole(image[..., 3], look.depth) if look.alpha else None
     image = _to_bt709(np.ascontiguousarray(image[..., :3]), look)
     return (image, None) if alpha is None else (bled(image, alpha), alpha)

@@ -65,13 +65,16 @@ class Planes:
     packed: np.ndarray | None = None
 
     @classmethod
-    def of(cls, picture: av.VideoFrame) -> Planes:
-        """Those of a decoded frame, where it has them."""
+    def of(cls, picture: av.VideoFrame, look: Look) -> Planes:
+        """Those of a decoded frame, where it has them, upright."""
         rows = (
             np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
             for plane in picture.planes
         )
-        return cls(*(x[:, : p.width] for x, p in zip(rows, picture.planes, strict=True)))
+        found = (x[:, : p.width] for x, p in zip(rows, picture.planes, strict=True))
+        if look.is_turned:
+            found = (np.ascontiguousarray(look.turned(plane)) for plane in found)
+        return cls(*found)
 
     @classmethod
     def empty(cls, height: int, width: int) -> Planes:
@@ -184,15 +187,14 @@ def interleaved(planar: av.VideoFrame) -> np.ndarray:
 
 
 def are_usual(picture: av.VideoFrame, look: Look) -> bool:
-    """Are a decoded frame's planes those of `Planes`, to be shown as they are?"""
+    """Are a decoded frame's planes those of `Planes`?"""
     size = picture.width, picture.height
-    turned = look.transpose or look.mirror or look.flip
     return (
         picture.format.name == FORM
         and look.matrix == Colorspace.ITU709
         and look.interpolation == EXACT
-        and size == look.upright
-        and not (turned or look.full_range or look.is_converted or size[0] % 2 or size[1] % 2)
+        and size == (look.width, look.height)
+        and not (look.full_range or look.is_converted or size[0] % 2 or size[1] % 2)
     )
 
 
