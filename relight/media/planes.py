@@ -194,6 +194,7 @@ def are_usual(picture: av.VideoFrame, look: Look) -> bool:
         and look.matrix == Colorspace.ITU709
         and look.interpolation == EXACT
         and size == (look.width, look.height)
+        and picture.planes[0].line_size >= picture.width  # not from the bottom up
         and not (look.full_range or look.is_converted or size[0] % 2 or size[1] % 2)
     )
 
