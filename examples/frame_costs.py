@@ -75,7 +75,12 @@ def parts(clip: Path, frames: list[media.Frame], folder: Path) -> dict[str, Call
     return dict(
         zip(
             PARTS,
-            (first_pass, lambda: [None for _ in media.read(clip, frames=count)], light, encode),
+            (
+                first_pass,
+                lambda: [None for _ in media.read(clip, frames=count, planar=True)],
+                light,
+                encode,
+            ),
             strict=True,
         )
     )
@@ -91,7 +96,7 @@ def main() -> None:
     print("|---|---|")
     total = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        frames = list(islice(media.read(asked.clip), asked.frames))
+        frames = list(islice(media.read(asked.clip, planar=True), asked.frames))
         for name, part in parts(asked.clip, frames, Path(folder)).items():
             costs = []
             for _ in range(asked.times):

@@ -34,6 +34,7 @@ from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, NoLight, asked
 from relight.lights.lamps import from_behind
 from relight.media import Frame, VideoInfo
+from relight.media.encoders import takes_planes
 from relight.media.source_invariants import with_bars
 from relight.models.entries import Entry
 from relight.models.finding import Found
@@ -62,19 +63,23 @@ def workflows(
     if mask is not None and job.lit != "all":
         region = Region(mask=mask, lit=job.lit, backdrop=behind)
     before: tuple[Step, ...] = ()
-    last: Workflow
+    lit: Lighting | Relighting
     if job.recipe == "fast":
         model = None if models.relighting is None else models.to_relight
-        before, last = _lighting(clip, model, info, mask, region)
+        before, lit = _lighting(clip, model, info, mask, region)
     else:
-        before, last = _relighting(clip, models.to_relight, info, mask, region)
+        before, lit = _relighting(clip, models.to_relight, info, mask, region)
     before = (*masks, *before)
+    # Else their RGB is wanted: for laying them over others, for enlarging them, for the file.
+    direct = region is None and job.upscale is None
+    lit.planar = direct and takes_planes(job.output, info, clip.size, job.encoding)
+    last: Workflow = lit
     if region is not None:
-        drawn = last if isinstance(last, Relighting) and job.drawn_background else None
+        drawn = lit if isinstance(lit, Relighting) and job.drawn_background else None
         if drawn is None or job.transfer == "on":
             light = NoLight() if job.reference else _light(job, info)
             composed = Composed(
-                clip=clip, lit=last, region=region, light=light, backdrop=behind, drawn=drawn
+                clip=clip, lit=lit, region=region, light=light, backdrop=behind, drawn=drawn
             )
             before, last = (*before, last), composed
     if job.upscale is None:

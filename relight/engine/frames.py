@@ -30,8 +30,10 @@ class Source:
     def __init__(self, path: Path, times: Sequence[Fraction], how: Reading = Reading()) -> None:  # noqa: B008 - frozen
         self.path, self.times, self.how = path, times, how
 
-    def open(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
-        """Stream frames `first` to `last`."""
+    def open(
+        self, first: int = 0, last: int | None = None, *, planar: bool = False
+    ) -> Iterator[Frame]:
+        """Stream frames `first` to `last`; planar: see `media.read`."""
         last = len(self.times) if last is None else last
         if first >= last:
             return iter(())
@@ -39,7 +41,12 @@ class Source:
         start, count = float(self.times[first]), last - first
         # The survey has noted all there is to say.
         stream = media.read(
-            self.path, start=start, frames=count, how=self.how, on_note=lambda note: None
+            self.path,
+            start=start,
+            frames=count,
+            how=self.how,
+            planar=planar,
+            on_note=lambda note: None,
         )
         return self._all(stream, count)
 

@@ -54,13 +54,18 @@ SKIES = 64
 
 @dataclass(kw_only=True)
 class Lighting:
-    """Every source frame under the carried light and its form: the result, nothing to compute."""
+    """Every source frame under the carried light and its form: the result, nothing to compute.
+
+    Attributes:
+        planar: frames may be lit as they are stored: nobody asks for their RGB.
+    """
 
     clip: Clip
     carry: Carry
     form: Form | None
     region: Region | None = None
     chunks: tuple[Chunk, ...] = ()
+    planar: bool = False
 
     def __post_init__(self) -> None:
         self._set: tuple[float, float] | None = None
@@ -83,7 +88,9 @@ class Lighting:
         number = int(max(np.searchsorted(seen, first, "right") - 1, 0))
         source = Source(self.clip.job.input, self.clip.survey.times, self.clip.job.reading)
         load = remembering(load)
-        return transferred(source.open(first), self._lit(load, number), self.clip.scale)
+        return transferred(
+            source.open(first, planar=self.planar), self._lit(load, number), self.clip.scale
+        )
 
     def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:
         """Small frames (3, h, w) in [0, 1] from number `begin` to `end`, and the light of each."""

@@ -60,6 +60,7 @@ class Relighting:
         size: (width, height) of the source.
         region: what is lit; None: everything.
         shared: the light of the whole clip; None: every window has a light of its own.
+        planar: frames may be lit as they are stored: nobody asks for their RGB.
     """
 
     job: ModelRelightJob
@@ -72,6 +73,7 @@ class Relighting:
     model: Model
     region: Region | None = None
     shared: Lighting | None = None
+    planar: bool = False
 
     def __post_init__(self) -> None:
         self.small = SmallFrames(self.work)
@@ -170,7 +172,9 @@ class Relighting:
             return self._generated(load, first)
         number = max(np.searchsorted(self.survey.seen, first, "right") - 1, 0)
         return transferred(
-            self.source.open(first), self._lit(load, int(number)), self.framing.scale
+            self.source.open(first, planar=self.planar),
+            self._lit(load, int(number)),
+            self.framing.scale,
         )
 
     def _lit(self, load: Callable[[str], dict[str, np.ndarray]], begin: int) -> Iterator[Lit]:

@@ -110,11 +110,13 @@ class Moment:
     Attributes:
         time: see `Frame`. frame: makes the frame.
         glance: what it looks like, see `relight.media.glances`; None where its format does not say.
+        stored: the frame as it is stored, where that is as `relight.media.planes` has it.
     """
 
     time: Fraction
     frame: Callable[[], Frame]
     glance: Callable[[], np.ndarray | None]
+    stored: Callable[[], Frame] | None = None
 
     @classmethod
     def of(cls, frame: Frame) -> Moment:

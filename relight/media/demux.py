@@ -125,15 +125,18 @@ def _moment(
         return to_pixels(picture, look, own_converter())[0]
 
     def frame() -> Frame:
-        if look.upright == size and are_usual(picture, look):
-            return PlanarFrame(Planes.of(picture, look), time, length, rgb)
         image, alpha = to_pixels(picture, look, source.converter)
         if look.upright != size:
             image = fitted(image, size)
             alpha = None if alpha is None else fitted(alpha, size)
         return Frame(image, time, alpha, length)
 
-    return Moment(time, frame, functools.partial(glance_of, picture))
+    def stored() -> Frame:
+        return PlanarFrame(Planes.of(picture, look), time, length, rgb)
+
+    usual = look.upright == size and are_usual(picture, look)
+    glance = functools.partial(glance_of, picture)
+    return Moment(time, frame, glance, stored if usual else None)
 
 
 def _timed(

@@ -15,6 +15,7 @@ from relight.media.clip import VideoInfo
 from relight.media.codecs import CODECS, Codec
 from relight.media.formats import format_of, written_format
 from relight.media.options import Encoding
+from relight.media.planes import FORM
 
 # x264's code for AVX-512 does not make the same file of the same frames every time: of 8 encodings
 # of one small clip, between decodings of others, up to 3 differed; with the code for AVX2, which
@@ -93,6 +94,13 @@ def choice(
             )
     depth = encoding.depth_for(bits, tuple(forms))
     return Choice(codec, name, forms[depth], depth, alpha, _options(codec, encoding))
+
+
+def takes_planes(path: Path, source: VideoInfo, size: tuple[int, int], encoding: Encoding) -> bool:
+    """Are frames that come as `PlanarFrame` written into a file of that name as they are?"""
+    if written_format(path).kind != "video":
+        return False
+    return choice(path, source, size, encoding).pix_fmt == FORM
 
 
 def _options(codec: Codec, encoding: Encoding) -> dict[str, str]:

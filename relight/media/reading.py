@@ -54,6 +54,7 @@ def read(
     frames: int | None = None,
     how: Reading = Reading(),  # noqa: B008 - frozen
     conversion: Conversion | None = None,
+    planar: bool = False,
     on_note: Callable[[str], None] | None = None,
 ) -> Iterator[Frame]:
     """Yield the frames shown at or after `start`, one at a time (memory: a few frames).
@@ -63,6 +64,7 @@ def read(
     the file's first frame. The last frame of a file comes with its length: that of the sound,
     where the sound is longer. Damaged packets are skipped; a file cut short yields what it holds.
     conversion: replaces that of `how`: "ffmpeg" gives the pixels that OpenCV and imageio give.
+    planar: video that is stored as most is comes as `PlanarFrame`: no pixel is converted.
     on_note: called with what was found on the way ("6 of 10 frames"); None: logged as a warning.
     Raises InputError (no such file, bad start or count, start past the end) and MediaError
     (not a video, HDR, too large, more than 5 % damaged).
@@ -70,13 +72,13 @@ def read(
     found = moments(
         path, start=start, frames=frames, how=how, conversion=conversion, on_note=on_note
     )
-    return _frames(found)
+    return _frames(found, planar and how.conversion == "exact" and conversion in (None, "exact"))
 
 
-def _frames(found: Generator[Moment, None, None]) -> Iterator[Frame]:
+def _frames(found: Generator[Moment, None, None], planar: bool) -> Iterator[Frame]:
     with contextlib.closing(found):  # closes the file as soon as the caller stops asking
         for moment in found:
-            frame = moment.frame()
+            frame = ((planar and moment.stored) or moment.frame)()
             del moment  # or its picture would stay in memory while the next one is decoded,
             yield frame
             del frame  # and so would its pixels

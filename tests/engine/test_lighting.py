@@ -1,5 +1,6 @@
 """Keyframes and references light a clip: with the embedded model, on real footage."""
 
+import functools
 import subprocess
 import sys
 from itertools import pairwise
@@ -63,6 +64,16 @@ def test_intensity_0_gives_the_source_back_and_more_gives_more(tmp_path, small, 
         changes.append(np.abs(out.astype(int) - source).mean())
     assert changes[0] == 0
     assert changes == sorted(changes) and changes[2] > 5
+
+
+@pytest.mark.slow
+def test_what_no_light_reaches_is_encoded_as_it_was_stored(tmp_path, small, mini):
+    out = tmp_path / "out.mp4"
+    run_relight(_job(small, out, intensity=0, crf=0), load=mini)
+    read = functools.partial(media.read, planar=True)
+    for made, own in zip(read(out), read(small), strict=True):
+        for plane, stored in zip(made.planes.all, own.planes.all, strict=True):
+            assert np.array_equal(plane, stored)
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 """Frames of 4:2:0 video are read, kept and written as they are stored."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from relight.media import Encoding, Frame, PlanarFrame, demux, probe, read, to_uint16, write
+from relight.media import Encoding, Frame, PlanarFrame, probe, read, to_uint16, write
+from relight.media.encoders import takes_planes
 from relight.media.planes import Planes
 from tests.media.making import encode, picture
 from tests.samples import CLIP
@@ -17,15 +19,12 @@ def _noise(height, width):
     return np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
 
 
-def _read(path, monkeypatch, planar=True):
-    with monkeypatch.context() as patch:
-        if not planar:
-            patch.setattr(demux, "are_usual", lambda picture, look: False)
-        return list(read(path, frames=3))
+def _read(path, planar=True):
+    return list(read(path, frames=3, planar=planar))
 
 
-def test_the_rgb_of_a_frame_is_what_it_was(monkeypatch):
-    planar, plain = (_read(CLIP, monkeypatch, planar=one) for one in (True, False))
+def test_the_rgb_of_a_frame_is_what_it_was():
+    planar, plain = (_read(CLIP, planar=one) for one in (True, False))
     for a, b in zip(planar, plain, strict=True):
         assert isinstance(a, PlanarFrame) and not isinstance(b, PlanarFrame)
         assert np.array_equal(a.image, b.image) and a.time == b.time
@@ -33,15 +32,15 @@ def test_the_rgb_of_a_frame_is_what_it_was(monkeypatch):
 
 
 @pytest.mark.parametrize(("degrees", "hflip"), [(90, False), (180, False), (-90, True), (0, True)])
-def test_a_turned_frame_is_upright(here, monkeypatch, degrees, hflip):
+def test_a_turned_frame_is_upright(here, degrees, hflip):
     encode("a.mov", [picture(48, 64)] * 3, tags=TAGGED, turn={"degrees": degrees, "hflip": hflip})
-    planar, plain = (_read("a.mov", monkeypatch, planar=one)[0] for one in (True, False))
+    planar, plain = (_read("a.mov", planar=one)[0] for one in (True, False))
     assert np.array_equal(planar.image, plain.image)
     assert np.abs(planar.planes.rgb().astype(int) - plain.image).mean() < 1
 
 
-def test_half_of_a_frame_is_there_sooner_where_it_is_large_enough(monkeypatch):
-    frame = _read(CLIP, monkeypatch)[0]
+def test_half_of_a_frame_is_there_sooner_where_it_is_large_enough():
+    frame = _read(CLIP)[0]
     assert frame.at_least(90, 160).shape == (180, 320, 3)
     assert frame.at_least(91, 160) is frame.image
     whole = frame.image.reshape(180, 2, 320, 2, 3).mean((1, 3))
@@ -50,21 +49,21 @@ def test_half_of_a_frame_is_there_sooner_where_it_is_large_enough(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(48, 64), (46, 62), (270, 480), (2, 2)])
-def test_what_is_read_is_written_bit_for_bit(here, monkeypatch, size):
+def test_what_is_read_is_written_bit_for_bit(here, size):
     encode("a.mp4", [_noise(*size)] * 3, tags=TAGGED)
-    frames = _read("a.mp4", monkeypatch)
+    frames = _read("a.mp4")
     encoding = Encoding(crf=0)
     with write("b.mp4", size=size[::-1], fps=25, encoding=encoding) as out:
         for frame in frames:
             out.put(frame)
-    again = _read("b.mp4", monkeypatch)
+    again = _read("b.mp4")
     for a, b in zip(frames, again, strict=True):
         for one, other in zip(a.planes.all, b.planes.all, strict=True):
             assert np.array_equal(one, other)
 
 
-def test_other_writers_and_depths_take_its_rgb(here, monkeypatch):
-    frame = _read(CLIP, monkeypatch)[0]
+def test_other_writers_and_depths_take_its_rgb(here):
+    frame = _read(CLIP)[0]
     with write("b.png", size=(640, 360), fps=25) as out:
         out.put(frame)
     assert np.array_equal(next(read("b.png")).image, frame.image)
@@ -88,14 +87,14 @@ def test_other_writers_and_depths_take_its_rgb(here, monkeypatch):
 )
 def test_what_is_stored_otherwise_comes_as_rgb(here, other):
     encode("a.mp4", [picture()] * 3, **other)
-    frame = next(read("a.mp4"))
+    frame = next(read("a.mp4", planar=True))
     assert type(frame) is Frame
     info = probe("a.mp4")
     assert frame.image.shape == (info.height, info.width, 3)
 
 
-def test_a_frame_with_another_picture_is_an_ordinary_one(monkeypatch):
-    frame = _read(CLIP, monkeypatch)[1]
+def test_a_frame_with_another_picture_is_an_ordinary_one():
+    frame = _read(CLIP)[1]
     made = frame.with_image(frame.image[::2, ::2])
     assert type(made) is Frame and (made.time, made.duration) == (frame.time, frame.duration)
     dark = Planes.empty(4, 4)
@@ -104,3 +103,15 @@ def test_a_frame_with_another_picture_is_an_ordinary_one(monkeypatch):
     other = frame.with_planes(dark)
     assert other.time == frame.time and other.nbytes == 24 and not other.image.any()
     assert PlanarFrame(dark, Fraction(1, 3)).duration is None
+
+
+def test_planes_are_for_videos_of_8_bits_and_even_sides():
+    info = probe(CLIP)
+
+    def taken(name, size=(640, 360), **encoding):
+        return takes_planes(Path(name), info, size, Encoding(**encoding))
+
+    assert taken("a.mp4") and taken("a.webm") and taken("a.mov", codec="h265")
+    assert not taken("a.mp4", depth=10) and not taken("a.mkv", codec="ffv1")
+    assert not taken("a.mp4", (641, 360)) and not taken("a.png") and not taken("%d.png")
+    assert not taken("a.gif")

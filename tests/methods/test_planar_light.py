@@ -32,7 +32,7 @@ def _small(image):
 
 @pytest.fixture(scope="module")
 def frame():
-    found = next(iter(media.read(CLIP, start=1.5, frames=1)))
+    found = next(iter(media.read(CLIP, start=1.5, frames=1, planar=True)))
     assert isinstance(found, PlanarFrame)
     return found
 
