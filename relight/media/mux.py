@@ -9,11 +9,12 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from relight.media import encoders
+from relight.media.clip import Frame
 from relight.media.codecs import CODECS
 from relight.media.companions import Company
 from relight.media.formats import written_format
 from relight.media.look import EXACT, chroma_of
-from relight.media.planes import FORM, Planes
+from relight.media.planes import FORM, PlanarFrame
 from relight.media.scheduling import ordinary_threads
 from relight.media.writer import Output, Writer
 
@@ -30,7 +31,6 @@ class VideoWriter(Writer):
         path, source = output.path, output.source
         self._choice = encoders.choice(path, source, output.size, output.encoding)
         self.depth, self.alpha = self._choice.depth, self._choice.alpha
-        self.planar = self._choice.pix_fmt == FORM
         self._say_what_changes()
         self._converter = VideoReformatter()  # one for all frames, with its threads
         self._held: av.Packet | None = None
@@ -139,10 +139,16 @@ class VideoWriter(Writer):
         )
         self._encode(frame, time)
 
-    def _put_planes(self, planes: Planes, time: Fraction) -> None:
-        frame = planes.picture()
-        frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
-        self._encode(frame, time)
+    def put(self, frame: Frame) -> None:
+        """Append a frame; one of 4:2:0 video as it is stored, where it is written so."""
+        if not isinstance(frame, PlanarFrame) or self._choice.pix_fmt != FORM:
+            super().put(frame)
+            return
+        self._check(frame.planes.shape, np.dtype(np.uint8), frame.time)
+        with self._adding(frame.time, frame.duration) as at:
+            picture = frame.planes.picture()
+            picture.colorspace, picture.color_range = Colorspace.ITU709, ColorRange.MPEG
+            self._encode(picture, at)
 
     def _encode(self, frame: av.VideoFrame, time: Fraction) -> None:
         frame.color_primaries = frame.color_trc = 1  # ProRes takes them from here

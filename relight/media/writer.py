@@ -20,7 +20,6 @@ from relight.media.companions import names_of
 from relight.media.depth import over, to_depth
 from relight.media.formats import written_format
 from relight.media.options import Encoding
-from relight.media.planes import PlanarFrame, Planes
 from relight.media.tags import Tags, tags_of
 
 _DISK = {
@@ -61,7 +60,6 @@ class Writer(ABC):
 
     Attributes:
         depth: bits a channel that are written. alpha: is transparency kept?
-        planar: are frames of 4:2:0 video taken as they are?
         notes: what could not be kept, or was changed, in one-liners for people.
     """
 
@@ -73,7 +71,7 @@ class Writer(ABC):
         self.origin = Fraction(0)  # source time of the output's time 0
         self.notes: list[str] = []
         target, bits = written_format(self.path), self.source.depth if self.source else 8
-        self.alpha, self.planar = target.alpha, False
+        self.alpha = target.alpha
         self.depth = self.encoding.depth_for(bits, target.depths)
         self._zero = Fraction(0)  # caller's time of the output's time 0
         self._last = Fraction(-1)
@@ -81,11 +79,6 @@ class Writer(ABC):
 
     def put(self, frame: Frame) -> None:
         """Append a frame, its transparency and its length with it; see `add`."""
-        if isinstance(frame, PlanarFrame) and self.planar:
-            self._check(frame.planes.shape, np.dtype(np.uint8), frame.time)
-            with self._adding(frame.time, frame.duration) as at:
-                self._put_planes(frame.planes, at)
-            return
         self.add(frame.image, frame.time, alpha=frame.alpha, duration=frame.duration)
 
     def add(
@@ -209,10 +202,6 @@ class Writer(ABC):
         duration: Fraction | None,
     ) -> None:
         """Encode a frame, at the writer's depth, shown at `time` seconds of the output."""
-
-    def _put_planes(self, planes: Planes, time: Fraction) -> None:
-        """Encode a frame of 4:2:0 video as it is, where `planar`."""
-        raise NotImplementedError
 
     @abstractmethod
     def _end(self, end: Fraction) -> None:

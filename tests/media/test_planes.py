@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relight.errors import InputError
 from relight.media import Encoding, Frame, PlanarFrame, probe, read, to_uint16, write
 from relight.media.encoders import takes_planes
 from relight.media.planes import Planes
@@ -60,6 +61,15 @@ def test_what_is_read_is_written_bit_for_bit(here, size):
     for a, b in zip(frames, again, strict=True):
         for one, other in zip(a.planes.all, b.planes.all, strict=True):
             assert np.array_equal(one, other)
+
+
+def test_a_frame_of_another_size_is_refused(here):
+    with (
+        pytest.raises(InputError, match=r"uint8 \(360, 640, 3\).*\(64, 64, 3\)"),
+        write("b.mp4", size=(64, 64), fps=25) as out,
+    ):
+        out.put(_read(CLIP)[0])
+    assert not list(here.iterdir())
 
 
 def test_other_writers_and_depths_take_its_rgb(here):
