@@ -21,7 +21,7 @@ from relight.methods.full_size_light import (
 )
 from relight.methods.gain_and_glow import LUMA, GainGlow
 
-Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+Yuv = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Y, (H, W), and U and V, (H / 2, W / 2), uint8: BT.709 in limited range."""
 
 STRIP = 64  # rows of brightness handled at once: as many as `TILE`, or an even part of it
@@ -30,9 +30,7 @@ Y_CODES = 219 / 255  # codes of Y for one code of all channels of RGB
 U_CODES, V_CODES = (224 / 255 / (2 * (1 - LUMA[channel])) for channel in (2, 0))  # for B - Y, R - Y
 
 
-def light_planes(
-    planes: Planes, half: np.ndarray, light: GainGlow, guide: Tensor, out: Planes
-) -> None:
+def light_planes(planes: Yuv, half: np.ndarray, light: GainGlow, guide: Tensor, out: Yuv) -> None:
     """A frame of video under a light; what the light leaves alone keeps its values.
 
     Args:
