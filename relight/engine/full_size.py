@@ -133,7 +133,7 @@ def lit_frame(frame: Frame, light: GainGlow, small: Tensor) -> Frame:
     guide = torch.from_numpy(np.stack(guide))
     if isinstance(frame, PlanarFrame):
         planes = Planes.empty(*frame.planes.y.shape)
-        light_planes(frame.planes.all, frame.planes.half(), light, guide, planes.all)
+        light_planes(frame.planes.all, light, guide, planes.all)
         keep_planes_bars(planes, frame.planes, FRINGE)
         return frame.with_planes(planes)
     return frame.with_image(keep_bars(_lit(frame.image, light, guide), frame.image, FRINGE))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -76,7 +76,12 @@ def apply_light_uint8(
         small = cv2.resize(image, light.glow.shape[:-3:-1], interpolation=cv2.INTER_AREA)
         guide = torch.from_numpy(small).permute(2, 0, 1).float() / 255
     pattern, out = dither(image.shape[1]), np.empty(image.shape, np.uint8)
-    for rows, strip in lit_strips(image, light, guide):
+
+    def fill(rows: slice, source: Tensor) -> None:
+        for plane, codes in zip(source, cv2.split(image[rows]), strict=True):
+            plane.copy_(torch.from_numpy(codes))
+
+    for rows, strip in lit_strips(image.shape[:2], fill, light, guide):
         added = pattern[:, rows.start % TILE :]
         lit = strip.rolled_off().numpy()
         pairs = zip(lit, added, strict=True)  # added, rounded, kept within 0 and 255
@@ -90,11 +95,12 @@ class Strip:
 
     Attributes:
         lines: (1, 12, n, W): slopes of gain and glow by a channel's own codes, gain, glow.
-        lit: (1, 3, n, W), codes, not rolled off. scaled: likewise, for what is worked out.
+        source: (1, 3, n, W), codes. lit: likewise, not rolled off. scaled: for what is worked out.
         top: the brightest channel, (1, 1, n, W).
     """
 
     lines: Tensor
+    source: Tensor
     lit: Tensor
     scaled: Tensor
     top: Tensor
@@ -102,7 +108,7 @@ class Strip:
     @classmethod
     def of(cls, rows: int, width: int) -> Strip:
         """New memory, which takes longer to fill than such that was used."""
-        return cls(*(torch.empty(1, channels, rows, width) for channels in (12, 3, 3, 1)))
+        return cls(*(torch.empty(1, channels, rows, width) for channels in (12, 3, 3, 3, 1)))
 
     def cut(self, rows: int) -> Strip:
         """For fewer rows: those left at the end of a frame."""
@@ -110,15 +116,9 @@ class Strip:
             return self
         return Strip.of(rows, self.top.shape[3])
 
-    def filled(self, image: np.ndarray) -> Tensor:
-        """The source: (n, W, 3) uint8 as float, (1, 3, n, W)."""
-        for plane, codes in zip(self.lit[0], cv2.split(image), strict=True):
-            plane.copy_(torch.from_numpy(codes))
-        return self.lit
-
-    def ends(self) -> Tensor:
-        """Where white pixels would land, in codes: (n, W)."""
-        return _ends(self.lines, 255.0, self.scaled)[0, 0]
+    def bend(self) -> Tensor:
+        """For `roll_off`: (n, W)."""
+        return _bend(self.lines, 255.0, self.scaled)[0, 0]
 
     def rolled_off(self) -> Tensor:
         """(3, n, W) of 0 to 255; overwrites the rest."""
@@ -126,19 +126,22 @@ class Strip:
         return self.lit[0]
 
 
-def lit_strips(image: np.ndarray, light: GainGlow, guide: Tensor) -> Iterator[tuple[slice, Strip]]:
-    """An 8-bit frame under a light, before it rolls off and is rounded: rows, and what they are.
+def lit_strips(
+    size: tuple[int, int], fill: Callable[[slice, Tensor], None], light: GainGlow, guide: Tensor
+) -> Iterator[tuple[slice, Strip]]:
+    """A frame under a light, before it rolls off and is rounded: rows, and what they are.
 
     Args:
-        image: (H, W, 3) uint8. light: (3, h, w). guide: the image at its size, (3, h, w) in [0, 1].
+        size: height and width. fill: writes the source's codes of some rows, (3, n, W).
+        light: (3, h, w). guide: the frame at its size, (3, h, w) in [0, 1].
 
-    >>> image, guide = np.full((4, 4, 3), 80, np.uint8), torch.full((3, 4, 4), 80 / 255)
+    >>> guide = torch.full((3, 4, 4), 80 / 255)
     >>> light = GainGlow(torch.full((3, 4, 4), 2.0).log(), torch.zeros(3, 4, 4))
-    >>> for rows, strip in lit_strips(image, light, guide):
+    >>> for rows, strip in lit_strips((4, 4), lambda rows, codes: codes.fill_(80), light, guide):
     ...     rows, strip.rolled_off()[:, 0, 0].tolist()
     (slice(0, 4, None), [160.0, 160.0, 160.0])
     """
-    h, w = image.shape[:2]
+    h, w = size
     lines, bounds = guided_lines(GainGlow.from_planes(light.planes[None]), guide[None])
     _to_codes(lines, bounds)
     count = lines.shape[2]
@@ -148,7 +151,8 @@ def lit_strips(image: np.ndarray, light: GainGlow, guide: Tensor) -> Iterator[tu
         strip = room.cut(rows.stop - rows.start)
         for made, above, below, weights in spans:
             torch.lerp(wide[:, above], wide[:, below], weights, out=strip.lines[0, :, made])
-        _under(strip.filled(image[rows]), strip.lines, bounds, strip)
+        fill(rows, strip.source[0])
+        _under(strip.source, strip.lines, bounds, strip)
         yield rows, strip
 
 
@@ -166,7 +170,7 @@ def _under(
     channel, (F, 1, H, W).
 
     Puts gain and glow into the place of the offsets in `lines`, (F, 12, H, W). room: for the
-    result, which may be the source's own.
+    result.
     """
     gain_slope, glow_slope, gain, glow = lines.split(3, dim=1)
     gain.addcmul_(gain_slope, source)
@@ -181,16 +185,18 @@ def _under(
     return lit, _brightest(lit, room and room.top)
 
 
-def _ends(lines: Tensor, white: float, out: Tensor | None = None) -> Tensor:
-    """Where a white pixel would land under gain and glow, the last six of `lines`: (F, 1, H, W)."""
-    return _brightest(torch.add(lines[:, 9:], lines[:, 6:9], alpha=white, out=out))
+def _bend(lines: Tensor, white: float, out: Tensor | None = None) -> Tensor:
+    """For `roll_off`, from gain and glow, the last six of `lines`: (F, 1, H, W)."""
+    end = _brightest(torch.add(lines[:, 9:], lines[:, 6:9], alpha=white, out=out))
+    end.sub_(KNEE * white).div_((1 - KNEE) * white).clamp_min_(1)
+    return end.square_().reciprocal_().neg_().add_(1)
 
 
 def _rolled(lit: Tensor, top: Tensor, lines: Tensor, white: float) -> None:
     """Roll off what `_under` has lit, in place; overwrites `top`."""
     if columns := bright_columns(top, white):
         lit, top, lines = (x[..., columns] for x in (lit, top, lines))
-        roll_off(lit, top, _ends(lines, white), white)
+        roll_off(lit, top, _bend(lines, white), white)
 
 
 def bright_columns(top: Tensor, white: float) -> slice | None:
@@ -203,31 +209,31 @@ def bright_columns(top: Tensor, white: float) -> slice | None:
     return slice(int(bright[0]), int(bright[-1]) + 1) if len(bright) else None
 
 
-def roll_off(lit: Tensor, top: Tensor, end: Tensor, white: float) -> None:
-    """Bend what is above `KNEE` towards white, in place; overwrites `top` and `end`, too.
+def roll_off(lit: Tensor, top: Tensor, bend: Tensor, white: float) -> None:
+    """Bend what is above `KNEE` towards white, in place; overwrites `top`, too.
+
+    With reach r above the knee and e, where a white pixel would land, in spans from the knee to
+    white, the brightest channel t = knee + r becomes knee + r (1 + r / e²) / (1 + r).
 
     Args:
-        lit: (F, c, H, W). top: its brightest channel, (F, 1, H, W). end: where a white pixel
-            would land, likewise.
+        lit: (F, c, H, W). top: its brightest channel, (F, 1, H, W). bend: 1 - 1 / e², likewise;
+            0 where e would be less than 1.
 
     >>> lit = torch.tensor([0.5, 0.9, 1.2, 1.5]).view(1, 1, 1, 4)
-    >>> roll_off(lit, lit.clone(), torch.full((1, 1, 1, 4), 1.5), 1.0)
+    >>> roll_off(lit, lit.clone(), torch.full((1, 1, 1, 4), 1 - 1 / 6**2), 1.0)
     >>> [round(x, 3) for x in lit.flatten().tolist()]
     [0.5, 0.9, 0.981, 1.0]
     """
-    if float(end.max()) <= white:
+    if not float(bend.max()):
         return
-    knee, rest = KNEE * white, (1 - KNEE) * white
-    end.sub_(knee).div_(rest).clamp_min_(1)
-    top.clamp_min_(knee)
-    reach = (top - knee).div_(rest)
-    # knee + rest * reach * (1 + reach / end^2) / (1 + reach)
-    rolled = torch.div(reach, end.mul_(end), out=end).add_(1).mul_(reach)
-    rolled.div_(reach.add_(1)).mul_(rest).add_(knee)
-    share = rolled / top
+    knee, span = KNEE / (1 - KNEE), (1 - KNEE) * white
+    reach = torch.div(top, span).sub_(knee).clamp_min_(0)
+    # The share of the brightest channel that is lost: r² (1 - 1 / e²) / ((1 + r) (knee + r)).
+    lost = torch.square(reach).mul_(bend)
+    lost.div_((reach + 1).mul_(reach.add_(knee)))
     # What rolls off far also pales; what does so a little keeps its colour: red cloth stays red.
-    pale = (1 - share).square_()
-    lit.mul_(share.addcmul_(share, pale, value=-1)).add_(rolled.mul_(pale))
+    lit.lerp_(top, torch.square(lost))
+    lit.addcmul_(lit, lost, value=-1)
 
 
 def _brightest(x: Tensor, out: Tensor | None = None) -> Tensor:
