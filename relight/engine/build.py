@@ -14,7 +14,6 @@ from relight.engine.composed import Composed
 from relight.engine.form import FORM, Form, form_counts
 from relight.engine.found_subject import FoundSubject
 from relight.engine.framed import anchors, framing_of, of_model, small_scale, small_size
-from relight.engine.frames import Buffered
 from relight.engine.keyframes import keyframes
 from relight.engine.keys import TOGETHER, Keys
 from relight.engine.lighting import Lighting
@@ -92,7 +91,7 @@ def workflows(
         return last.frames(work.load, first)
 
     enlarging = upscaling(second, models, info, survey)
-    return *before, last, replace(enlarging, source=Buffered(relit), mend=with_bars)
+    return *before, last, replace(enlarging, opened=relit, mend=with_bars)
 
 
 def _backdrop(job: RelightJob, size: tuple[int, int], fps: Fraction) -> Backdrop | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from relight.engine.chunks import Chunk, pieces, windows
-from relight.engine.frames import Buffered, Source
+from relight.engine.frames import Source
 from relight.engine.resolve import Models
 from relight.engine.sizes import stage_sizes, target_size
 from relight.engine.survey import Survey
@@ -37,7 +37,7 @@ def upscaling(
         sizes=_sizes(job, before, bool(recipe.noising_steps)),
         chunks=upscale_chunks(job, upscaler, before, len(survey.times)),
         times=survey.times,
-        source=Buffered(originals.open),
+        opened=originals.open,
         originals=originals.open,
         mend=at_depth if job.recipe == "paper" else finished,
         deep=max(info.depth, job.depth or 8) > 8,

@@ -6,6 +6,7 @@ chunks can be computed in any order.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -18,7 +19,7 @@ from torch import Tensor
 from relight.diffusion.finite import refuse_black
 from relight.diffusion.pictures import as_pixels
 from relight.engine.chunks import Chunk, joined
-from relight.engine.frames import FrameSource
+from relight.engine.frames import Buffered, FrameSource
 from relight.engine.stored import pack, pack_still, still, unpack
 from relight.errors import NotFinite
 from relight.jobs import ResolvedUpscaleJob
@@ -40,9 +41,9 @@ class Upscaling:
 
     Attributes:
         job: with every setting decided. recipe: its recipe. sizes: of each stage.
-        chunks: of frames. times: of the frames. source: the frames to upscale.
-        originals: opens the job's own input at an index. mend: makes an enlarged frame, float32
-            in [0, 1], true to its source and of its type. deep: more than 8 bits are wanted.
+        chunks: of frames. times: of the frames. opened: opens the frames to upscale at an index.
+        originals: likewise, of the job's own input. mend: makes an enlarged frame, float32 in
+            [0, 1], true to its source and of its type. deep: more than 8 bits are wanted.
         guide: makes the large picture that a stage starts from.
         upscaler: None where nothing is denoised: the result is the guide.
         shared: what the guide made of the last frames of a chunk, by their index: the next chunk
@@ -54,13 +55,18 @@ class Upscaling:
     sizes: tuple[Size, ...]
     chunks: tuple[Chunk, ...]
     times: tuple[Fraction, ...]
-    source: FrameSource
+    opened: Callable[[int], Iterator[Frame]]
     originals: Callable[[int], Iterator[Frame]]
     mend: Callable[[np.ndarray, np.ndarray], np.ndarray]
     deep: bool
     guide: Enlarge
     upscaler: Upscaler | None
     shared: dict[int, Tensor] = field(default_factory=dict, repr=False)
+
+    @functools.cached_property
+    def source(self) -> FrameSource:
+        """The frames to upscale, by index."""
+        return Buffered(self.opened)
 
     def compute(
         self,
@@ -103,7 +109,7 @@ class Upscaling:
 
     def _still(self, on_step: Callable[[], None]) -> np.ndarray:
         """The one picture of the job enlarged by the guide alone, in bands: (height, width, 3)."""
-        (frame,) = self.originals(0)  # `source` would hold it
+        (frame,) = self.opened(0)  # `source` would hold it
         image, size = to_uint8(frame.image), Size(*self.sizes[-1])
         del frame
         times = whole_times(image.shape, size)

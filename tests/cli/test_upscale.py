@@ -209,6 +209,21 @@ def test_what_is_upscaled_is_the_relit_clip(tmp_path, relit, clip):
     assert np.abs(small - plain.astype(float)).mean() < 0.5 * np.abs(small - source).mean()
 
 
+def test_a_picture_that_is_enlarged_is_the_relit_one(tmp_path, small):
+    """The embedded model's guide enlarges it alone: nothing is denoised."""
+    picture = small()
+    common = ("--prompt", "red light", "--light", "left", "--model", "mini", "--seed", "1")
+    for name, more in (("plain.png", ()), ("large.png", ("--upscale", "2"))):
+        assert _call("run", picture, "-o", tmp_path / name, *common, *more) == 0
+    source, plain, large = (
+        cv2.imread(str(path)).astype(float)
+        for path in (picture, tmp_path / "plain.png", tmp_path / "large.png")
+    )
+    small = cv2.resize(large, plain.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(plain - source).mean() > 15
+    assert np.abs(small - plain).mean() < 2
+
+
 def test_progress_of_both_rises_to_the_end_and_the_times_add_up(tmp_path, tiny_model, clip):
     job = RelightJob.make(
         input=clip,
