@@ -89,6 +89,19 @@ def sidecar_path(output: Path) -> Path:
     return first.with_name(first.name + ".json")
 
 
+def hidden_sidecar(output: Path) -> Path:
+    """What the sidecar is called until the output has its name."""
+    sidecar = sidecar_path(output)
+    folder = sidecar.parent  # of a sequence, it is there only when that is complete
+    near = folder if folder.is_dir() else folder.parent
+    return near / f".{sidecar.name}.part"
+
+
+def has_sidecar(output: Path) -> bool:
+    """Whether an output that is there was made by a run, were it killed at its very end."""
+    return sidecar_path(output).exists() or hidden_sidecar(output).exists()
+
+
 class Sidecar:
     """The sidecar of a result, written before the output gets its name and named after it.
 
@@ -97,9 +110,7 @@ class Sidecar:
 
     def __init__(self, result: Result) -> None:
         self._result = result
-        folder = result.sidecar.parent  # of a sequence, it is there only when that is complete
-        near = folder if folder.is_dir() else folder.parent
-        self._part = near / f".{result.sidecar.name}.part"
+        self._part = hidden_sidecar(result.path)
 
     def write(self) -> None:
         """Write it under a hidden name.

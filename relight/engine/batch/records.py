@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from relight.engine.manifest import MANNER, fingerprint, fingerprints
+from relight.engine.output import has_sidecar
 from relight.errors import MediaError
 from relight.jobs import Job
 
@@ -81,11 +82,15 @@ class Records:
     def owns(self, target: Path, output: Path) -> bool:
         """Whether what is there of an output was made by this batch: it may be replaced.
 
-        One that was begun and never ended was made just before its process was killed. Of one that
-        was removed, the sidecar may be left.
+        One that was begun and never ended may have been made just before its process was killed:
+        then there is its sidecar. Of one that was removed, the sidecar may be left.
         """
         made = {one for _, one in self._done.get(str(target), ())}
-        return bool(self._open(target)) or (bool(made) and print_of(output) in {*made, ""})
+        begun = self._open(target)
+        if not (made or begun):
+            return False
+        there = print_of(output)
+        return there in {*made, ""} or bool(begun and has_sidecar(output))
 
     def begin(self, target: Path, key: str) -> str:
         """Note that an output is going to be written that isn't there, or is the batch's own.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from relight.engine.batch.records import Records
 from relight.engine.inputs import output_name
 from relight.errors import InputError
 from relight.jobs import KINDS, Job
@@ -58,26 +59,26 @@ def rows_of(
 ) -> list[Row]:
     """A row for each clip, picture and sequence among the inputs, all with the same settings.
 
-    Folders are searched to their depth, without hidden files; what they hold keeps its place in the
-    tree, also what a pattern (`clips/**/*.mp4`) finds.
+    Folders are searched to their depth, through links, without hidden files; what they hold keeps
+    its place in the tree, also what a pattern (`clips/**/*.mp4`) finds.
 
     Args:
         inputs: files, folders, patterns in quotes, sequences (`shots/%05d.png`).
-        folder: of the outputs; where it is within an input, it is passed over.
+        folder: of the outputs; where it is within an input, it is passed over, and so are folders
+            of outputs of other batches, and what this one has made beside its inputs.
 
     Raises:
-        InputError: nothing is found, or two inputs would have one output.
+        InputError: nothing is found for an input, or two would have one output.
     """
     as_clip = bool(settings.get("as_clip"))
     kind = kind or kind_of(settings)
-    rows = [
-        Row(source=source, target=target, kind=kind, settings=settings)
-        for given in inputs
-        for source, target in _found(given, folder.resolve(), as_clip)
-    ]
-    if not rows:
-        raise InputError(f"{', '.join(map(str, inputs[:3]))}: no clips or pictures there")
-    return _unlike(rows)
+    rows = []
+    for given in inputs:
+        found = list(_found(given, folder.resolve(), as_clip))
+        if not found:
+            raise InputError(f"{given}: no clips or pictures there")
+        rows += [Row(source=one, target=to, kind=kind, settings=settings) for one, to in found]
+    return _unlike(_not_made(rows, folder.resolve()))
 
 
 def rows_of_manifest(
@@ -142,9 +143,9 @@ def _found(given: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path, Pa
     else:
         base = Path(*_plain_parts(given))
         names = sorted(glob.glob(str(given), recursive=True))
-        passed = outputs if base.resolve() in outputs.parents else None
         for path in map(Path, names):
-            if passed in path.resolve().parents:
+            within = list(path.parents)[: len(path.parts) - len(base.parts) - 1]
+            if any(_of_outputs(one, outputs) for one in within):
                 continue
             if path.is_file() and path.suffix.lower() in READ:
                 yield path, path.relative_to(base).with_name(output_name(path))
@@ -161,10 +162,14 @@ def _plain_parts(pattern: Path) -> list[str]:
 
 
 def _in_folder(root: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path, Path]]:
-    for name, folders, files in os.walk(root):
+    walked = {root.resolve()}
+    for name, folders, files in os.walk(root, followlinks=True):
         folder = Path(name)
-        seen = [one for one in folders if not one.startswith(".")]
-        folders[:] = sorted(one for one in seen if (folder / one).resolve() != outputs)
+        seen = [one for one in sorted(folders) if not one.startswith(".")]
+        seen = [one for one in seen if not _of_outputs(folder / one, outputs)]
+        places = {(folder / one).resolve(): one for one in reversed(seen)}  # a link may lead back
+        folders[:] = sorted(one for place, one in places.items() if place not in walked)
+        walked |= places.keys()
         pictures = False
         for path in (folder / file for file in sorted(files) if not file.startswith(".")):
             ending = path.suffix.lower()
@@ -178,6 +183,22 @@ def _in_folder(root: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path,
             whole = folder.relative_to(root)
             own = whole if whole.name else Path(root.resolve().name)
             yield folder, own.with_name(own.name + ".mp4")
+
+
+def _of_outputs(folder: Path, outputs: Path) -> bool:
+    """Whether a folder within an input holds what a batch has made."""
+    return folder.resolve() == outputs or (folder / OWN).is_dir()
+
+
+def _not_made(rows: list[Row], outputs: Path) -> list[Row]:
+    """The rows, without those whose source this batch has made, beside its inputs."""
+    records = Records(outputs / OWN)
+
+    def made(source: Path) -> bool:
+        place = source.resolve()
+        return outputs in place.parents and records.owns(place.relative_to(outputs), place)
+
+    return [row for row in rows if not made(row.source)]
 
 
 def _manifest_row(row: Mapping[str, Any], where: Path, shared: Stored) -> Row:

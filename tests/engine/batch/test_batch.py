@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 from PIL import Image
 
 from relight import media
@@ -49,8 +50,10 @@ def tree(tmp_path):
 
 
 @pytest.fixture
-def run(tmp_path, tiny_model, capsys):
+def run(tmp_path, tiny_model, capsys, monkeypatch):
     """Runs a batch over in/ into out/; returns its exit code, and the events of its report."""
+    # Processes have as many threads as the tests: sums differ in their last bits with the number.
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
 
     def call(*more, out="out"):
         report = tmp_path / "report.jsonl"

@@ -7,6 +7,7 @@ import pytest
 
 from relight.engine.batch.records import Records, key_of, print_of
 from relight.engine.batch.report import Report
+from relight.engine.output import hidden_sidecar, sidecar_path
 from relight.errors import BusyError
 from relight.jobs import RelightJob, UpscaleJob
 
@@ -106,8 +107,13 @@ def test_two_reports_at_once_do_not_mix(tmp_path):
 def test_an_output_is_owned_from_the_moment_its_process_was_killed(tmp_path):
     output = tmp_path / "a.mp4"
     Records(tmp_path).begin(TARGET, "k")  # and no more
-    output.write_bytes(b"made")
     assert Records(tmp_path).owns(TARGET, output)
+    output.write_bytes(b"of somebody else")
+    assert not Records(tmp_path).owns(TARGET, output)
+    for sidecar in (hidden_sidecar(output), sidecar_path(output)):  # killed before it had its name
+        sidecar.touch()
+        assert Records(tmp_path).owns(TARGET, output)
+        sidecar.unlink()
     _finish(Records(tmp_path), output)
     output.write_bytes(b"edited by hand")
     assert not Records(tmp_path).owns(TARGET, output)

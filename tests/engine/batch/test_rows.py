@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from relight.engine.batch.rows import kind_of, rows_of, rows_of_manifest, shard
+from relight.engine.batch.records import Records
+from relight.engine.batch.rows import OWN, kind_of, rows_of, rows_of_manifest, shard
 from relight.errors import InputError
 from relight.jobs.files import Stored, read_rows
 
@@ -59,6 +60,38 @@ def test_the_outputs_of_an_earlier_batch_are_no_inputs(tree):
     assert len(rows_of([tree], Path("."), P)) == 5  # the outputs are above: nothing is passed over
 
 
+def test_the_outputs_of_another_batch_are_no_inputs_unless_given(tree):
+    (tree / "day" / OWN).mkdir(parents=True)
+    (tree / "day" / "a.mp4").touch()
+    for given in (tree, Path("clips/**/*.*")):
+        assert len(rows_of([given], tree / "night", P)) == 4
+    for given in (tree / "day", Path("clips/day/*.mp4")):
+        assert len(rows_of([given], tree / "night", P)) == 1
+
+
+def test_what_a_batch_has_made_beside_its_inputs_is_none_of_them(tree):
+    made = tree / "b.mp4"
+    made.write_bytes(b"made")
+    records = Records(tree / OWN)
+    target = Path(made.name)
+    records.finish(records.begin(target, "k"), target, "k", made)
+    for given in (tree, Path("clips/**/*.*")):
+        assert len(rows_of([given], tree, P)) == 4
+    made.write_bytes(b"another one of that name")
+    with pytest.raises(InputError, match="both be written to b.mp4"):
+        rows_of([tree], tree, P)
+
+
+def test_folders_are_searched_through_links_once(tree):
+    elsewhere = Path("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "e.mp4").touch()
+    (tree / "linked").symlink_to(elsewhere.absolute(), target_is_directory=True)
+    (elsewhere / "back").symlink_to(tree.absolute(), target_is_directory=True)
+    rows = rows_of([tree], Path("out"), P)
+    assert _pairs(rows)["clips/linked/e.mp4"] == "linked/e.mp4" and len(rows) == 5
+
+
 def test_a_folder_of_pictures_is_a_clip_if_asked_for(tree):
     rows = rows_of([tree], Path("out"), P | {"as_clip": True})
     assert _pairs(rows)["clips/deep"] == "deep.mp4"
@@ -74,8 +107,9 @@ def test_two_inputs_never_share_an_output(tree):
 
 
 def test_nothing_found_and_settings_as_an_input_are_named(tree):
-    with pytest.raises(InputError, match="no clips"):
-        rows_of([Path("none*.mp4")], Path("out"), P)
+    for given in ([Path("none*.mp4")], [tree, Path("none*.mp4")]):
+        with pytest.raises(InputError, match=r"^none\*.mp4: no clips"):
+            rows_of(given, Path("out"), P)
     with pytest.raises(InputError, match="--job"):
         rows_of([Path("job.yaml")], Path("out"), P)
 
