@@ -61,9 +61,9 @@ class Place(ABC):
     def move_in(self) -> None:
         """Give the finished part its own name, in the place of what was there."""
 
-    @abstractmethod
     def remove(self) -> None:
         """Remove the part, if there is one."""
+        _remove(self.part)
 
 
 class File(Place):
@@ -74,9 +74,6 @@ class File(Place):
 
     def move_in(self) -> None:
         _move(self.part, self.path)
-
-    def remove(self) -> None:
-        self.part.unlink(missing_ok=True)
 
 
 class Sequence(Place):
@@ -98,8 +95,12 @@ class Sequence(Place):
     def move_in(self) -> None:
         """All pictures or none: whatever stops the moving, it is taken back."""
         if not os.path.lexists(self.folder):
-            os.rename(self.part, self.folder)
+            _move(self.part, self.folder)
             return
+        if self.scratch is not None:  # a file system of its own, perhaps: come beside them first
+            near = _part(self.path, None)
+            _move(self.part, near)
+            self.part = near
         new, old = sorted(self.part.iterdir()), self.part / "old"
         old.mkdir()
         moves = [(file, old / file.name) for file in self.taken()]
@@ -115,9 +116,6 @@ class Sequence(Place):
             raise
         self.remove()
 
-    def remove(self) -> None:
-        shutil.rmtree(self.part, ignore_errors=True)
-
 
 def place(path: Path, scratch: Path | None = None) -> Place:
     """The place that `path` means; its part is made in `scratch`, or beside it."""
@@ -125,7 +123,8 @@ def place(path: Path, scratch: Path | None = None) -> Place:
 
 
 def _move(part: Path, path: Path) -> None:
-    """Rename; from another file system, by a copy beside the target, so that it appears whole."""
+    """Rename a file, or a folder of files; from another file system, by a copy beside the target,
+    so that it appears whole."""
     try:
         os.replace(part, path)
     except OSError as error:
@@ -133,11 +132,27 @@ def _move(part: Path, path: Path) -> None:
             raise
         copy = _part(path, None)
         try:
-            shutil.copyfile(part, copy)
+            _copy(part, copy)
             os.replace(copy, path)
         finally:
-            copy.unlink(missing_ok=True)
-        part.unlink()
+            _remove(copy)
+        _remove(part)
+
+
+def _copy(part: Path, copy: Path) -> None:
+    if not part.is_dir():
+        shutil.copyfile(part, copy)
+        return
+    copy.mkdir()
+    for file in part.iterdir():
+        shutil.copyfile(file, copy / file.name)
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
 
 
 def _part(path: Path, scratch: Path | None) -> Path:

@@ -1,6 +1,8 @@
 """Sequences of pictures."""
 
+import errno
 import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,6 +131,56 @@ def test_sequence_that_cannot_be_moved_is_taken_back(here, monkeypatch):
         sequence("f/%d.png", [7, 8, 9], overwrite=True)
     assert "could not be written" in one_line(error)
     assert len(calls) == 7 and levels_in("f") == {"1.png": 1, "2.png": 2}
+
+
+@pytest.fixture
+def other_disk(here, monkeypatch):
+    """A folder that nothing can be renamed out of."""
+    folder = here / "scratch"
+    folder.mkdir()
+
+    def elsewhere(rename):
+        def renaming(source, target):
+            if (folder in Path(source).parents) != (folder in Path(target).parents):
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            rename(source, target)
+
+        return renaming
+
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, elsewhere(getattr(os, name)))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["new/%d.png", "f/%d.png", "%d.png", "a.png"])
+def test_an_output_made_on_another_disk(here, other_disk, name):
+    sequence("f/%d.png", [1, 2, 3])
+    Path("f/other.png").write_bytes(b"x")
+    sequence(name, [7, 8][: 2 if "%" in name else 1], overwrite=True, scratch=other_disk)
+    assert number_of(next(read(name.replace("%d", "1"))).image) == 7
+    assert set(names_in("f")) >= {"1.png", "2.png", "other.png"}
+    assert Path("f/3.png").exists() != name.startswith("f/")  # no number of a longer one stays
+    assert not list(here.rglob(".*")) and not list(other_disk.iterdir())
+
+
+def test_a_sequence_that_cannot_come_from_another_disk_leaves_what_was_there(
+    here, other_disk, monkeypatch
+):
+    sequence("f/%d.png", [1, 2])
+    copied = shutil.copyfile
+
+    def full(source, target):
+        if target.name == "2.png":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        copied(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    for name in ("f/%d.png", "new/%d.png"):
+        with pytest.raises(MediaError, match="No space left"):
+            sequence(name, [7, 8, 9], overwrite=True, scratch=other_disk)
+    assert levels_in("f") == {"1.png": 1, "2.png": 2}
+    assert not list(here.rglob(".*")) and not list(other_disk.iterdir())
+    nothing_but(here, "f", "scratch")
 
 
 def test_sequence_pictures_that_appear_meanwhile_are_kept(here):
