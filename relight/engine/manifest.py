@@ -15,6 +15,7 @@ from relight.engine.work import Work
 from relight.errors import MediaError
 from relight.jobs import Job
 from relight.media import Loss, Reading
+from relight.media.formats import PICTURES
 from relight.media.sequences import files_of, is_clip
 
 SCHEMA = 1
@@ -122,6 +123,8 @@ def fingerprints(job: Job, whole: bool = False) -> dict[str, str]:
 def fingerprint(path: Path, whole: bool = False) -> str:
     """A hash of a file's size and content: of all of it, or of blocks spread over a large one.
 
+    A folder of pictures or of a network, or a pattern, has that of its files and their names.
+
     Args:
         whole: all of a large one is read too.
 
@@ -129,8 +132,8 @@ def fingerprint(path: Path, whole: bool = False) -> str:
         MediaError: it can't be read.
     """
     digest = hashlib.sha256()
-    if is_clip(path, Reading(as_clip=True)):
-        for file in files_of(path):
+    if several := _several(path):
+        for file in several:
             digest.update(f"{file.name} {fingerprint(file, whole)}\n".encode())
         return digest.hexdigest()
     try:
@@ -150,3 +153,13 @@ def fingerprint(path: Path, whole: bool = False) -> str:
     except OSError as error:
         raise MediaError(f"{path} can't be read ({error.strerror})") from None
     return digest.hexdigest()
+
+
+def _several(path: Path) -> list[Path]:
+    """The files that a folder or a pattern stands for; none: it is a file."""
+    if not is_clip(path, Reading(as_clip=True)):
+        return []
+    if path.is_dir() and any(path.glob("*.safetensors")):
+        kinds = {".json", ".safetensors", *PICTURES}
+        return sorted(file for file in path.iterdir() if file.suffix.lower() in kinds)
+    return files_of(path)

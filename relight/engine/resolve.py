@@ -21,6 +21,7 @@ from relight.jobs import (
     UpscaleJob,
 )
 from relight.jobs.regions import MaskAuto, MaskFile, MaskSeed
+from relight.jobs.relight import SURFACES
 from relight.lights import parse_light
 from relight.media import VideoInfo, probe, read, to_uint8
 from relight.methods.back_projection import larger
@@ -242,7 +243,7 @@ def _surface(job: RelightJob) -> str:
     if job.depth_clip is not None:
         return job.surface
     network = depth_network(job.surface)
-    if job.surface in ("auto", "subject", "depth"):
+    if job.surface in SURFACES:
         return "subject" if network is None else "depth"
     return str(Path(job.surface).absolute())
 

@@ -270,6 +270,5 @@ class Job(Delivery, frozen=True, extra="forbid", validate_default=True):
     def settings(self) -> dict[str, Any]:
         """All settings as plain JSON values, with absolute paths."""
         values = self.model_dump(mode="json")
-        for key in ("input", "output"):
-            values[key] = str(Path(values[key]).absolute())
-        return values
+        paths: dict[str, Path] = {"input": self.input, "output": self.output, **self.files()}
+        return values | {key: str(path.absolute()) for key, path in paths.items() if key in values}

@@ -23,6 +23,9 @@ from relight.jobs.regions import (
 from relight.lights import BackdropLight, Keyframe, Light, parse_light, usages
 from relight.lights.text import quoted
 
+SURFACES = ("auto", "subject", "depth")
+"""Words for what gives the light its form; anything else is a folder."""
+
 
 class RelightJob(Job, frozen=True):
     """One clip to relight."""
@@ -247,7 +250,7 @@ class RelightJob(Job, frozen=True):
 
     def files(self) -> dict[str, Path]:
         """What it reads besides its input: the name of each -> its path, which may be a folder of
-        pictures or a pattern."""
+        pictures or of a network, or a pattern."""
         found = {f"reference {text}": split_reference(text)[1] for text in self.reference}
         lights = [Keyframe.parse(text).light for text in self.light_at]
         for light in (parse_light(self.light), *lights):
@@ -261,9 +264,9 @@ class RelightJob(Job, frozen=True):
         if self.depth_clip is not None:
             found["depth_clip"] = self.depth_clip
         if self.matte_model is not None:
-            inside = sorted(self.matte_model.glob("*.safetensors"))  # of a SAM 2
-            found |= {f"matte_model {file.name}": file for file in inside}
-            found |= {} if inside else {"matte_model": self.matte_model}
+            found["matte_model"] = self.matte_model
+        if self.surface not in SURFACES and any(Path(self.surface).glob("*.safetensors")):
+            found["surface"] = Path(self.surface)
         return found
 
     @model_validator(mode="after")
@@ -278,17 +281,8 @@ class RelightJob(Job, frozen=True):
         light = str(parse_light(self.light).absolute())
         keyframes = [str(Keyframe.parse(text).absolute()) for text in self.light_at]
         references = [absolute_reference(text) for text in self.reference]
-        mask = None if self.mask is None else parse_mask(self.mask)
-        network, behind = self.matte_model, self.behind
-        depth = self.depth_clip
         return {
             **super().settings(),
-            "mask": str(mask.path.absolute()) if isinstance(mask, MaskFile) else self.mask,
-            "background": str(behind.path.absolute())
-            if behind and behind.path
-            else self.background,
-            "matte_model": None if network is None else str(network.absolute()),
-            "depth_clip": None if depth is None else str(depth.absolute()),
             "light": light,
             "light_at": keyframes,
             "reference": references,

@@ -77,7 +77,7 @@ class UpscaleJob(Job, frozen=True):
     def files(self) -> dict[str, Path]:
         """Its guide, if that is a file: see `Job.files`."""
         path = Path(self.guide or "")
-        return {"guide": path} if path.is_file() else {}
+        return {"guide": path} if path.suffix and path.is_file() else {}
 
     @field_validator("size")
     @classmethod

@@ -35,10 +35,11 @@ def key_of(job: Job, kind: str) -> str:
     """
     settings = {name: value for name, value in job.settings().items() if name not in HOW}
     prints = fingerprints(job, whole=True)
-    text = json.dumps([kind, prints["input"], settings], sort_keys=True, default=str)
-    # A file that a setting names counts by its content; longer names first, one may begin another.
-    for name, path in sorted(job.files().items(), key=lambda pair: -len(str(pair[1]))):
-        text = text.replace(json.dumps(str(path.absolute()))[1:-1], prints[name])
+    text = json.dumps([kind, list(prints.values()), settings], sort_keys=True, default=str)
+    # Where a file is doesn't count; longer paths first, one may begin another.
+    paths = {name: str(path.absolute()) for name, path in job.files().items()}
+    for name, path in sorted(paths.items(), key=lambda pair: -len(pair[1])):
+        text = text.replace(json.dumps(path)[1:-1], prints[name])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

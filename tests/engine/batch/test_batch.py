@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from relight.engine.batch.records import Records, key_of
 from relight.engine.batch.rows import OWN, Row
 from relight.engine.batch.work import Worker
 from relight.engine.work import Work, work_folder
+from relight.models.guides import GUIDES
 
 QUICK = ["--prompt", "red light", "--seed", "5", "--relight-steps", "1", "--recipe", "fast"]
 
@@ -122,6 +124,33 @@ def test_a_row_that_another_process_does_is_skipped(tmp_path, state):
         answer = two.do(row)
     assert answer.status == "skipped" and "another process" in answer.message
     assert two.do(row).status == "done"  # the other one was killed
+
+
+def test_a_changed_guide_is_used_in_the_place_of_the_earlier_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _picture(tmp_path / "a.png", 1)
+    settings = {"scale": 1.5, "guide": "net.safetensors", "model": "mini"}
+    row = Row(source=tmp_path / "a.png", target=Path("a.png"), kind="upscale", settings=settings)
+    out, net = tmp_path / "out", tmp_path / "net.safetensors"
+    made = []
+    for guide in GUIDES.values():
+        shutil.copyfile(guide, net)
+        assert [Worker(out).do(row).status for _ in range(2)] == ["done", "skipped"]
+        made.append((out / "a.png").read_bytes())
+    assert made[0] != made[1]
+
+
+def test_what_an_earlier_version_has_recorded_is_done_again(tmp_path):
+    _picture(tmp_path / "a.png", 1)
+    settings = {"scale": 1.5, "guide": "bicubic", "model": "mini"}
+    row = Row(source=tmp_path / "a.png", target=Path("a.png"), kind="upscale", settings=settings)
+    out, records = tmp_path / "out", Records(tmp_path / "out" / OWN)
+    attempt = records.begin(row.target, "0" * 64)  # hashed in another way
+    _picture(out / "a.png", 2)
+    records.finish(attempt, row.target, "0" * 64, out / "a.png")
+    before = (out / "a.png").read_bytes()
+    assert [Worker(out).do(row).status for _ in range(2)] == ["done", "skipped"]
+    assert (out / "a.png").read_bytes() != before
 
 
 @pytest.mark.slow

@@ -49,6 +49,61 @@ def test_files_that_settings_name_count_by_content(tmp_path, given):
     assert key_of(_job(tmp_path, **{given: str(two)}), "relight") != key
 
 
+def _network(folder, weights):
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+@pytest.mark.parametrize("setting", ["matte_model", "surface"])
+def test_a_network_that_settings_name_counts_by_content(tmp_path, monkeypatch, setting):
+    one, two = (_network(tmp_path / name, b"1") for name in ("one", "two"))
+    key = key_of(_job(tmp_path, **{setting: str(one)}), "relight")
+    assert key_of(_job(tmp_path, **{setting: str(two)}), "relight") == key
+    monkeypatch.chdir(tmp_path)
+    assert key_of(_job(tmp_path, **{setting: "one"}), "relight") == key
+    for name in ("config.json", "model.safetensors"):
+        (one / name).write_bytes(b"other")
+        assert key_of(_job(tmp_path, **{setting: "one"}), "relight") != key
+        _network(one, b"1")
+    assert key_of(_job(tmp_path), "relight") != key
+
+
+def test_a_guide_counts_by_content_wherever_it_is(tmp_path, monkeypatch):
+    guide, there = tmp_path / "net.safetensors", tmp_path / "there"
+    there.mkdir()
+    (tmp_path / "in.png").write_bytes(b"content")
+
+    def key(named):
+        made = {"input": tmp_path / "in.png", "output": tmp_path / "a.png", "guide": str(named)}
+        return key_of(UpscaleJob.make(**made), "upscale")
+
+    guide.write_bytes(b"1")
+    before = key(guide)
+    monkeypatch.chdir(tmp_path)
+    assert key("net.safetensors") == before != key("mini")
+    (there / "moved.safetensors").write_bytes(b"1")
+    monkeypatch.chdir(there)
+    assert key("moved.safetensors") == before
+    guide.write_bytes(b"2")
+    assert key(guide) != before
+    embedded = key("mini")
+    Path("mini").write_bytes(b"1")  # no guide: the embedded one goes before
+    assert key("mini") == embedded
+
+
+def test_two_files_of_a_light_are_not_each_other(tmp_path):
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    one, two = (f"image:{tmp_path / name}" for name in ("one.png", "two.png"))
+    keys = {
+        key_of(_job(tmp_path, light=light), "relight")
+        for light in (f"{one} + {two}", f"{two} + {one}", f"{one} + {two} + {one}", one)
+    }
+    assert len(keys) == 4
+
+
 def test_the_middle_of_a_large_input_counts(tmp_path):
     with (tmp_path / "in.mp4").open("wb") as file:
         file.truncate(65 * 2**20)
