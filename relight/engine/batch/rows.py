@@ -241,7 +241,7 @@ def _unlike(rows: list[Row]) -> list[Row]:
     taken: dict[Path, Row] = {}
     for row in rows:
         other = taken.setdefault(row.target, row)
-        if other is not row and (other.source, other.settings) != (row.source, row.settings):
+        if other != row:
             raise InputError(
                 f"{other.source} and {row.source} would both be written to {row.target}"
             )

@@ -106,6 +106,16 @@ def test_two_inputs_never_share_an_output(tree):
     assert len(rows_of([tree / "a.mp4", tree / "a.mp4"], Path("out"), P)) == 1
 
 
+def test_one_input_done_in_two_ways_needs_two_outputs(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    one, two = ('{"input": "a.mp4", "kind": "relight"}', '{"input": "a.mp4", "kind": "upscale"}')
+    path.write_text(f"{one}\n{two}\n")
+    with pytest.raises(InputError, match="both be written to a.mp4"):
+        rows_of_manifest(read_rows(path), path, Stored(settings={}))
+    path.write_text(f"{one}\n{one}\n")
+    assert len(rows_of_manifest(read_rows(path), path, Stored(settings={}))) == 1
+
+
 def test_nothing_found_and_settings_as_an_input_are_named(tree):
     for given in ([Path("none*.mp4")], [tree, Path("none*.mp4")]):
         with pytest.raises(InputError, match=r"^none\*.mp4: no clips"):
