@@ -123,15 +123,15 @@ def _refuse_unread(name: str, given: dict[str, Any]) -> None:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """NAME=VALUE, the value as YAML would read it."""
-    import yaml
+    """NAME=VALUE, the value as a job file's."""
+    from relight.jobs.reading import read_yaml
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise InputError(f"--set {text!r}: write it as NAME=VALUE", field="set", value=text)
     try:
-        return name.strip().replace("-", "_"), yaml.safe_load(value)
-    except yaml.YAMLError:
+        return name.strip().replace("-", "_"), read_yaml(value, Path("--set"))
+    except InputError:
         raise InputError(f"--set {text!r}: its value is no YAML", field="set", value=text) from None
 
 

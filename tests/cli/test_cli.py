@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from relight.cli import main
+from relight.cli.bench import _setting
 from relight.jobs import RelightJob
 from relight.jobs.files import asked_in, job_of
 from relight.lights import kinds
@@ -196,6 +197,18 @@ def test_usage_errors_exit_with_2(capsys):
 def test_a_bench_refuses_a_setting_that_is_no_yaml(tmp_path, capsys):
     given = ["bench", CLIP, "-o", tmp_path / "b", "--set", "side=["]
     assert "its value is no YAML" in _fails(capsys, given, code=2)
+
+
+def test_a_bench_reads_a_setting_as_a_job_file_does():
+    given = ("transfer=off", "seed=3", "light-at=[0=left, 1:30]", "shape=0.5", "mask=")
+    found = dict(_setting(one) for one in given)
+    assert found == {
+        "transfer": "off",
+        "seed": 3,
+        "light_at": ["0=left", "1:30"],
+        "shape": 0.5,
+        "mask": None,
+    }
 
 
 @pytest.mark.parametrize("factor", [-1, 0, 1, 17])
