@@ -40,7 +40,7 @@ def read_reference(path: str | os.PathLike) -> np.ndarray:
         raise _too_large(path) from None
     except InputError:
         raise
-    except (OSError, SyntaxError, EOFError, ValueError):
+    except Exception:  # Pillow fails in many ways on damaged and hostile files
         raise InputError(
             f"the reference {path} can't be read as a picture: give a PNG, JPEG, WebP or TIFF"
         ) from None

@@ -1,5 +1,7 @@
 """Pictures that editors save: what is converted, and what is refused in one line."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -68,6 +70,17 @@ def test_turned_upright(tmp_path):
     exif[0x0112] = 6
     picture().save(tmp_path / "a.jpg", exif=exif)
     assert read_reference(tmp_path / "a.jpg").shape == (96, 80, 3)
+
+
+def test_a_damaged_second_page_of_a_tiff_is_one_line(tmp_path):
+    path = tmp_path / "a.tif"
+    picture().save(path, save_all=True, append_images=[picture()])
+    content = path.read_bytes()
+    head, width, rest = content.rpartition(struct.pack("<HHI", 256, 4, 1))
+    assert width  # the tag of the second page's
+    path.write_bytes(head + struct.pack("<HHI", 60000, 4, 1) + rest)
+    with pytest.raises(InputError, match="can't be read as a picture"):
+        read_reference(path)
 
 
 def test_small_missing_broken_and_moving_pictures_are_refused(tmp_path):
