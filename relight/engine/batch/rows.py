@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,14 +123,15 @@ def shard(rows: Sequence[Row], which: str | None) -> list[Row]:
     """
     if which is None:
         return list(rows)
-    first, _, count = which.partition("/")
-    if not (first.isdigit() and count.isdigit()) or not int(first) < int(count):
+    found = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", which)
+    first, count = map(int, found.groups()) if found else (0, 0)
+    if not first < count:
         raise InputError(
             f"shard {shown(which)} is not I/N: the shards of 4 are 0/4, 1/4, 2/4 and 3/4",
             field="shard",
             value=which,
         )
-    return list(rows[int(first) :: int(count)])
+    return list(rows[first::count])
 
 
 def _found(given: Path, outputs: Path, as_clip: bool) -> Iterator[tuple[Path, Path]]:

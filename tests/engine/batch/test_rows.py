@@ -195,7 +195,7 @@ def test_shards_are_disjoint_and_make_up_the_whole():
     rows = list(range(10))
     shares = [shard(rows, f"{i}/3") for i in range(3)]
     assert sorted(row for share in shares for row in share) == rows
-    for wrong in ("3/3", "x", "1", "-1/3", "1/0"):
+    for wrong in ("3/3", "x", "1", "-1/3", "1/0", "²/4", "0/⁴", "0/" + "9" * 5000):
         with pytest.raises(InputError, match="0/4, 1/4"):
             shard(rows, wrong)
 
