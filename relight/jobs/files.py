@@ -182,7 +182,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     if ending == ".csv":
         rows = _csv_rows(text, path)
     elif ending == ".jsonl":
-        rows = [read_json(line, path) for line in text.splitlines() if line.strip()]
+        rows = [read_json(line, path) for line in text.split("\n") if line.strip()]
     else:
         rows = read_yaml(text, path)
     if not isinstance(rows, list) or not rows:

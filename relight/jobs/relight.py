@@ -222,7 +222,7 @@ class RelightJob(Job, frozen=True):
     def _keyframe_texts(cls, keyframes: object) -> object:
         """A list of texts, also of a mapping from seconds to lights, or of lines."""
         if isinstance(keyframes, str):
-            return [line.strip() for line in keyframes.splitlines() if line.strip()]
+            return [line.strip() for line in keyframes.split("\n") if line.strip()]
         if isinstance(keyframes, dict):
             return [f"{seconds}={light}" for seconds, light in keyframes.items()]
         return [] if keyframes is None else keyframes

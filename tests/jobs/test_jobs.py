@@ -119,9 +119,11 @@ def test_settings_hold_absolute_paths_of_lights_too(tmp_path, monkeypatch):
 
 def test_keyframes_may_be_a_list_a_mapping_or_lines():
     texts = ["0=left", "2.5=point:x=.8"]
-    for given in (texts, {0: "left", 2.5: "point:x=.8"}, "0=left\n 2.5=point:x=.8\n"):
+    for given in (texts, {0: "left", 2.5: "point:x=.8"}, "0=left\r\n 2.5=point:x=.8\n"):
         assert RelightJob.make(**GOOD, light_at=given).light_at == texts
     assert RelightJob.make(**GOOD, light_at=None).light_at == []
+    odd = '0=image:"a\u2028b.png"'
+    assert RelightJob.make(**GOOD, light_at=odd).light_at == [odd]
 
 
 def test_a_light_given_now_replaces_keyframes_of_a_job_file():

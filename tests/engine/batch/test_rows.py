@@ -148,6 +148,15 @@ def test_a_manifest_has_settings_a_row(tree, ending):
     assert (jobs[1].scale, jobs[2].upscale, jobs[2].prompt) == (2, 1.5, "red light")
 
 
+def test_a_line_of_a_manifest_ends_at_its_end_alone(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    odd = "red\u2028warm\u2029soft\x85light"
+    lines = [json.dumps({"input": name, "prompt": odd}, ensure_ascii=False) for name in "ab"]
+    for end in ("\n", "\r\n"):
+        path.write_bytes((end.join(lines) + end).encode())
+        assert [row["prompt"] for row in read_rows(path)] == [odd, odd]
+
+
 def test_a_manifest_elsewhere_names_files_beside_it(tree):
     Path("clips/jobs.jsonl").write_text('{"input": "deep/c.png"}')
     rows = rows_of_manifest(
