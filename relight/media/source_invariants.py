@@ -68,17 +68,6 @@ def keep_depth(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     return to_float(result) + _scaled(lost, result)
 
 
-def keep_grey(result: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Equal channels where the whole source has them.
-
-    >>> grey, tinted = np.full((4, 4, 3), 90, np.uint8), np.full((8, 8, 3), 90, np.uint8)
-    >>> tinted[..., 0] = 120
-    >>> keep_grey(tinted, grey)[0, 0].tolist()
-    [96, 96, 96]
-    """
-    return _greyed(result) if is_grey(source) else result
-
-
 def _greyed(result: np.ndarray) -> np.ndarray:
     luma = to_float(result) @ _LUMA
     return like(np.repeat(luma[..., None], 3, axis=2), result)
