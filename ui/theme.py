@@ -12,7 +12,7 @@ import gradio as gr
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
 WEB = Path(__file__).parent / "web"
-SCRIPTS = ("kit", "desk", "compare", "stage", "lights", "batch", "history")
+SCRIPTS = ("kit", "runs", "desk", "compare", "stage", "lights", "batch", "history")
 """Parts of the page's script, in the order in which they are needed."""
 
 

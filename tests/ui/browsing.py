@@ -2,6 +2,8 @@
 
 import time
 
+from relight.ui.runs import new_run
+from relight.ui.shelf import Entry, Shelf
 from tests.ui.conftest import QUICK
 
 
@@ -56,3 +58,32 @@ def idle(served, seconds=20):
     while not served.studio.idle and time.monotonic() < until:
         time.sleep(0.05)
     return served.studio.idle
+
+
+def put_run(served, page, clip, state="done", *, kind="relight", **more):
+    """A run of the page's visitor that is over, as if computed, with the result `clip`."""
+    run = new_run(
+        served.outputs / page.evaluate("Relight.who"),
+        **{"kind": kind, "what": "make", "name": clip.name, "order": {}, "state": state, **more},
+    )
+    if state == "done":
+        output = run.folder / f"relit{clip.suffix}"
+        output.write_bytes(clip.read_bytes())
+        run.entry = Entry(
+            folder=run.folder,
+            kind=kind,
+            name=clip.name,
+            source=output.name,
+            output=output.name,
+            job="job.json",
+        )
+        Shelf(run.folder.parent).add(run.entry)
+    served.studio.runs._runs[run.id] = run
+    page.evaluate("Relight.desk.state.ask()")
+    return run
+
+
+def settle(page, milliseconds=300):
+    """Have the page ask for its runs, and wait for what that draws."""
+    page.evaluate("Relight.desk.state.ask()")
+    page.wait_for_timeout(milliseconds)

@@ -2,10 +2,11 @@
 "use strict";
 
 Relight.desk = (element, props, trigger, server, watch, given) => {
-  const { el, clock, svg, icons } = Relight;
+  const { el, clock, runLine } = Relight;
   const BUSY_MS = 600;
   const IDLE_MS = 2500;
-  const desk = { runs: [], told: {}, watched: {}, plans: {}, asked: {}, answered: {}, live: {},
+  // shown: the run whose result a tab shows; told: what its bar has to say.
+  const desk = { runs: [], told: {}, shown: {}, watched: {}, plans: {}, asked: {}, answered: {}, live: {},
     boot: null, lost: false };
   Relight.desk.state = desk;
   // Two plans may be under way at once, as the page goes on changing: each answer says which
@@ -57,7 +58,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       if (run.state === "done" && was && was !== "done") {
         document.dispatchEvent(new CustomEvent("relight-made", { detail: run }));
       }
-      if (run.state === "done" && desk.watched[tab] === run.id && desk.told[tab]?.shown !== run.id) {
+      if (run.state === "done" && desk.watched[tab] === run.id && desk.shown[tab] !== run.id) {
         show(tab, run, was !== undefined);
       }
       if (run.state === "running" && run.picture && !run.batch) live(tab, run);
@@ -72,7 +73,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
     const holder = place("result", tab);
     if (!holder) return;
     const got = await server.live({ who: Relight.who, id: run.id }).catch(() => null);
-    if (!got || !got.url || desk.watched[tab] !== run.id || desk.told[tab]?.shown === run.id) return;
+    if (!got || !got.url || desk.watched[tab] !== run.id || desk.shown[tab] === run.id) return;
     let image = holder.querySelector("img.live");
     if (!image) {
       image = el("img.live", { alt: "The frames as they are now" });
@@ -83,9 +84,11 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
   };
 
   const show = (tab, run, fresh) => {
-    desk.told[tab] = { shown: run.id };
     const holder = place("result", tab);
-    if (!holder || !run.result) return;
+    if (!holder || !run.result) return; // a tab that was not opened yet has no place for it
+    desk.shown[tab] = run.id;
+    const said = desk.told[tab] || {};
+    if (fresh && said.text && !said.stays) desk.told[tab] = {};
     Relight.compare(holder, run.result);
     if (fresh && holder.getBoundingClientRect().top > window.innerHeight * 0.6) {
       holder.scrollIntoView({ behavior: "smooth", block: "start" });
@@ -107,49 +110,6 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
     draw();
     await server.dismiss({ who: Relight.who, id: run.id }).catch(() => null);
     ask();
-  };
-
-  const when = (run) => {
-    const place = run.ahead === 1 ? "1 run ahead" : `${run.ahead} runs ahead`;
-    if (!run.ahead) return "starts now";
-    return run.starts ? `${place}, starts in about ${clock(run.starts)}` : place;
-  };
-
-  const title = (run) => {
-    const what = run.what === "preview" ? "Preview" : run.kind === "relight" ? "Relight" : "Upscale";
-    return `${what}: ${run.name}`;
-  };
-
-  const words = (run) => {
-    if (run.state === "waiting") return `Queued, ${when(run)}`;
-    if (run.state === "stopping") return "Stopping";
-    const left = run.left ? `, about ${clock(run.left)} left` : "";
-    return `${run.stage || "Starting"}${left}`;
-  };
-
-  const line = (run, small) => {
-    const percent = Math.floor(100 * (run.fraction || 0));
-    const row = el(`div.run.${run.state}`, { "data-run": run.id });
-    const head = el("div.runhead", {},
-      el("b", { title: title(run) }, title(run)),
-      el("span", {}, run.state === "failed" ? "failed" : words(run)));
-    row.append(head);
-    if (run.state === "failed") {
-      row.append(el("p.fault", {}, run.error));
-      row.append(el("button.small", { onclick: () => dismiss(run), type: "button" }, "Dismiss"));
-      return row;
-    }
-    const bar = el("div.bar", {
-      role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100",
-      "aria-valuenow": String(percent), "aria-label": title(run),
-    }, el("i", { style: `width:${percent}%` }));
-    const stop = el("button.small.stop", {
-      type: "button", "aria-label": `Cancel ${title(run)}`, disabled: run.state === "stopping",
-      onclick: () => cancel(run),
-    }, "Cancel");
-    row.append(el("div.runfoot", {}, bar, el("span.percent", {}, `${percent} %`), stop));
-    if (small) row.classList.add("slim");
-    return row;
   };
 
   // Redraws a node only where its text has changed, so that focus stays on its button.
@@ -183,8 +143,8 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
           "No connection to the studio. Runs go on there; trying again."));
       }
       if (told.error) children.push(el("p.fault", { role: "alert" }, told.error));
-      if (current) children.push(line(current));
-      else if (failed && !told.error) children.push(line(failed));
+      if (current) children.push(runLine(current, ends));
+      else if (failed && !told.error) children.push(runLine(failed, ends));
       else if (!told.error && told.text) children.push(el("p.hint", { role: "status" }, told.text));
       else if (!told.error) children.push(hint(tab));
       const rest = [...busy.filter((run) => run !== current),
@@ -192,7 +152,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       if (rest.length) {
         children.push(el("details.queue", {},
           el("summary", {}, `${rest.length} more in the queue`),
-          ...rest.map((run) => line(run, true))));
+          ...rest.map((run) => runLine(run, ends, true))));
       }
       replace(bar, children);
     }
