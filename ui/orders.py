@@ -48,6 +48,7 @@ class Order:
         settings: fields of the job, those left open missing.
         quality: a key of `QUALITY`; numbers of steps among the settings take precedence.
         files: further files that settings name by their paths.
+        names: what the visitor calls these; set once they are moved.
         format: extension of the output, or `SAME`.
     """
 
@@ -57,6 +58,7 @@ class Order:
     settings: dict[str, Any] = field(default_factory=dict)
     quality: str = "Balanced"
     files: tuple[Path, ...] = ()
+    names: tuple[str, ...] = ()
     format: str = SAME
 
     @classmethod
@@ -127,7 +129,8 @@ class Order:
             place(file, new)
             files.append(new)
             settings = {k: _renamed(v, str(file), str(new)) for k, v in settings.items()}
-        return replace(self, clip=source, settings=settings, files=tuple(files))
+        names = tuple(file.name for file in self.files)
+        return replace(self, clip=source, settings=settings, files=tuple(files), names=names)
 
     def plain(self) -> dict[str, Any]:
         """As JSON; `from_plain` is the way back."""
@@ -136,7 +139,8 @@ class Order:
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Order:
         files = tuple(Path(file) for file in plain["files"])
-        return cls(**{**plain, "clip": Path(plain["clip"]), "files": files})
+        names = tuple(plain.get("names", ()))
+        return cls(**{**plain, "clip": Path(plain["clip"]), "files": files, "names": names})
 
 
 def _settings(job: type[Job], given: dict[str, Any]) -> dict[str, Any]:

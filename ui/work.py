@@ -7,7 +7,7 @@ import logging
 import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,13 +199,22 @@ def explain(run: Run, error: BaseException) -> tuple[str, str]:
     """Why a run failed, for the visitor's eye, and the control it is about."""
     if not isinstance(error, RelightError):
         log.error("a run failed", exc_info=error)
-    return one_line(error, Path(run.order["clip"]), name=run.name), getattr(
-        error, "field", ""
-    ) or ""
+    return one_line(error, called=_called(run.order)), getattr(error, "field", "") or ""
 
 
-def one_line(error: BaseException, *files: Path, name: str = "") -> str:
-    """An error in one line, with names of files instead of this server's paths."""
+def _called(order: dict[str, Any]) -> dict[Path, str]:
+    """What the visitor calls the files of an order, which is given as plain values."""
+    files = [order["clip"], *order["files"]]
+    names = [order["name"], *order.get("names", ())]
+    return {Path(file): name for file, name in zip(files, names, strict=False)}
+
+
+def one_line(error: BaseException, *files: Path, called: Mapping[Path, str] | None = None) -> str:
+    """An error in one line, with names of files instead of this server's paths.
+
+    Args:
+        files: with their own names. called: files that have others for the visitor.
+    """
     from relight.engine.failures import explain as explained
 
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -214,9 +223,17 @@ def one_line(error: BaseException, *files: Path, name: str = "") -> str:
         error = explained(error) if error.errno in (28, 122) else error
     if not isinstance(error, RelightError):
         return f"something went wrong here ({type(error).__name__}); the server's log says more"
-    text = " ".join(str(error).split())
-    for file in files:
-        text = text.replace(str(file), name or file.name).replace(file.name, name or file.name)
+    return _for_visitors(str(error), {file: file.name for file in files} | dict(called or {}))
+
+
+def _for_visitors(text: str, called: Mapping[Path, str]) -> str:
+    """What the engine says, in one line, with the visitor's names of files."""
+    text = " ".join(text.split())
+    names = {str(file): name for file, name in called.items()}
+    names |= {file.name: name for file, name in called.items()}
+    if names:  # all at once: a name that was put in may be that of another file here
+        known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+        text = re.sub(known, lambda found: names[found[0]], text)
     text = PATH.sub("", text)
     text = re.sub(r"--([a-z][a-z-]*)", r"\1", text)  # the page has no command line
     return re.sub(r"[\x00-\x1f\x7f]", "", text)[:400]

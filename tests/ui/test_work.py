@@ -191,12 +191,26 @@ def test_errors_name_files_not_places(tmp_path):
     file = tmp_path / "my clip.mp4"
     error = MediaError(f"{file}: broken\nsecond line")
     assert work.one_line(error, file) == "my clip.mp4: broken second line"
-    assert work.one_line(error, file, name="Ö.mp4") == "Ö.mp4: broken second line"
+    assert work.one_line(error, called={file: "Ö.mp4"}) == "Ö.mp4: broken second line"
     other = work.one_line(MediaError("the work folder /var/lib/x/.a.relight can't be written"))
     assert "/var" not in other and ".a.relight" in other
     assert "/secret" not in work.one_line(ZeroDivisionError("/secret/path"))
     told = work.one_line(OutOfMemory("use a smaller --side, --memory low"))
     assert "--" not in told and "smaller side" in told
+
+
+def test_errors_name_further_files_as_the_visitor_does(root, short, tmp_path):
+    light, mask = tmp_path / "file1.png", tmp_path / "mask of ann.png"
+    for file in (light, mask):
+        Image.new("RGB", (8, 8), "red").save(file)
+    order = _order(short, light="image", light_image=str(light), files=[str(mask)], mask=str(mask))
+    run = new_run(root, kind="relight", what="make", name=order.name, order={})
+    moved = work.enqueue_files(order, run.folder)
+    assert Order.from_plain(moved.plain()) == moved
+    run.order = json.loads(json.dumps(moved.plain()))
+    named = " ".join(str(file) for file in (moved.clip, *moved.files))
+    said = work.explain(run, MediaError(f"{named}: damaged, look at {moved.files[0].name}"))[0]
+    assert said == "toy [1].mp4 mask of ann.png file1.png: damaged, look at mask of ann.png"
 
 
 def test_what_a_browser_reads_is_checked_to_be_a_clip(tmp_path):
