@@ -86,6 +86,7 @@ def _results(studio: Studio) -> Callable[..., Any]:
                 "kind": one.kind,
                 "made": datetime.datetime.fromtimestamp(one.when, datetime.UTC).isoformat(),
                 "seconds": round(one.seconds, 2),
+                "notes": one.notes,
                 "settings": json.loads(one.path(one.job).read_text("utf-8"))["settings"],
             }
             for one in entries

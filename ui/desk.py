@@ -141,6 +141,7 @@ def result(entry: Entry, what: str = "make") -> Plain:
         "job": str(entry.path(entry.job)),
         "sound": not still,
         "about": about(entry, what),
+        "notes": entry.notes,
         "seed": entry.settings.get("seed"),
         "prompt": str(entry.settings.get("prompt") or ""),
         "when": entry.when,

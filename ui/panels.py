@@ -20,8 +20,13 @@ def facts(info: VideoInfo, still: bool) -> list[str]:
 
 def notes(info: VideoInfo) -> list[str]:
     """What one should know about a clip."""
-    said = [one[:1].upper() + one[1:] + "." for one in info.notes]
+    said = [sentence(one) for one in info.notes]
     return [*said, "HDR is mapped to SDR."] if info.hdr else said
+
+
+def sentence(note: str) -> str:
+    """a single image -> A single image."""
+    return note[:1].upper() + note[1:].rstrip(".") + "."
 
 
 def size(count: int) -> str:

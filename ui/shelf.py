@@ -48,6 +48,7 @@ class Entry:
         before, after: files a browser can play or show, of the same moments; "" in entries of the
             first edition.
         settings: every setting of the job. when: seconds since 1970. seconds: the run took.
+        notes: what its user should know, e.g. that the clip is cut short.
         caller: "page" or "api"; what a program made is kept for a day.
     """
 
@@ -62,6 +63,7 @@ class Entry:
     settings: dict[str, Any] = field(default_factory=dict)
     when: float = field(default_factory=time.time)
     seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
     caller: str = "page"
 
     @property

@@ -10,12 +10,12 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relight import media
 from relight.errors import InputError, RelightError
 from relight.types import Size
-from relight.ui import clips
+from relight.ui import clips, panels
 from relight.ui.orders import KINDS, QUALITY, Order
 from relight.ui.runs import Run
 from relight.ui.shelf import Entry, Shelf, read_json
@@ -74,8 +74,8 @@ def _run(order: Order, run: Run, tell: OnProgress, models: LastModel) -> Entry:
         for file in order.files:
             clips.check_whole(file)
     stage("loading the model", 0.0)
-    found = _finished(output) or _RUNNERS[order.kind](order, output, computing, models)
-    settings, seconds = found
+    done = _finished(output) or _RUNNERS[order.kind](order, output, computing, models)
+    called = _called(run.order) | {order.clip: order.name}
     before, after = clips.for_browser(
         order.clip,
         output,
@@ -89,32 +89,40 @@ def _run(order: Order, run: Run, tell: OnProgress, models: LastModel) -> Entry:
         name=order.name,
         source=order.clip.name,
         output=output.name,
-        job=_job_file(run.folder, order, settings),
+        job=_job_file(run.folder, order, done.settings),
         before=before,
         after=after,
-        settings=settings,
-        seconds=seconds,
+        settings=done.settings,
+        seconds=done.seconds,
+        notes=[_for_visitors(panels.sentence(note), called) for note in done.notes],
         caller=run.caller,
     )
 
 
-def _finished(output: Path) -> tuple[dict[str, Any], float] | None:
+class Done(NamedTuple):
+    """What a run says of its output. seconds: it took. notes: what its user should know."""
+
+    settings: dict[str, Any]
+    seconds: float
+    notes: list[str]
+
+
+def _finished(output: Path) -> Done | None:
     """The output of a run that was interrupted while the copies were made."""
     sidecar = output.with_name(output.name + ".json")
     if not (output.is_file() and sidecar.is_file()):
         return None
     try:
         stored = read_json(sidecar)
-        return stored["settings"], float(stored["made"]["seconds"]["total"])
+        made = stored["made"]
+        return Done(stored["settings"], float(made["seconds"]["total"]), list(made["notes"]))
     except (OSError, ValueError, KeyError, TypeError):
         output.unlink()
         sidecar.unlink()
         return None
 
 
-def _relight(
-    order: Order, output: Path, tell: OnProgress, models: LastModel
-) -> tuple[dict[str, Any], float]:
+def _relight(order: Order, output: Path, tell: OnProgress, models: LastModel) -> Done:
     from relight.engine.run import run_relight
     from relight.models.finding import find_model
     from relight.models.loader import load_model, load_upscaler
@@ -130,9 +138,7 @@ def _relight(
     )
 
 
-def _upscale(
-    order: Order, output: Path, tell: OnProgress, models: LastModel
-) -> tuple[dict[str, Any], float]:
+def _upscale(order: Order, output: Path, tell: OnProgress, models: LastModel) -> Done:
     from relight.engine.run import run_upscale
     from relight.methods.diffuse_high import RECIPES
     from relight.models.loader import load_upscaler
@@ -144,11 +150,11 @@ def _upscale(
     return _told(run_upscale(job, load=models.keep(load_upscaler), on_progress=tell))
 
 
-_RUNNERS: dict[str, Callable[..., Any]] = {"relight": _relight, "upscale": _upscale}
+_RUNNERS: dict[str, Callable[..., Done]] = {"relight": _relight, "upscale": _upscale}
 
 
-def _told(result: Result) -> tuple[dict[str, Any], float]:
-    return result.settings, result.seconds["total"]
+def _told(result: Result) -> Done:
+    return Done(result.settings, result.seconds["total"], list(result.notes))
 
 
 def _steps(order: Order, default: dict[str, int]) -> dict[str, int]:

@@ -68,8 +68,10 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "MP4 cut short after its index",
             "what can be decoded is done; with --strict the run fails",
-            "a note, also in sidecar, JSON and report: the file is cut short: 6 of 10 frames",
+            "a note, also in sidecar, JSON, report and under the studio's result: the file is cut "
+            "short: 6 of 10 frames",
             "test_a_clip_cut_short_is_noted_wherever_the_run_is_told_and_refused_if_strict",
+            "test_notes_of_a_run_are_kept_with_its_result_in_the_visitors_words",
         ),
         Fault(
             "damaged packets in the middle",

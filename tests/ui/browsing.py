@@ -61,7 +61,11 @@ def idle(served, seconds=20):
 
 
 def put_run(served, page, clip, state="done", *, kind="relight", **more):
-    """A run of the page's visitor that is over, as if computed, with the result `clip`."""
+    """A run of the page's visitor that is over, as if computed, with the result `clip`.
+
+    more: of `Run`, apart from `notes`, which are the result's.
+    """
+    notes = more.pop("notes", [])
     run = new_run(
         served.outputs / page.evaluate("Relight.who"),
         **{"kind": kind, "what": "make", "name": clip.name, "order": {}, "state": state, **more},
@@ -76,6 +80,7 @@ def put_run(served, page, clip, state="done", *, kind="relight", **more):
             source=output.name,
             output=output.name,
             job="job.json",
+            notes=notes,
         )
         Shelf(run.folder.parent).add(run.entry)
     served.studio.runs._runs[run.id] = run

@@ -1,6 +1,7 @@
 """Orders become files: quality, previews, names, copies for the browser, and errors in one line."""
 
 import json
+import re
 
 import av
 import cv2
@@ -13,7 +14,7 @@ from relight import media
 from relight.cli import main
 from relight.engine.full_size import GLIMPSE, glimpse
 from relight.errors import Cancelled, InputError, MediaError, OutOfMemory
-from relight.ui import clips, stage, work
+from relight.ui import clips, desk, stage, work
 from relight.ui.expect import expected
 from relight.ui.files import Files
 from relight.ui.memory import LastModel
@@ -21,7 +22,7 @@ from relight.ui.orders import Order
 from relight.ui.runs import new_run
 from relight.ui.shelf import Shelf, new_id
 from tests.samples import CLIP
-from tests.ui.conftest import QUICK
+from tests.ui.conftest import QUICK, small_clip
 
 MODELS = LastModel()
 
@@ -185,6 +186,22 @@ def test_a_wrong_order_is_told_in_one_line_with_its_field(given, field, told):
     with pytest.raises(InputError, match=told) as caught:
         Order.read("relight", {"clip": str(CLIP), "prompt": "x", **given})
     assert "\n" not in work.one_line(caught.value) and caught.value.field == field
+
+
+def test_notes_of_a_run_are_kept_with_its_result_in_the_visitors_words(root, tmp_path):
+    whole = small_clip(tmp_path / "whole.mp4", count=24).read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole[: len(whole) * 6 // 10])
+    given = {"guide": "bicubic", "scale": 1.5, "prompt": None, "side": None, "relight_steps": None}
+    entry = _run(root, _order(cut, "upscale", name="Ö.mp4", steps=None, **given))
+    said = Shelf(root).get(entry.id).notes
+    assert any(re.fullmatch(r"The file is cut short: \d+ of 24 frames\.", note) for note in said)
+    assert desk.result(entry)["notes"] == said and not any("source" in note for note in said)
+    run = new_run(root, kind="upscale", what="make", name="Ö.mp4", order={})
+    run.order = work.enqueue_files(_order(cut, "upscale", steps=None, **given), run.folder).plain()
+    for name in (entry.output, f"{entry.output}.json"):  # an earlier studio has written it
+        (run.folder / name).write_bytes(entry.path(name).read_bytes())
+    assert work.perform(run, lambda news: None, MODELS).notes == said
 
 
 def test_errors_name_files_not_places(tmp_path):

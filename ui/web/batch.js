@@ -59,7 +59,7 @@ Relight.pile = (element, props, trigger, server, watch, given) => {
     const runs = (Relight.desk.state?.runs || []).filter((run) => run.batch && run.batch === state.batch);
     const lines = runs.length ? runs.map((run) => ({
       name: run.name, state: run.state === "waiting" ? "queued" : run.state,
-      text: run.state === "running" ? `${Math.floor(100 * run.fraction)} %` : run.error || "",
+      text: run.state === "running" ? `${Math.floor(100 * run.fraction)} %` : run.error || (run.result?.notes || []).join(" "),
     })) : state.files.map((file) => ({
       name: file.name, state: file.error ? "failed" : file.id ? "ready" : "uploading", file,
       text: file.error || (file.id ? "" : `${Math.floor(100 * (file.part || 0))} %`),

@@ -42,7 +42,8 @@ Relight.compare = (holder, result) => {
     el("a.button", { href: url(result.job, result.job_name), download: result.job_name }, "Download settings"));
   holder.replaceChildren(
     el("div.compare", { "data-result-id": result.id },
-      el("p.about", { role: "status" }, result.about), frame, foot, links));
+      el("p.about", { role: "status" }, result.about),
+      ...(result.notes || []).map((note) => el("p.note", {}, note)), frame, foot, links));
 
   function player() {
     const button = el("button.round", { type: "button", "aria-label": "Play" }, svg(icons.play));
