@@ -26,6 +26,7 @@ Relight.pile = (element, props, trigger, server, watch, given) => {
   };
   const take = async (files) => {
     state.batch = null;
+    document.dispatchEvent(new CustomEvent("relight-clip", { detail: { tab: "batch" } }));
     const known = files.filter((file) => given.endings.includes(`.${file.name.split(".").pop().toLowerCase()}`));
     const room = given.most - state.files.length;
     for (const file of known.slice(0, room)) {

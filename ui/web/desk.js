@@ -15,6 +15,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
   let timer = null;
 
   const bars = () => document.querySelectorAll("[data-bar]");
+  const tabOf = (run) => (run.batch ? "batch" : run.kind);
   const place = (kind, tab) => document.querySelector(`[data-${kind}="${tab}"]`);
 
   const ask = async () => {
@@ -53,7 +54,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       if (newest) desk.watched[tab] = newest.id;
     }
     for (const run of told.runs) {
-      const tab = run.batch ? "batch" : run.kind;
+      const tab = tabOf(run);
       const was = before.get(run.id);
       if (run.state === "done" && was && was !== "done") {
         document.dispatchEvent(new CustomEvent("relight-made", { detail: run }));
@@ -99,18 +100,27 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
     run.state = "stopping";
     draw();
     await server.cancel({ who: Relight.who, id: run.id }).catch(() => null);
-    const tab = run.batch ? "batch" : run.kind;
+    const tab = tabOf(run);
     desk.told[tab] = { text: "Cancelled. Nothing was written." };
     place("result", tab)?.querySelector(".liveframe")?.remove();
     ask();
   };
 
-  const dismiss = async (run) => {
-    desk.runs = desk.runs.filter((one) => one !== run);
+  const dismiss = async (...runs) => {
+    desk.runs = desk.runs.filter((one) => !runs.includes(one));
     draw();
-    await server.dismiss({ who: Relight.who, id: run.id }).catch(() => null);
+    await Promise.all(runs.map((run) => server.dismiss({ who: Relight.who, id: run.id }).catch(() => null)));
     ask();
   };
+  const ends = { cancel, dismiss };
+
+  // A failure says nothing any more once another run of its tab is started, or its clip is changed.
+  const outdated = (tab, started = null) => {
+    const old = desk.runs.filter((run) => tabOf(run) === tab && run.state === "failed"
+      && run.id !== started && run.batch !== started);
+    if (old.length) dismiss(...old);
+  };
+  document.addEventListener("relight-clip", (event) => outdated(event.detail.tab));
 
   // Redraws a node only where its text has changed, so that focus stays on its button.
   const replace = (node, children) => {
@@ -131,7 +141,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
   const draw = () => {
     for (const bar of bars()) {
       const tab = bar.dataset.bar;
-      const own = desk.runs.filter((run) => (run.batch ? "batch" : run.kind) === tab);
+      const own = desk.runs.filter((run) => tabOf(run) === tab);
       const others = desk.runs.filter((run) => !own.includes(run));
       const busy = own.filter((run) => run.state !== "done" && run.state !== "failed");
       const current = busy.find((run) => run.id === desk.watched[tab]) || busy[0];
@@ -145,8 +155,9 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       if (told.error) children.push(el("p.fault", { role: "alert" }, told.error));
       if (current) children.push(runLine(current, ends));
       else if (failed && !told.error) children.push(runLine(failed, ends));
-      else if (!told.error && told.text) children.push(el("p.hint", { role: "status" }, told.text));
-      else if (!told.error) children.push(hint(tab));
+      if (!current && !told.error && told.text) {
+        children.push(el("p.hint", { role: "status" }, told.text));
+      } else if (!current && !told.error && !failed) children.push(hint(tab));
       const rest = [...busy.filter((run) => run !== current),
         ...others.filter((run) => run.state === "running" || run.state === "waiting")];
       if (rest.length) {
@@ -193,6 +204,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       if (told.run) {
         desk.watched[tab] = told.run;
         desk.told[tab] = {};
+        outdated(tab, told.run);
       }
       if (told.plan && told.asked === desk.asked[tab]) {
         desk.plans[tab] = told.plan;

@@ -74,8 +74,11 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     if (lit && !state.lights.length) state.lights = [{ word: "left", settings: {} }];
     stage.changed();
     keepNow();
+    otherClip();
     trigger("upload");
   };
+
+  const otherClip = () => document.dispatchEvent(new CustomEvent("relight-clip", { detail: { tab } }));
 
   // --- files --------------------------------------------------------------------------------
   const take = async (files) => {
@@ -520,6 +523,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     const told = props.value || {};
     if (told.set === undefined) return;
     delete told.set;
+    if (state.clip && told.clip && told.clip.id !== state.clip.id) otherClip();
     Object.assign(state, told);
     if (lit && !state.lights.length) state.lights = [{ word: "left", settings: {} }];
     layer.dataset.shape = "";
