@@ -103,6 +103,7 @@ def told(studio: Studio, run: Run) -> Plain:
         "name": run.name,
         "state": run.state,
         "batch": run.batch,
+        "created": run.created,
         "error": run.error,
         "field": run.setting,
         "seen": run.seen,

@@ -101,7 +101,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
     draw();
     await server.cancel({ who: Relight.who, id: run.id }).catch(() => null);
     const tab = tabOf(run);
-    desk.told[tab] = { text: "Cancelled. Nothing was written." };
+    if (!run.batch) desk.told[tab] = { text: "Cancelled. Nothing was written." }; // a batch's table says it
     place("result", tab)?.querySelector(".liveframe")?.remove();
     ask();
   };
