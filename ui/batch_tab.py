@@ -187,15 +187,21 @@ def _zip(studio: Studio) -> Any:
 
 def _pack(entries: list[Entry], target: Path) -> Path:
     """All outputs, job files and the files these name, in one zip, named after the clips."""
-    part = target.with_name(f".{target.name}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:  # video does not shrink
-        for number, entry in enumerate(entries, start=1):
-            folder = f"{number:02}-{Path(entry.name).stem}"
-            made = "relit" if entry.kind == "relight" else "upscaled"
-            name = f"{Path(entry.name).stem}-{made}{Path(entry.output).suffix}"
-            packed.write(entry.path(entry.output), f"{folder}/{name}")
-            packed.write(entry.path(entry.job), f"{folder}/{entry.job}")
-            for file in sorted(entry.folder.glob("file[0-9]*")):
-                packed.write(file, f"{folder}/{file.name}")
-    part.replace(target)
+    part = target.with_name(f".{target.name}.{new_id()}.part")  # it may be asked for twice at once
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:  # video does not shrink
+            for number, entry in enumerate(entries, start=1):
+                _pack_one(packed, entry, f"{number:02}-{Path(entry.name).stem}")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
     return target
+
+
+def _pack_one(packed: zipfile.ZipFile, entry: Entry, folder: str) -> None:
+    made = "relit" if entry.kind == "relight" else "upscaled"
+    name = f"{Path(entry.name).stem}-{made}{Path(entry.output).suffix}"
+    packed.write(entry.path(entry.output), f"{folder}/{name}")
+    packed.write(entry.path(entry.job), f"{folder}/{entry.job}")
+    for file in sorted(entry.folder.glob("file[0-9]*")):
+        packed.write(file, f"{folder}/{file.name}")
