@@ -210,6 +210,24 @@ def test_a_lamp_moved_just_before_another_moment_is_a_keyframe_of_the_one_that_w
     assert second == pytest.approx(first - 0.1)
 
 
+def test_a_trim_takes_the_moment_along_so_that_it_is_of_the_run(page, tmp_path):
+    choose(page, small_clip(tmp_path / "three seconds.mp4", count=24))
+    assert page.evaluate("Relight.parts.relight.state.moment") == 1.5
+    state = "(({ begin, end, moment }) => [begin, end, moment])(Relight.parts.relight.state)"
+    put = "(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }"
+    page.get_by_label("End", exact=True).evaluate(put, "0.25")
+    assert page.evaluate(state) == pytest.approx([0, 0.75, 0.75 - 1 / 8])
+    page.get_by_label("Begin").evaluate(put, "0.215")
+    assert page.evaluate(state) == pytest.approx([0.645, 0.75, 0.645])
+    page.get_by_label("End", exact=True).evaluate(put, "1")
+    page.get_by_label("Begin").evaluate(put, "0.5")
+    assert page.evaluate(state) == [1.5, None, 1.5]
+    page.evaluate("Relight.parts.relight.trim(0.5)")
+    page.get_by_label("Begin").evaluate(put, "0")
+    page.evaluate("Relight.parts.relight.trim(1)")
+    assert page.evaluate(state) == pytest.approx([0, 1, 1 - 1 / 8])
+
+
 @pytest.mark.slow
 def test_scripts_in_prompts_and_names_are_text(page, served, tmp_path):
     bad = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"

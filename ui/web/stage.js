@@ -182,22 +182,33 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     stage.draw();
   };
   moment.addEventListener("input", onMoment);
+  // A trim takes the moment along: a preview, a keyframe and an exported frame are of what is run.
+  const within = () => {
+    const until = state.end === null ? last() : state.end - 1 / ((state.info && state.info.fps) || 25);
+    const held = clamp(state.moment, state.begin, Math.max(until, state.begin));
+    if (held === state.moment) return false;
+    state.moment = held;
+    lampsAt();
+    return true;
+  };
   begin.addEventListener("input", () => {
+    leave();
     const until = state.end ?? length();
     state.begin = clamp(Number(begin.value) * length(), 0, Math.max(until - 0.1, 0));
     if (state.begin < 0.02) state.begin = 0;
-    if (state.moment < state.begin) state.moment = state.begin;
-    stage.changed(state.moment === state.begin);
+    stage.changed(within() || state.moment === state.begin);
   });
   end.addEventListener("input", () => {
+    leave();
     const value = clamp(Number(end.value) * length(), state.begin + 0.1, length());
     state.end = value >= length() - 0.02 ? null : value;
-    stage.changed(false);
+    stage.changed(within());
   });
   stage.trim = (seconds) => {
+    leave();
     state.end = Math.min(state.begin + seconds, length());
     if (state.end >= length()) state.end = null;
-    stage.changed(false);
+    stage.changed(within());
   };
   stage.show = (seconds) => {
     leave();
@@ -530,6 +541,7 @@ Relight.stage = (element, props, trigger, server, watch, given) => {
     if (told.frames && state.info) state.end = state.begin + told.frames / state.info.fps;
     if (state.end !== null && state.end >= length() - 0.02) state.end = null;
     delete state.frames;
+    if (state.info) within();
     stage.changed();
     keepNow();
   });
