@@ -98,6 +98,23 @@ def _is_picture(clip: Path, changed: int, size: int) -> bool:
         return True  # its reader says what is wrong with it
 
 
+def has_sound(clip: Path) -> bool:
+    """Whether a file has sound."""
+    try:
+        made = clip.stat()
+    except OSError:
+        return False
+    return _with_sound(clip, made.st_mtime_ns, made.st_size)
+
+
+@functools.lru_cache(maxsize=256)
+def _with_sound(clip: Path, changed: int, size: int) -> bool:
+    try:
+        return media.probe(clip).has_audio
+    except RelightError:
+        return False
+
+
 def shown(image: np.ndarray, longest: int = SHOWN) -> np.ndarray:
     """(h, w, 3) uint8, scaled down so that no side passes `longest`."""
     shrink = longest / max(image.shape[:2])

@@ -18,7 +18,7 @@ import numpy as np
 
 from relight.errors import RelightError
 from relight.ui import panels, theme
-from relight.ui.clips import is_still, shown
+from relight.ui.clips import has_sound, is_still, shown
 from relight.ui.runs import Run
 from relight.ui.shelf import Entry, new_id
 from relight.ui.studio import Studio, one_line
@@ -140,7 +140,7 @@ def result(entry: Entry, what: str = "make") -> Plain:
         "after": str(entry.path(entry.after or entry.output)),
         "output": str(entry.path(entry.output)),
         "job": str(entry.path(entry.job)),
-        "sound": not still,
+        "sound": not still and has_sound(entry.path(entry.after or entry.output)),
         "about": about(entry, what),
         "notes": entry.notes,
         "seed": entry.settings.get("seed"),
