@@ -7,6 +7,7 @@ from typing import Any
 from relight.errors import RelightError
 from relight.ui import panels
 from relight.ui.orders import QUALITY, Order
+from relight.ui.work import one_line
 
 LONG_SECONDS = 240
 """A run that may take longer is offered to be shortened."""
@@ -16,14 +17,17 @@ TRIMMED_SECONDS = 3.0
 
 
 def expected(order: Order) -> dict[str, Any]:
-    """Lines for the bar, the seconds that the run may take, and what makes it shorter."""
+    """Lines for the bar, the seconds that the run may take, and what makes it shorter.
+
+    Of an order that can't be run, the `fault` alone: why not.
+    """
     from relight.engine import estimates
     from relight.engine.plan import plan
 
     try:
         found = plan(order.job(order.clip, order.clip.with_name(f"out{order.suffix}")))
     except RelightError as error:
-        return {"lines": [str(error)[:200]]} if "weights" in str(error) else {}
+        return {"fault": one_line(error, called={order.clip: order.name})}
     known = estimates.known()
     own = {"steps", "relight_steps"} & order.settings.keys()
     seconds = found.seconds(known, steps=1.0 if own else QUALITY[order.quality])

@@ -271,8 +271,9 @@ class RunTab(ABC):
         asked = given.pop("asked", None)
         try:
             order = self.order(given, request)
-        except FAILURES:
-            return self.told(plan={}, asked=asked)
+        except FAILURES as error:  # what is missing is said by the hint
+            missing = getattr(error, "field", None) in ("clip", "prompt")
+            return self.told(plan={} if missing else {"fault": one_line(error)}, asked=asked)
         return self.told(plan=expected(order), asked=asked)
 
     def _loaded(self, file: str) -> dict[Any, Any]:

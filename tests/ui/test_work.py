@@ -20,7 +20,7 @@ from relight.ui.files import Files
 from relight.ui.memory import LastModel
 from relight.ui.orders import Order
 from relight.ui.runs import new_run
-from relight.ui.shelf import Shelf, new_id
+from relight.ui.shelf import Entry, Shelf, new_id
 from tests.samples import CLIP
 from tests.ui.conftest import QUICK, small_clip
 
@@ -202,6 +202,19 @@ def test_notes_of_a_run_are_kept_with_its_result_in_the_visitors_words(root, tmp
     for name in (entry.output, f"{entry.output}.json"):  # an earlier studio has written it
         (run.folder / name).write_bytes(entry.path(name).read_bytes())
     assert work.perform(run, lambda news: None, MODELS).notes == said
+
+
+def test_only_a_result_with_sound_has_a_box_for_it(tmp_path, short):
+    for clip, sound in ((CLIP, True), (short, False)):
+        entry = Entry(
+            folder=clip.parent, kind="relight", name="a", source="", output=clip.name, job=""
+        )
+        assert desk.result(entry)["sound"] is sound
+
+
+def test_the_plan_of_an_order_that_cannot_be_run_says_why(short):
+    order = _order(short, "upscale", size="32x16", steps=None, name="Ö.mp4", relight_steps=None)
+    assert list(expected(order)) == ["fault"] and "not larger" in expected(order)["fault"]
 
 
 def test_errors_name_files_not_places(tmp_path):

@@ -172,6 +172,7 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
 
   const hint = (tab) => {
     const plan = desk.plans[tab];
+    if (plan?.fault) return el("p.hint.warn", { role: "status" }, plan.fault);
     if (!plan || !plan.lines) {
       const looking = desk.asked[tab] !== desk.answered[tab] && Relight.parts[tab]?.state.clip;
       const text = looking ? "Finding out what this takes." : desk.hints?.[tab] || "";
