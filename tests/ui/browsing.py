@@ -63,9 +63,9 @@ def idle(served, seconds=20):
 def put_run(served, page, clip, state="done", *, kind="relight", **more):
     """A run of the page's visitor that is over, as if computed, with the result `clip`.
 
-    more: of `Run`, apart from `notes`, which are the result's.
+    more: of `Run`, apart from `notes`, which are the result's, and `yet`, its state until then.
     """
-    notes = more.pop("notes", [])
+    notes, yet = more.pop("notes", []), more.pop("yet", state)
     run = new_run(
         served.outputs / page.evaluate("Relight.who"),
         **{"kind": kind, "what": "make", "name": clip.name, "order": {}, "state": state, **more},
@@ -83,12 +83,14 @@ def put_run(served, page, clip, state="done", *, kind="relight", **more):
             notes=notes,
         )
         Shelf(run.folder.parent).add(run.entry)
+    run.state = yet
     served.studio.runs._runs[run.id] = run
     page.evaluate("Relight.desk.state.ask()")
     return run
 
 
-def settle(page, milliseconds=300):
-    """Have the page ask for its runs, and wait for what that draws."""
-    page.evaluate("Relight.desk.state.ask()")
-    page.wait_for_timeout(milliseconds)
+def settle(page):
+    """Wait until the page has heard of its runs, also of what a first answer makes it do."""
+    for _ in range(2):
+        page.evaluate("Relight.desk.state.ask()")  # resolves once the bars are drawn
+        page.wait_for_timeout(80)

@@ -65,3 +65,28 @@ def test_failures_of_an_earlier_batch_go_with_the_next(page, served, short):
     page.locator("tr.ready").wait_for()
     settle(page)
     assert not served.studio.runs.of(owner)
+
+
+def test_a_result_above_the_view_is_scrolled_to_and_goes_when_it_is_deleted(page, served, short):
+    page.set_viewport_size({"width": 400, "height": 800})
+    run = put_run(served, page, short, yet="running")
+    bar(page, "toy [1].mp4", seconds=10)
+    page.evaluate("window.scrollTo({ top: document.body.scrollHeight, behavior: 'instant' })")
+    run.state = "done"
+    result(page, "done in")
+    page.wait_for_function(
+        "(({ top, bottom }) => top >= 0 && bottom <= innerHeight)"
+        "(document.querySelector('[data-result] .about').getBoundingClientRect())"
+    )
+    assert not page.locator("[data-result] .mute").count()  # the clip has no sound
+    page.get_by_role("tab", name="History").click()
+    page.locator(".card").first.click()
+    page.click("#delete")
+    page.wait_for_function("!document.querySelector('[data-result=relight]').innerText")
+
+
+def test_the_bar_says_what_speaks_against_a_run_where_clip_and_prompt_are_there(page, short):
+    choose(page, short)
+    page.locator("#prompt textarea").fill("red light")
+    page.get_by_label("Kind of light 1").select_option("Image")
+    bar(page, "no picture for the light yet", seconds=20)

@@ -53,6 +53,11 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
       const newest = own.filter((run) => run.state === "running" || run.state === "waiting")[0] || own.slice(-1)[0];
       if (newest) desk.watched[tab] = newest.id;
     }
+    for (const [tab, id] of Object.entries(desk.shown)) {
+      if (told.runs.some((run) => run.id === id && run.result)) continue;
+      delete desk.shown[tab]; // it was deleted, here or elsewhere
+      place("result", tab)?.replaceChildren();
+    }
     for (const run of told.runs) {
       const tab = tabOf(run);
       const was = before.get(run.id);
@@ -91,7 +96,8 @@ Relight.desk = (element, props, trigger, server, watch, given) => {
     const said = desk.told[tab] || {};
     if (fresh && said.text && !said.stays) desk.told[tab] = {};
     Relight.compare(holder, run.result);
-    if (fresh && holder.getBoundingClientRect().top > window.innerHeight * 0.6) {
+    const { top } = holder.getBoundingClientRect(); // its first line says what was done
+    if (fresh && holder.offsetParent && (top < 0 || top > window.innerHeight * 0.6)) {
       holder.scrollIntoView({ behavior: "smooth", block: "start" });
     }
   };

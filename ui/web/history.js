@@ -54,6 +54,7 @@ Relight.shelf = (element, props, trigger, server, watch, given) => {
   const remove = async (entry) => {
     const told = await server.remove({ who: Relight.who, id: entry.id }).catch(() => null);
     if (told && !told.error) state.deleted = entry;
+    Relight.desk.state.ask(); // another tab may show it
     fill();
   };
   const undo = async () => {
