@@ -7,10 +7,7 @@ import pytest
 from relight.ui import run_tab
 from tests.ui.conftest import small_clip
 
-from .browsing import bar, choose, put_run, quick, result, settled
-
-TABS = ("Relight", "Upscale", "Batch", "History")
-
+from .browsing import bar, choose, quick, result, settled
 
 COVERED = """() => {
   const bad = [];
@@ -241,41 +238,3 @@ def test_scripts_in_prompts_and_names_are_text(page, served, tmp_path):
     page.locator(".card").first.click()
     assert "<script>" in page.inner_text(".card")
     assert page.evaluate("window.hacked") is None
-
-
-@pytest.mark.slow
-def test_every_tab_fits_a_desk_and_a_phone(page):
-    for width in (360, 390, 1280):
-        page.set_viewport_size({"width": width, "height": 844})
-        for tab in TABS:
-            page.get_by_role("tab", name=tab, exact=True).first.click()
-            page.wait_for_timeout(120)
-            page.wait_for_function(  # it fits, and no tab makes the page jump
-                "width => document.documentElement.scrollWidth <= window.innerWidth &&"
-                " document.querySelector('.gradio-container').offsetWidth === width",
-                arg=width,
-            )
-
-
-OUTSIDE = """width => [
-  ...(document.documentElement.scrollWidth > width ? ['page'] : []),
-  ...[...document.querySelectorAll('.stage, .lights, .result, .run, .barbody, .pile')].filter(
-    (home) => home.offsetParent && [...home.querySelectorAll('*')].some((node) =>
-      node.offsetParent && !node.closest('.layer, .filepick, .mark, .icon')
-      && node.getBoundingClientRect().right > home.getBoundingClientRect().right + 1)
-  ).map((home) => home.className),
-]"""
-
-
-def test_long_names_and_light_cards_stay_in_their_columns(page, served, short, tmp_path):
-    clip = tmp_path / f"{'a_long_name' * 13}.mp4"
-    clip.write_bytes(short.read_bytes())
-    choose(page, clip)
-    put_run(served, page, clip)
-    result(page, "done in")
-    put_run(served, page, clip, "failed", error="no good")
-    bar(page, "no good", seconds=10)
-    for width in (390, 768, 900, 1000, 1280):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(60)
-        assert page.evaluate(OUTSIDE, width) == [], width

@@ -93,9 +93,9 @@ Relight.pile = (element, props, trigger, server, watch, given) => {
     table.replaceChildren(...(lines.length ? [el("table", {}, el("caption", {}, `${lines.length} files`),
       el("tbody", {}, ...lines.map((one) => el("tr", { class: one.state },
         el("td", { title: one.name }, one.name), el("td", {}, one.state), el("td", {}, one.text),
-        el("td", {}, one.file ? el("button.iconbutton", { type: "button", "aria-label": `Remove ${one.name}`,
+        one.file ? el("td", {}, el("button.iconbutton", { type: "button", "aria-label": `Remove ${one.name}`,
           onclick: () => { state.files = state.files.filter((file) => file !== one.file); draw(); keep(); } },
-        svg(icons.close)) : null)))))] : []));
+        svg(icons.close))) : null))))] : []));
     const over = runs.length && runs.every((run) => ["done", "failed", "cancelled"].includes(run.state));
     const count = (kind) => runs.filter((run) => run.state === kind).length;
     const done = count("done");
