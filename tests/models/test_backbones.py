@@ -27,6 +27,7 @@ from relight import media
 from relight.engine.run import relight_video
 from relight.models.loader import load_model
 from relight.pipelines import CogVideoXRelightPipeline, WanRelightPipeline
+from relight.relighters.ic_light import Sampling
 from tests.conftest import CPU, TINY
 from tests.samples import CLIP
 
@@ -100,9 +101,7 @@ def test_low_memory_gives_the_same_light(folder):
             pixels,
             embeds=embeds,
             light_latents=latents,
-            gamma=0.7,
-            steps=2,
-            chunk_size=model.chunk,
+            how=Sampling(gamma=0.7, steps=2, chunk_size=model.chunk),
             generator=torch.manual_seed(2),
         )
         for model in (plain, low)

@@ -18,6 +18,7 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import linear_quadratic_sche
 from relight.errors import InputError
 from relight.methods.progressive_light_fusion import Recipe
 from relight.pipelines import light_fusion
+from relight.relighters.ic_light import Sampling
 from tests.conftest import tiny_ltx_vae
 
 FRAMES, HEIGHT, WIDTH = 5, 64, 96
@@ -181,9 +182,7 @@ def _by_hand(pipe, text, relighter, recipe):
                 frames,
                 embeds=embeds,
                 light_latents=start,
-                gamma=recipe.gamma,
-                steps=2,
-                share_noise=recipe.share_noise,
+                how=Sampling(gamma=recipe.gamma, steps=2, share_noise=recipe.share_noise),
                 generator=generator,
             )
             fused = frames + weight * (relit - frames)

@@ -7,7 +7,6 @@ one; the light comes from the picture the sampling starts from. Its UNet: `weigh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ from relight.diffusion.prompts import encode_prompts
 from relight.diffusion.typed import Scheduler
 from relight.errors import InputError
 from relight.relighters.base import OnStep
-from relight.relighters.ic_light.sampling import sample
+from relight.relighters.ic_light.sampling import Sampling, sample
 from relight.relighters.steps import STRENGTH
 from relight.types import Size
 
@@ -112,6 +111,14 @@ class ICLightPipeline(DiffusionPipeline):
         Raises:
             InputError: a value out of its range, or `background` and the weights disagree.
         """
+        how = Sampling(
+            gamma=gamma,
+            steps=num_inference_steps,
+            strength=strength,
+            guidance_scale=guidance_scale,
+            share_noise=share_noise,
+            chunk_size=chunk_size,
+        )
         image = as_pictures(image)
         size = self._size(picture_size(image), height, width)
         pixels = self.image_processor.preprocess(resized(image, size), *size)
@@ -124,13 +131,8 @@ class ICLightPipeline(DiffusionPipeline):
             embeds=self.encode_prompt(prompt, negative_prompt, guidance_scale),
             light_latents=self.light_latents(light, *size, seconds),
             background=shown,
-            gamma=gamma,
-            steps=num_inference_steps,
-            strength=strength,
-            guidance_scale=guidance_scale,
-            share_noise=share_noise,
+            how=how,
             generator=generator,
-            chunk_size=chunk_size,
             on_step=on_step,
         )
         self.maybe_free_model_hooks()
@@ -168,36 +170,23 @@ class ICLightPipeline(DiffusionPipeline):
         embeds: Tensor,
         light_latents: Tensor | None,
         background: Tensor | None = None,
-        gamma: float = 0.0,
-        steps: int = 15,
-        strength: float = STRENGTH,
-        guidance_scale: float = 2.0,
-        share_noise: bool = False,
+        how: Sampling = Sampling(),  # noqa: B008 - frozen
         generator: torch.Generator | None = None,
-        chunk_size: int | None = None,
-        backend: str | None = None,
         on_step: OnStep | None = None,
     ) -> Tensor:
         """(frames, 3, h, w) pixels about [-1, 1] -> the same under the new light, not clamped.
 
         What `__call__` does once prompt and light are encoded. The start noise is one frame's,
-        repeated; the sampler's own noise is drawn for each frame unless `share_noise`.
+        repeated; the sampler's own noise is drawn for each frame unless `how.share_noise`.
         """
-        _check_ranges(gamma, steps, strength, guidance_scale, chunk_size)
         latents = sample(
             self.unet,
             self.scheduler,
             self._condition(pixels, background),  # (frames, c or 2c, h, w)
             embeds,
             light_latents,
-            gamma=gamma,
-            steps=steps,
-            strength=strength,
-            guidance_scale=guidance_scale,
-            share_noise=share_noise,
+            how,
             generator=generator,
-            chunk_size=chunk_size,
-            backend=backend,
             on_step=on_step,
         )
         return self.codec.decode(latents)
@@ -228,19 +217,3 @@ class ICLightPipeline(DiffusionPipeline):
                 raise InputError(f"{name} is a multiple of {factor}, not {asked}")
             size.append(asked or max(natural // factor, 1) * factor)
         return Size(*size)
-
-
-def _check_ranges(
-    gamma: float, steps: int, strength: float, guidance_scale: float, chunk_size: int | None
-) -> None:
-    # Written so that NaN fails them too.
-    if not 0 <= gamma <= 1:
-        raise InputError(f"gamma must be in [0, 1], not {gamma}")
-    if not 1 <= steps < math.inf:
-        raise InputError(f"relighting needs at least 1 step, not {steps}")
-    if not 0 < strength <= 1:
-        raise InputError(f"the relight strength must be in (0, 1], not {strength}")
-    if not math.isfinite(guidance_scale):
-        raise InputError(f"guidance_scale is a number, not {guidance_scale}")
-    if chunk_size is not None and not chunk_size >= 1:
-        raise InputError(f"chunk_size is at least 1 frame, not {chunk_size}")

@@ -12,6 +12,7 @@ from relight.diffusion.light_maps import AnyLight
 from relight.errors import InputError
 from relight.relighters.base import OnStep
 from relight.relighters.ic_light.pipeline import NEGATIVE_PROMPT, ICLightPipeline
+from relight.relighters.ic_light.sampling import Sampling
 from relight.relighters.steps import image_to_image_steps
 
 
@@ -55,8 +56,13 @@ class ICLight:
         """See `relight.relighters.base.Relighter`; a background needs `fbc` weights."""
         negative = NEGATIVE_PROMPT if negative is None else negative
         return ICLightSession(
-            relighter=self,
-            steps=steps,
+            pipe=self.pipe,
+            how=Sampling(
+                gamma=self.gamma,
+                steps=steps,
+                share_noise=self.share_noise,
+                chunk_size=self.chunk_size,
+            ),
             embeds=self.pipe.encode_prompt(prompt, negative),
             light_latents=self.pipe.light_latents(light, *size, seconds),
             mask=mask,
@@ -68,8 +74,8 @@ class ICLight:
 class ICLightSession:
     """What `ICLight.prepare` makes: embeddings and start latents, ready for any frames."""
 
-    relighter: ICLight
-    steps: int
+    pipe: ICLightPipeline
+    how: Sampling
     embeds: Tensor
     light_latents: Tensor | None
     mask: Tensor | None
@@ -83,16 +89,13 @@ class ICLightSession:
         on_step: OnStep | None = None,
     ) -> Tensor:
         """See `relight.relighters.base.Session`."""
-        return self.relighter.pipe.relight(
+        return self.pipe.relight(
             frames if self.mask is None else grey_composite(frames, self.mask),
             embeds=self.embeds,
             light_latents=self.light_latents,
             background=self.background,
-            gamma=self.relighter.gamma,
-            steps=self.steps,
-            share_noise=self.relighter.share_noise,
+            how=self.how,
             generator=noise,
-            chunk_size=self.relighter.chunk_size,
             on_step=on_step,
         )
 

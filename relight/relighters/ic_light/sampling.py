@@ -10,6 +10,8 @@ under one seed in three.
 from __future__ import annotations
 
 import inspect
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,10 +23,43 @@ from relight.diffusion.typed import Scheduler
 from relight.errors import InputError
 from relight.methods.consistent_light_attention import consistent_light_attention
 from relight.relighters.base import OnStep
-from relight.relighters.steps import image_to_image_steps
+from relight.relighters.steps import STRENGTH, image_to_image_steps
 
 LAID_OUT = 1.0
 """Noise, as a part of the signal, at which a light is laid out and steps may add some again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How IC-Light samples; what each means is said in `ICLightPipeline.__call__`.
+
+    Raises:
+        InputError: a value out of its range.
+
+    >>> Sampling(gamma=2)
+    Traceback (most recent call last):
+    relight.errors.InputError: gamma must be in [0, 1], not 2
+    """
+
+    gamma: float = 0.0
+    steps: int = 15
+    strength: float = STRENGTH
+    guidance_scale: float = 2.0
+    share_noise: bool = False
+    chunk_size: int | None = None
+
+    def __post_init__(self) -> None:
+        # Written so that NaN fails them too.
+        if not 0 <= self.gamma <= 1:
+            raise InputError(f"gamma must be in [0, 1], not {self.gamma}")
+        if not 1 <= self.steps < math.inf:
+            raise InputError(f"relighting needs at least 1 step, not {self.steps}")
+        if not 0 < self.strength <= 1:
+            raise InputError(f"the relight strength must be in (0, 1], not {self.strength}")
+        if not math.isfinite(self.guidance_scale):
+            raise InputError(f"guidance_scale is a number, not {self.guidance_scale}")
+        if self.chunk_size is not None and not self.chunk_size >= 1:
+            raise InputError(f"chunk_size is at least 1 frame, not {self.chunk_size}")
 
 
 def fresh_schedule(
@@ -51,15 +86,9 @@ def sample(
     condition: Tensor,
     embeds: Tensor,
     light_latents: Tensor | None,
+    how: Sampling,
     *,
-    gamma: float,
-    steps: int,
-    strength: float,
-    guidance_scale: float,
-    share_noise: bool,
     generator: torch.Generator | None,
-    chunk_size: int | None,
-    backend: str | None,
     on_step: OnStep | None,
 ) -> Tensor:
     """Relit latents (frames, c, h, w), float32.
@@ -69,24 +98,22 @@ def sample(
         condition: latents the UNet is shown beside the noisy ones, (frames, k c, h, w).
         embeds: (halves, tokens, channels): [negative, positive], or the prompt's alone.
         light_latents: (1 or frames, c, h, w), or None for pure noise.
-
-    The rest are the arguments of `ICLightPipeline.relight`.
+        generator, on_step: as of `ICLightPipeline.__call__`.
     """
     halves, frames = len(embeds), len(condition)
     dtype = unet.dtype
     text = embeds.to(condition).repeat_interleave(frames, dim=0).to(dtype)
-    strength = 1.0 if light_latents is None else strength
-    scheduler, timesteps = fresh_schedule(scheduler, steps, strength, condition.device)
+    strength = 1.0 if light_latents is None else how.strength
+    scheduler, timesteps = fresh_schedule(scheduler, how.steps, strength, condition.device)
     latents = _start(unet, condition, light_latents, scheduler, timesteps, generator)
     solver = scheduler.config.get("algorithm_type")  # a DPM solver's (arXiv:2211.01095)
     draws = {"generator": generator} if _takes(scheduler, "generator") else {}
     with consistent_light_attention(
         unet,
-        gamma if frames > 1 else 0.0,  # a lone frame is its own mean
+        how.gamma if frames > 1 else 0.0,  # a lone frame is its own mean
         halves=halves,
-        chunk_size=chunk_size,
-        backend=backend,
-        near=_moves(light_latents, share_noise),
+        chunk_size=how.chunk_size,
+        near=_moves(light_latents, how.share_noise),
     ):
         for i, t in enumerate(timesteps):
             inputs = torch.cat([scheduler.scale_model_input(latents, t), condition], dim=1)
@@ -94,8 +121,8 @@ def sample(
             output = unet(inputs, t, encoder_hidden_states=text, return_dict=False)[0].float()
             if halves == 2:
                 negative, positive = output.chunk(2)
-                output = negative + guidance_scale * (positive - negative)
-            if share_noise and _takes(scheduler, "variance_noise"):
+                output = negative + how.guidance_scale * (positive - negative)
+            if how.share_noise and _takes(scheduler, "variance_noise"):
                 draws = {"variance_noise": shared_noise(latents, generator)}
                 if solver is not None:  # which is read anew in each step
                     adds = scheduler.sigmas[scheduler.begin_index + i + 1] <= LAID_OUT
