@@ -16,9 +16,20 @@ import torch
 from torch import Tensor
 
 from relight.diffusion.light_maps import AnyLight
+from relight.errors import InputError
 
 OnStep = Callable[[int, int], None]
 """on_step(step, steps): called after each pass of the model; may raise to stop."""
+
+
+def check_mask(mask: Tensor, frames: Tensor) -> None:
+    """Refuse a mask that isn't (1 or frames, 1, h, w) for frames (frames, 3, h, w), with
+    InputError."""
+    wanted = (1, *frames.shape[-2:])
+    if mask.ndim != 4 or mask.shape[1:] != wanted or len(mask) not in (1, len(frames)):
+        raise InputError(
+            f"a mask of shape {tuple(mask.shape)} doesn't fit frames {tuple(frames.shape)}"
+        )
 
 
 class Session(Protocol):

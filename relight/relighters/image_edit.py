@@ -26,7 +26,7 @@ from relight.diffusion.light_maps import AnyLight, light_map
 from relight.errors import InputError
 from relight.lights.colors import nearest_name
 from relight.methods.surface_shading import direction_of
-from relight.relighters.base import OnStep
+from relight.relighters.base import OnStep, check_mask
 
 SIDES = ("right", "bottom right", "bottom", "bottom left", "left", "top left", "top", "top right")
 """By eighths of a turn from the right, clockwise."""
@@ -168,6 +168,10 @@ class EditSession:
         on_step: OnStep | None = None,
     ) -> Tensor:
         """See `relight.relighters.base.Session`; outside the mask the frames stay as they are."""
+        if (count := len(self.instructions)) not in (1, len(frames)):
+            raise InputError(f"a moving light of {count} times can't light {len(frames)} frames")
+        if self.mask is not None:
+            check_mask(self.mask, frames)
         # One number from the caller's generator seeds every frame alike.
         device = torch.device("cpu") if noise is None else noise.device
         seed = int(torch.randint(2**31, (1,), generator=noise, device=device))

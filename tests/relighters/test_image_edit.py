@@ -74,6 +74,14 @@ def test_outside_the_mask_nothing_changes(model, frames):
     assert not torch.equal(relit[..., :32], frames[..., :32])
 
 
+def test_what_does_not_fit_the_frames_is_one_line(model, frames):
+    for mask in (torch.ones(3, 1, *SIZE), torch.ones(1, 1, 8, 8), torch.ones(1, 3, *SIZE)):
+        with pytest.raises(InputError, match="doesn't fit frames"):
+            _relit(model, frames, mask=mask)
+    with pytest.raises(InputError, match="a moving light of 3 times can't light 2 frames"):
+        _relit(model, frames, light=torch.rand(3, 3, *SIZE))
+
+
 def test_a_map_of_the_light_is_seen_where_it_can_be_given(model, frames):
     bright, dark = torch.zeros(3, 64, 64), torch.zeros(3, 64, 64)
     bright[:, :32, 20:] = 1  # both are light from the top right, in words

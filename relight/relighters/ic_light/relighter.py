@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from relight.diffusion.light_maps import AnyLight
-from relight.errors import InputError
-from relight.relighters.base import OnStep
+from relight.relighters.base import OnStep, check_mask
 from relight.relighters.ic_light.pipeline import NEGATIVE_PROMPT, ICLightPipeline
 from relight.relighters.ic_light.sampling import Sampling
 from relight.relighters.steps import image_to_image_steps
@@ -113,9 +112,5 @@ def grey_composite(frames: Tensor, mask: Tensor) -> Tensor:
     >>> grey_composite(torch.ones(1, 3, 1, 2), torch.tensor([[[[1.0, 0.0]]]]))[0, 0]
     tensor([[1., 0.]])
     """
-    wanted = (1, *frames.shape[-2:])
-    if mask.ndim != 4 or mask.shape[1:] != wanted or len(mask) not in (1, len(frames)):
-        raise InputError(
-            f"a mask of shape {tuple(mask.shape)} doesn't fit frames {tuple(frames.shape)}"
-        )
+    check_mask(mask, frames)
     return frames * mask.to(frames)
