@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from relight.errors import InputError
+from relight.lights.image import as_array
 from relight.types import Size
 
 Pictures = Image.Image | np.ndarray | Tensor | list[Image.Image] | list[np.ndarray] | list[Tensor]
@@ -36,7 +37,7 @@ def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
     several = pictures if isinstance(pictures, list | tuple) else [pictures]
     images = [picture for picture in several if isinstance(picture, Image.Image)]
     if images and len(images) == len(several):
-        return [image.convert("RGB") for image in images]
+        return [_rgb(image) for image in images]
     parts = [_frames_first(picture) for picture in several]
     if len({(part.shape[1:], part.dtype) for part in parts}) != 1:
         raise InputError("there are no pictures, or they differ in size or kind")
@@ -47,6 +48,17 @@ def as_pictures(pictures: Pictures) -> list[Image.Image] | Tensor:
     if not (low >= -ROUNDING and high <= 1 + ROUNDING):
         raise InputError(f"pictures are uint8, or hold values in [0, 1], not {low:g} to {high:g}")
     return pixels.float().clamp(0, 1)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """An image of any mode in 8 bits, which Pillow's own conversion would clip deep grey to."""
+    if image.mode.startswith(("I", "F")):
+        levels = as_array(image)
+        low, high = levels.min(), levels.max()
+        if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+            raise InputError(f"an image of mode {image.mode} holds {low:g} to {high:g}, not 0 to 1")
+        image = Image.fromarray((levels.clip(0, 1) * 255).round().astype(np.uint8))
+    return image.convert("RGB")
 
 
 def as_pixels(pictures: Pictures) -> Tensor:

@@ -32,6 +32,19 @@ def test_eight_bit_pictures_become_rgb_images(form):
     assert picture_size(images) == (4, 6)
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_deep_grey_images_are_not_clipped(kind):
+    top = 1 if kind is np.float32 else 65535
+    [image] = as_pictures(Image.fromarray(np.full((4, 6), 0.4 * top).astype(kind)))
+    assert image.mode == "RGB" and (np.asarray(image) == 102).all()
+
+
+@pytest.mark.parametrize("wrong", [-0.5, 1.5, np.nan])
+def test_images_of_real_numbers_hold_0_to_1(wrong):
+    with pytest.raises(InputError, match="mode F holds"):
+        as_pictures(Image.fromarray(np.full((4, 6), wrong, np.float32)))
+
+
 @pytest.mark.parametrize(
     "form",
     [
