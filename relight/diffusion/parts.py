@@ -115,16 +115,19 @@ def read_config(path: Path) -> dict[str, Any]:
     """The configuration in a part's folder, as its file says.
 
     Raises:
-        ModelError: there is none, or it is no JSON.
+        ModelError: there is none, or it is no JSON of settings by name.
     """
     file = next((path / name for name in CONFIGS if (path / name).is_file()), None)
     if file is None:
         raise ModelError(f"{path} has no {CONFIGS[0]}")
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"can't read {file}: {reason}") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"can't read {file}: it holds no settings by name: get the file again")
+    return found
 
 
 def stable_diffusion(

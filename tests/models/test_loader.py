@@ -253,8 +253,9 @@ def test_a_folder_of_another_kind_lists_the_known_ones(tmp_path):
     config = tmp_path / "transformer" / "config.json"
     config.write_text('{"_class_name": "FluxTransformer2DModel"}')
     _refused("no model of a known kind: known are mini, animatediff, wan, cogvideox", tmp_path)
-    config.write_text("{")
-    _refused("can't read", tmp_path)
+    for wrong in ("{", "[]", "3"):
+        config.write_text(wrong)
+        _refused("can't read", tmp_path)
 
 
 def test_every_source_is_pinned_but_those_whose_commits_are_unknown():
