@@ -41,7 +41,8 @@ class MatteNetwork:
         self.path = path
         if not path.is_file():
             raise InputError(f"there is no matte model {path}: check the path", field="matte_model")
-        read = cv2.dnn.readNetFromTFLite if path.suffix == ".tflite" else cv2.dnn.readNetFromONNX
+        lite = path.suffix.lower() == ".tflite"
+        read = cv2.dnn.readNetFromTFLite if lite else cv2.dnn.readNetFromONNX
         try:
             self._net = read(str(path))
         except cv2.error as error:
@@ -118,7 +119,11 @@ def _map(raw: np.ndarray, path: Path) -> np.ndarray:
             f"the matte model {path} gives {raw.shape}, which is no map of one subject"
         )
     found = found.astype(np.float32)
-    return found if found.min() >= -1e-3 and found.max() <= 1.001 else 1 / (1 + np.exp(-found))
+    if not np.isfinite(found).all():
+        raise ModelError(f"the matte model {path} gives values that are not numbers")
+    if found.min() >= -1e-3 and found.max() <= 1.001:
+        return found
+    return 0.5 * (1 + np.tanh(found / 2))  # the logistic function, which doesn't overflow
 
 
 def _second(rest: np.ndarray, subject: np.ndarray) -> np.ndarray:

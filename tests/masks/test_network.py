@@ -1,5 +1,8 @@
 """A matte network of the user's own: read by OpenCV, steadied, refused in one line."""
 
+from types import SimpleNamespace
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -33,6 +36,30 @@ def test_what_is_no_network_is_one_line(tmp_path):
     with pytest.raises(ModelError, match="can't be read as a network") as caught:
         MatteNetwork(bad)(np.zeros((32, 32, 3), np.uint8))
     assert "\n" not in str(caught.value)
+
+
+def _told(monkeypatch, tmp_path, name, values):
+    """The matte of a network, read from a file of that name, that gives those values."""
+    network = SimpleNamespace(setInput=lambda blob: None, forward=lambda: values)
+    reader = "readNetFromTFLite" if name.lower().endswith(".tflite") else "readNetFromONNX"
+    monkeypatch.setattr(cv2.dnn, reader, lambda path: network)
+    (tmp_path / name).write_bytes(b"x")
+    return MatteNetwork(tmp_path / name)(np.zeros((16, 16, 3), np.uint8))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["a.onnx", "A.TFLITE"])
+def test_scores_far_from_zero_are_sure(monkeypatch, tmp_path, name):
+    scores = np.full((1, 1, 16, 16), -200, np.float32)
+    scores[..., 8:] = 200
+    found = _told(monkeypatch, tmp_path, name, scores)
+    assert (found[:, :8] == 0).all() and (found[:, 8:] == 1).all()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_network_that_gives_no_numbers_is_one_line(monkeypatch, tmp_path, wrong):
+    with pytest.raises(ModelError, match="not numbers"):
+        _told(monkeypatch, tmp_path, "a.onnx", np.full((1, 1, 16, 16), wrong, np.float32))
 
 
 def test_flickering_mattes_are_steadied_to_their_edge():
