@@ -22,6 +22,7 @@ from relight.engine.run import run
 from relight.engine.scoring import evaluate
 from relight.errors import InputError
 from relight.jobs import ModelRelightJob, RelightJob
+from relight.lights import parse_light
 from relight.media import to_uint8
 from relight.models.loader import load_model, load_upscaler
 from relight.relighters.ic_light import ICLight, ICLightPipeline
@@ -152,18 +153,23 @@ def frame_by_frame(job: RelightJob, models: Models) -> None:
     asked = resolve(job, models, info)
     assert isinstance(asked, ModelRelightJob), "it has a model"
     framing = framing_of(asked, model, info)
-    padded = framing.padded_height, framing.padded_width
-    relighter = ICLight(pipe=model.relighter, gamma=0.0)
-    session = relighter.prepare(
-        asked.prompt, size=padded, light=asked.light, steps=asked.relight_steps
+    prepare = functools.partial(
+        ICLight(pipe=model.relighter, gamma=0.0).prepare,
+        asked.prompt,
+        size=(framing.padded_height, framing.padded_width),
+        light=asked.light,
+        steps=asked.relight_steps,
     )
+    moving = parse_light(asked.light).moving  # such a light is another in each frame
+    session = None if moving else prepare()
     size = info.width, info.height
     with media.write(job.output, size=size, fps=info.fps, overwrite=True) as out:
         for number, frame in enumerate(media.read(job.input, frames=job.frames)):
             image = framing.pad(framing.scale(frame.image)[None])
             pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 127.5 - 1
             noise = torch.Generator("cpu").manual_seed(asked.seed + number)
-            relit = framing.cut(session(pixels, noise=noise)).cpu().float()
+            at = session or prepare(seconds=[float(frame.time)])
+            relit = framing.cut(at(pixels, noise=noise)).cpu().float()
             relit = torch.nn.functional.interpolate(
                 relit, (info.height, info.width), mode="bicubic"
             )

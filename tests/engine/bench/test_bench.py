@@ -54,6 +54,14 @@ def test_recipes_side_by_side(tmp_path, clip, tiny_model, capsys):
     assert "not empty" in capsys.readouterr().err
 
 
+def test_frames_by_themselves_can_have_a_light_that_moves(tmp_path, clip, tiny_model, capsys):
+    words = [clip, "--recipes", "frames", "--model", tiny_model, "--frames", 2, *TINY]
+    assert bench(*words, "-o", tmp_path / "out", "--light", "pulse") == 0
+    [row] = [row for row in read(tmp_path / "out", "recipes") if row["clip"] == "pan"]
+    assert row["frames"] == 2 and row["passes"] > 0
+    capsys.readouterr()
+
+
 @pytest.mark.slow
 def test_each_ablation_changes_one_thing_and_is_put_back(tmp_path, clip, tiny_model):
     out = tmp_path / "out"
