@@ -13,6 +13,7 @@ import numpy as np
 from relight import media
 from relight.media import VideoInfo
 from relight.media.depth import to_uint8
+from relight.media.reading import refuse_hdr
 from relight.media.sequences import beside, files_of
 
 LOOP_S = 1e-3
@@ -25,16 +26,24 @@ class Backdrop:
     Args:
         path: of it. size: (width, height) of the frames.
         fps: of the clip that is lit, which a folder of pictures has too.
+        tonemap: HDR is mapped to SDR; False: it is refused.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], fps: Fraction = Fraction(0)) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: Fraction = Fraction(0),
+        *,
+        tonemap: bool = False,
+    ) -> None:
         self.path, self.size = path, size
-        self.info = media.probe(path, beside(path, fps))
+        self.info = media.probe(path, beside(path, fps, tonemap=tonemap))
 
     def frames(self, times: Sequence[Fraction], first: int = 0) -> Iterator[np.ndarray]:
         """What is behind the frames shown at `times`, from index `first` on: (h, w, 3) uint8."""
         if self.info.kind == "picture":
-            picture = self._covering(next(media.read(self.path)))
+            picture = self._covering(next(media.read(self.path, how=self.info.reading)))
             for _ in times[first:]:
                 yield picture
             return
@@ -61,7 +70,8 @@ class Backdrop:
             yield from media.read(self.path, how=self.info.reading, on_note=lambda note: None)
             return
         for i, file in enumerate(files_of(self.path)):  # each covers by itself, with no bars
-            yield replace(next(media.read(file)), time=i / self.info.fps)
+            frame = next(media.read(file, how=self.info.reading))
+            yield replace(frame, time=i / self.info.fps)
 
     def at(self, times: Sequence[Fraction], indices: Sequence[int]) -> np.ndarray:
         """What is behind some frames, in rising order: (frames, h, w, 3) uint8."""
@@ -96,7 +106,8 @@ def notes_on(path: Path, clip: VideoInfo, clip_seconds: float | None) -> tuple[s
     Raises:
         InputError, MediaError: it can't be read.
     """
-    info = media.probe(path, beside(path, clip.fps))
+    info = media.probe(path, beside(path, clip.fps, tonemap=clip.reading.tonemap))
+    refuse_hdr(info)
     notes = []
     shapes = info.width * clip.height, info.height * clip.width
     if max(shapes) > 1.02 * min(shapes):

@@ -96,7 +96,9 @@ def workflows(
 
 def _backdrop(job: RelightJob, size: tuple[int, int], fps: Fraction) -> Backdrop | None:
     behind = job.behind
-    return None if behind is None or behind.path is None else Backdrop(behind.path, size, fps)
+    if behind is None or behind.path is None:
+        return None
+    return Backdrop(behind.path, size, fps, tonemap=job.tonemap)
 
 
 def _clip(
@@ -180,7 +182,7 @@ def _subject(
 
 def _light(job: ResolvedRelightJob, info: VideoInfo) -> Light:
     """The light that a job asks for, beside its clip."""
-    return asked(job.light, job.light_at).for_clip(float(info.fps))
+    return asked(job.light, job.light_at).for_clip(float(info.fps), tonemap=job.tonemap)
 
 
 def key_chunks(

@@ -38,6 +38,8 @@ def check_depth(job: RelightJob, info: VideoInfo) -> None:
     if job.reference:
         raise _error(job, "gives a light its form, and a reference has its own: leave one out")
     found = media.probe(job.depth_clip, beside(job.depth_clip, info.fps))
+    if found.hdr:
+        raise _error(job, f"is HDR ({found.hdr}), whose levels are no depth: export it as SDR")
     own, wanted = found.width / found.height, info.width / info.height
     if abs(own / wanted - 1) > SQUASHED:
         shapes = f"is {found.width}x{found.height}, the clip {info.width}x{info.height}"

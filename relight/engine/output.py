@@ -15,6 +15,7 @@ from relight.engine.work import LONGEST_NAME
 from relight.errors import InputError, MediaError
 from relight.jobs import Job
 from relight.jobs.files import SIDECAR_SCHEMA
+from relight.media.reading import refuse_hdr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,7 @@ def checked(job: Job, new_folder: bool = False) -> media.VideoInfo:
         )
     if not new_folder or job.output.parent.is_dir():
         media.check_output(job.output, job.input, job.overwrite, job.encoding)
-    if info.hdr and not job.tonemap:
-        raise MediaError(f"{job.input}: HDR ({info.hdr}): add --tonemap to map it to SDR")
+    refuse_hdr(info)
     if sidecar.exists() and not job.overwrite:
         raise InputError(
             f"{sidecar} exists: remove it, or allow overwriting", field="overwrite", path=sidecar

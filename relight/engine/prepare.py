@@ -43,7 +43,7 @@ def refuse(job: Job, info: VideoInfo) -> None:
     if isinstance(job, RelightJob):
         length = None if info.duration is None else info.duration - job.start
         refuse_region(job, info)
-        resolve_light(job.light, job.light_at, length)
+        resolve_light(job.light, job.light_at, length, tonemap=job.tonemap)
         read_stills(job)
         check_depth(job, info)
         hub.depth_network(job.surface)
@@ -129,6 +129,12 @@ def _refuse_mask_file(path: Path, job: RelightJob, info: VideoInfo) -> tuple[str
         raise InputError(f"the mask {error}; or use {USAGE}", field="mask", path=path) from None
     except MediaError as error:
         raise MediaError(f"the mask {error}", field="mask", path=path) from None
+    if mask.hdr:
+        raise MediaError(
+            f"the mask {path} is HDR ({mask.hdr}), whose levels say no share: export it as SDR",
+            field="mask",
+            path=path,
+        )
     notes = []
     if (mask.width, mask.height) != (info.width, info.height):
         notes.append(

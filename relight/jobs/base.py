@@ -133,7 +133,9 @@ class Delivery(BaseModel, frozen=True):
         False, description="Take a folder of pictures as one clip, in the order of their names."
     )
     tonemap: bool = Field(
-        False, description="Map HDR (PQ, HLG) to SDR by BT.2390; without it, HDR is refused."
+        False,
+        description="Map HDR (PQ, HLG) to SDR by BT.2390, in lights and backgrounds, too; without "
+        "it, HDR is refused.",
     )
     strict: bool = Field(
         False,

@@ -112,10 +112,10 @@ class Light(ABC):
         there = {n: v.absolute() for n, v in held.items() if isinstance(v, Path | Light)}
         return type(self)(**{**held, **there}) if there else self
 
-    def for_clip(self, fps: float) -> Light:
-        """The same light for a clip of `fps` frames a second: folders of pictures get its rate."""
+    def for_clip(self, fps: float, tonemap: bool = False) -> Light:
+        """The same light for a clip: folders of pictures get its `fps`, HDR its `tonemap`."""
         held = {control.name: getattr(self, control.name) for control in self.controls()}
-        there = {n: v.for_clip(fps) for n, v in held.items() if isinstance(v, Light)}
+        there = {n: v.for_clip(fps, tonemap) for n, v in held.items() if isinstance(v, Light)}
         return type(self)(**{**held, **there}) if there else self
 
     def check(self) -> None:
@@ -140,7 +140,7 @@ class Light(ABC):
 
         Lights of two kinds, or with nothing between them, are cross-faded.
         """
-        if part in (0, 1):
+        if part in (0, 1) or self == other:
             return other if part else self
         if type(self) is type(other):
             pairs = [(c, getattr(self, c.name), getattr(other, c.name)) for c in self.controls()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,7 @@ class ImageLight(Light):
     )
 
     path: Path = fields.file("a picture that is bright where the light is")
+    tonemap: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -43,15 +45,19 @@ class ImageLight(Light):
     def __str__(self) -> str:
         return file_text(self, self.path)
 
+    def for_clip(self, fps: float, tonemap: bool = False) -> ImageLight:
+        return dataclasses.replace(self, tonemap=tonemap)
+
     def check(self) -> None:
-        """Raise InputError where it can't be read as a picture."""
+        """Raise InputError or MediaError where it can't be read as a picture."""
         _ = self._pixels
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
         return stretched(self._pixels, height, width)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}  # not the picture, which other processes read themselves
+        # Not the picture, which other processes read themselves.
+        return {"path": self.path, "tonemap": self.tonemap}
 
     @cached_property
     def _pixels(self) -> np.ndarray:
@@ -61,9 +67,12 @@ class ImageLight(Light):
         if not self.path.is_file():
             raise InputError(f"there is no light picture {self.path}: check the path")
         try:
-            frames = media.read(self.path, on_note=lambda note: None)
+            how = media.Reading(tonemap=self.tonemap)
+            frames = media.read(self.path, how=how, on_note=lambda note: None)
             pixels = next(frames).flat()  # transparent is dark: no light comes from there
-        except RelightError:
+        except RelightError as error:
+            if error.field == "tonemap":
+                raise
             raise InputError(
                 f"the light image {self.path} can't be read: give a PNG or JPEG"
             ) from None

@@ -51,9 +51,9 @@ class Keyframe:
         """The same with absolute paths."""
         return replace(self, light=self.light.absolute())
 
-    def for_clip(self, fps: float) -> Self:
-        """The same for a clip of `fps` frames a second."""
-        return replace(self, light=self.light.for_clip(fps))
+    def for_clip(self, fps: float, tonemap: bool = False) -> Self:
+        """The same for a clip, as `Light.for_clip` has it."""
+        return replace(self, light=self.light.for_clip(fps, tonemap))
 
     def __str__(self) -> str:
         smooth = "smooth:" if self.smooth else ""
@@ -111,8 +111,9 @@ class MovingLight(Light):
     def absolute(self) -> Light:
         return MovingLight(tuple(keyframe.absolute() for keyframe in self.keyframes))
 
-    def for_clip(self, fps: float) -> Light:
-        return MovingLight(tuple(keyframe.for_clip(fps) for keyframe in self.keyframes))
+    def for_clip(self, fps: float, tonemap: bool = False) -> Light:
+        keyframes = (keyframe.for_clip(fps, tonemap) for keyframe in self.keyframes)
+        return MovingLight(tuple(keyframes))
 
     def at(self, seconds: float) -> Light:
         before = [keyframe for keyframe in self.keyframes if keyframe.seconds <= seconds]

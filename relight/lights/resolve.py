@@ -26,6 +26,8 @@ def resolve(
     light: str | Light | Sequence[str | Light],
     light_at: Sequence[str] = (),
     clip_seconds: float | None = None,
+    *,
+    tonemap: bool = False,
 ) -> Light:
     """A job's light: parsed, its files checked.
 
@@ -33,6 +35,7 @@ def resolve(
         light: where there are no keyframes.
         light_at: keyframes, `SECONDS=LIGHT`; seconds since the first frame that is lit.
         clip_seconds: how long the clip is from there on, if known: no keyframe may be past it.
+        tonemap: files of HDR are mapped to SDR; False: they are refused.
 
     Returns:
         A light whose `level_map(height, width, seconds)` is the map at a time; `moving` says
@@ -47,7 +50,7 @@ def resolve(
     >>> light.moving, light.at(1.0).x, light.level_map(90, 160, 1.0).shape
     (True, 0.25, (90, 160, 3))
     """
-    found = asked(light, light_at)
+    found = asked(light, light_at).for_clip(0.0, tonemap=tonemap)
     found.check()
     for moving in _moving(found):
         last = moving.keyframes[-1]

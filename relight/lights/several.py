@@ -49,8 +49,8 @@ class Several(Light):
     def absolute(self) -> Light:
         return Several(tuple(light.absolute() for light in self.lights))
 
-    def for_clip(self, fps: float) -> Light:
-        return Several(tuple(light.for_clip(fps) for light in self.lights))
+    def for_clip(self, fps: float, tonemap: bool = False) -> Light:
+        return Several(tuple(light.for_clip(fps, tonemap) for light in self.lights))
 
     def level_map(self, height: int, width: int, seconds: float = 0.0) -> np.ndarray:
         maps = (light.level_map(height, width, seconds) for light in self.lights)

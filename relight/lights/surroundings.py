@@ -48,6 +48,7 @@ class BackdropLight(Light):
 
     path: Path = fields.file("a picture or a video whose light is taken")
     fps: float = 0.0  # of the clip that is lit, where the path is a folder of pictures
+    tonemap: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -63,8 +64,8 @@ class BackdropLight(Light):
             return self.path.suffix.lower() in VideoLight.suffixes
         return self._info.kind != "picture"
 
-    def for_clip(self, fps: float) -> BackdropLight:
-        return dataclasses.replace(self, fps=fps)
+    def for_clip(self, fps: float, tonemap: bool = False) -> BackdropLight:
+        return dataclasses.replace(self, fps=fps, tonemap=tonemap)
 
     def check(self) -> None:
         """Raise InputError or MediaError where it can't be read."""
@@ -95,7 +96,8 @@ class BackdropLight(Light):
         from relight.media.sequences import beside
 
         try:
-            return media.probe(self.path, beside(self.path, Fraction(self.fps)))
+            how = beside(self.path, Fraction(self.fps), tonemap=self.tonemap)
+            return media.probe(self.path, how)
         except InputError as error:
             raise InputError(f"the picture or video {error}") from None
 
@@ -104,7 +106,7 @@ class BackdropLight(Light):
         return Reader(self.path, self._info.reading)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "fps": self.fps}
+        return {"path": self.path, "fps": self.fps, "tonemap": self.tonemap}
 
 
 def seen_light(levels: np.ndarray) -> tuple[np.ndarray, tuple[float, float], float]:

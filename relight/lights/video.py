@@ -42,6 +42,7 @@ class VideoLight(Light):
 
     path: Path = fields.file("a video that is bright where the light is")
     fps: float = 0.0  # of the clip that is lit, where the path is a folder of pictures
+    tonemap: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -55,8 +56,8 @@ class VideoLight(Light):
     def moving(self) -> bool:
         return True
 
-    def for_clip(self, fps: float) -> VideoLight:
-        return dataclasses.replace(self, fps=fps)
+    def for_clip(self, fps: float, tonemap: bool = False) -> VideoLight:
+        return dataclasses.replace(self, fps=fps, tonemap=tonemap)
 
     def check(self) -> None:
         """Raise InputError or MediaError where it can't be read as a video."""
@@ -71,10 +72,11 @@ class VideoLight(Light):
     def _reader(self) -> Reader:
         from relight.media.sequences import beside
 
-        return Reader(self.path, beside(self.path, Fraction(self.fps)))
+        return Reader(self.path, beside(self.path, Fraction(self.fps), tonemap=self.tonemap))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "fps": self.fps}  # an open file can't go to another process
+        # An open file can't go to another process.
+        return {"path": self.path, "fps": self.fps, "tonemap": self.tonemap}
 
 
 class Reader(threading.local):

@@ -104,7 +104,8 @@ def _look(source: Source, picture: av.VideoFrame, how: Reading) -> Look:
     if look.hdr and not how.tonemap:
         raise MediaError(
             f"{source.path}: HDR ({look.hdr}) video is read only on request, as its light has to "
-            "be mapped to SDR: add --tonemap, or convert it first"
+            "be mapped to SDR: add --tonemap, or convert it first",
+            field="tonemap",
         )
     return look
 

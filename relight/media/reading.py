@@ -117,6 +117,14 @@ def moments(
     return _cut(path, found, start, frames, "image" if kind else "file", how.conversion)
 
 
+def refuse_hdr(info: VideoInfo) -> None:
+    """Raise MediaError where a file is HDR and isn't read with `Reading(tonemap=True)`."""
+    if info.hdr and not info.reading.tonemap:
+        raise MediaError(
+            f"{info.path}: HDR ({info.hdr}): add --tonemap to map it to SDR", field="tonemap"
+        )
+
+
 def frames_before(path: str | os.PathLike, time: float, how: Reading = Reading()) -> int:  # noqa: B008 - frozen
     """How many frames of a file are shown before a time, in seconds: they are decoded.
 

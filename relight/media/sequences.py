@@ -28,11 +28,11 @@ def is_clip(path: Path, how: Reading) -> bool:
     return not path.exists() and (is_sequence(path) or glob.has_magic(path.name))
 
 
-def beside(path: Path, fps: Fraction) -> Reading:
+def beside(path: Path, fps: Fraction, *, tonemap: bool = False) -> Reading:
     """How a file that goes with a clip of `fps` is read: pictures that make a clip together are as
     fast as that one, others keep their own times."""
-    plain = Reading(as_clip=True)
-    return Reading(as_clip=True, fps=float(fps)) if fps and is_clip(path, plain) else plain
+    plain = Reading(as_clip=True, tonemap=tonemap)
+    return replace(plain, fps=float(fps)) if fps and is_clip(path, plain) else plain
 
 
 def files_of(path: Path) -> list[Path]:

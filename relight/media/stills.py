@@ -111,7 +111,8 @@ def read(
     if coded and coded.hdr and not how.tonemap:
         raise MediaError(
             f"{path}: HDR ({coded.hdr}) pictures are read only on request, as their light has to "
-            "be mapped to SDR: add --tonemap, or convert it first"
+            "be mapped to SDR: add --tonemap, or convert it first",
+            field="tonemap",
         )
     time = Fraction(0)
     for found, duration in _decoded(path, kind, coded):
