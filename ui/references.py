@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from relight.errors import InputError
 from relight.jobs.references import split_reference
 from relight.media.frame_export import export_frame
 from relight.media.references import read_reference
-from relight.ui.clips import is_still
+from relight.ui.clips import SDR, is_still
 from relight.ui.files import Files
 
 MOST = 20
@@ -27,7 +28,11 @@ def exported(files: Files, id: object, moment: float) -> Plain:
         moment = 0.0
     name = f"{clip.stem}-frame-{moment:.2f}s.png"
     target = files.new_place(name)
-    export_frame(clip, target, seconds=moment)
+    try:
+        export_frame(clip, target, seconds=moment, how=SDR)
+    except Exception:
+        shutil.rmtree(target.parent, ignore_errors=True)
+        raise
     return {"path": str(target), "name": name}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from relight.cli.options import ReadingOptions, reading_of
 from relight.cli.terminal import say
 from relight.errors import InputError, MediaError, RelightError
 from relight.media.formats import READ
@@ -37,16 +38,19 @@ def evaluate(
     csv_file: Annotated[Path | None, Parameter(name="--csv")] = None,
     overwrite: Annotated[bool, Parameter(name=["--overwrite", "-y"], negative=())] = False,
     json_result: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    reading: Annotated[ReadingOptions, Parameter(name="*")] = ReadingOptions(),  # noqa: B008
 ) -> int:
     """Score a result against its source: relight eval in.mp4 out.mp4 --light left
 
     Parameters
     ----------
     source
-        The clip or picture that was relit, or a folder of them.
+        The clip or picture that was relit, or a folder of them; --as-clip, --fps and --tonemap
+        as it was relit with.
     result
         What was made of it, or a folder: files pair up by name (bear.mp4 and bear.mp4, or
-        bear_left.mp4); with one source, every file of the folder is a result of it.
+        bear_left.mp4); with one source, every file of the folder is a result of it. Numbered
+        pictures have the source's frame rate.
     light
         Side the light was asked from (left, right, top, bottom), for the lean.
     prompt
@@ -70,8 +74,10 @@ def evaluate(
 
     check_light(light)
     _check_csv(csv_file, overwrite)
-    met = _pair_up(source, result)
+    how = reading_of(reading)
+    met = [(source, result)] if how.as_clip else _pair_up(source, result)
     options = {"light": light, "prompt": prompt, "match": match, "fit": fit, "start": start}
+    options["how"] = how
     rows, failures = [], 0
     for one, other in met:
         try:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from relight.cli.options import ReadingOptions, reading_of
+
 
 def frame(
     clip: Path,
@@ -14,6 +16,7 @@ def frame(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     at: float | None = None,
+    reading: Annotated[ReadingOptions, Parameter(name="*")] = ReadingOptions(),  # noqa: B008
     overwrite: Annotated[bool, Parameter(name=["--overwrite", "-y"], negative=())] = False,
 ) -> int:
     """Export one frame to relight in an editor: relight frame clip.mp4 -o frame.png --at 1.5
@@ -21,7 +24,7 @@ def frame(
     Parameters
     ----------
     clip
-        A video.
+        A video, or pictures that make a clip.
     output
         The picture: .png, .jpg or .webp, full size, sRGB.
     at
@@ -31,6 +34,6 @@ def frame(
     """
     from relight.media.frame_export import export_frame
 
-    time = export_frame(clip, output, seconds=at, overwrite=overwrite)
+    time = export_frame(clip, output, seconds=at, how=reading_of(reading), overwrite=overwrite)
     print(f"{output}: the frame at {float(time):.3f} s")  # noqa: T201
     return 0

@@ -11,11 +11,16 @@ from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from cyclopts import Parameter, Token
+from pydantic import ValidationError
 
+from relight.errors import InputError
 from relight.jobs import RelightJob, UpscaleJob
+from relight.jobs.base import Delivery
+from relight.jobs.faults import one_line
+from relight.media.options import Reading
 
 
-def _options(*jobs: type[RelightJob | UpscaleJob], without: set[str]) -> type:
+def _options(*jobs: type[Delivery], without: set[str]) -> type:
     """A dataclass with the fields of jobs, all optional: what was not given is left to the job
     file."""
     fields = []
@@ -113,7 +118,25 @@ if TYPE_CHECKING:
 
     class BatchOptions:
         """What was given of the fields of all kinds of jobs."""
+
+    class ReadingOptions:
+        """What was given of how an input is read."""
 else:
     Options = _options(RelightJob, without={"input", "output"})
     UpscaleOptions = _options(UpscaleJob, without={"input", "output"})
     BatchOptions = _options(UpscaleJob, RelightJob, without={"input", "output", "devices"})
+    _read = {field.name for field in dataclasses.fields(Reading)}
+    ReadingOptions = _options(Delivery, without={*Delivery.model_fields} - _read)
+
+
+def reading_of(options: ReadingOptions) -> Reading:
+    """How an input is read, as a job with these options would.
+
+    Raises:
+        InputError: a value out of its range.
+    """
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    try:
+        return Delivery(**given).reading
+    except ValidationError as error:
+        raise InputError(one_line(error, Delivery)) from None

@@ -19,6 +19,7 @@ import numpy as np
 
 from relight import media, metrics
 from relight.errors import InputError
+from relight.media.sequences import beside
 from relight.metrics.lean import SIDES
 
 Match = Literal["auto", "time", "index"]
@@ -58,6 +59,7 @@ def evaluate(
     match: Match = "auto",
     fit: Fit = "auto",
     start: float = 0.0,
+    how: media.Reading = media.Reading(),  # noqa: B008 - frozen
     on_frame: Callable[[int], object] | None = None,
 ) -> Scores:
     """Score `result` against the clip or picture that it was made from.
@@ -70,6 +72,7 @@ def evaluate(
         match: pair the frames shown at one time, or of one number.
         fit: a result of another shape shows the whole source, squashed, or its middle.
         start: where in the source the result begins, in seconds.
+        how: the source is read. A result of numbered pictures has the source's frame rate.
         on_frame: called with the number of frames done.
 
     Raises:
@@ -77,7 +80,8 @@ def evaluate(
         MediaError: a file can't be read.
     """
     check_light(light)
-    infos = media.probe(source), media.probe(result)
+    one = media.probe(source, how)
+    infos = one, media.probe(result, beside(result, one.fps, tonemap=how.tonemap))
     way = choose(infos, start, match, fit)
     counted = _counted(pairs(infos, way, start), on_frame)
     first = next(counted, None)
@@ -103,16 +107,17 @@ def check_light(light: str | None) -> None:
 
 def pairs(infos: tuple[media.VideoInfo, media.VideoInfo], way: Way, start: float = 0.0) -> Pairs:
     """(source, result) frames of one size, one at a time."""
-    ones = media.read(infos[0].path, start=start, conversion="ffmpeg")
-    others = media.read(infos[1].path, conversion="ffmpeg")
+    one, other = infos
+    ones = media.read(one.path, start=start, how=one.reading, conversion="ffmpeg")
+    others = media.read(other.path, how=other.reading, conversion="ffmpeg")
     if way.match == "index":
         met = zip(ones, others, strict=False)
-    elif infos[0].fps < infos[1].fps:
-        met = _nearest(ones, others, start, 0.0, float(infos[1].fps))
+    elif one.fps < other.fps:
+        met = _nearest(ones, others, start, 0.0, float(other.fps))
     else:
-        met = ((b, a) for a, b in _nearest(others, ones, 0.0, start, float(infos[0].fps)))
-    for one, other in met:
-        yield _fitted(one.image, other.image, way)
+        met = ((b, a) for a, b in _nearest(others, ones, 0.0, start, float(one.fps)))
+    for before, after in met:
+        yield _fitted(before.image, after.image, way)
 
 
 def _nearest(
@@ -171,6 +176,7 @@ def choose(
     fits: list[Literal["stretch", "crop"]]
     if match == "auto":
         same_rate = abs(source.fps / result.fps - 1) < 0.001
+        same_rate &= source.variable == result.variable  # numbered pictures have lost their times
         matches = ["time"] if same_rate else ["time", "index"]
     else:
         matches = [match]

@@ -134,8 +134,7 @@ class Delivery(BaseModel, frozen=True):
     )
     tonemap: bool = Field(
         False,
-        description="Map HDR (PQ, HLG) to SDR by BT.2390, in lights and backgrounds, too; without "
-        "it, HDR is refused.",
+        description="Map HDR (PQ, HLG) to SDR by BT.2390; without it, files of HDR are refused.",
     )
     strict: bool = Field(
         False,

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from relight.errors import InputError, MediaError
-from relight.media import check_output, frame_at, probe, to_uint8
+from relight.media import Reading, check_output, frame_at, probe, to_uint8
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _PERCEPTUAL = b"\0"  # rendering intent in a PNG's sRGB chunk
@@ -20,9 +20,12 @@ def export_frame(
     output: str | os.PathLike,
     *,
     seconds: float | None = None,
+    how: Reading = Reading(),  # noqa: B008 - frozen
     overwrite: bool = False,
 ) -> Fraction:
     """Save the frame shown at `seconds` (None: in the middle) and return its time.
+
+    The clip is read as `how` says.
 
     Raises:
         InputError: not a picture's name, a file that is there already, a time past the end.
@@ -32,12 +35,12 @@ def export_frame(
     if output.suffix.lower() not in _PICTURES:
         raise InputError(f"{output} is not a picture's name: give .png, .jpg or .webp")
     check_output(output, clip, overwrite)
-    info = probe(clip)
+    info = probe(clip, how)
     if seconds is None:
         seconds = (info.duration or 0) / 2
     elif info.duration is not None and seconds > 0 and seconds >= info.duration:
         raise InputError(f"{seconds:g} s is past the end of {clip}, which is {info.duration:.2f} s")
-    frame = frame_at(clip, seconds)
+    frame = frame_at(clip, seconds, how)
     part = output.absolute().with_name(f".{output.stem}.{secrets.token_hex(3)}{output.suffix}")
     try:
         _save(Image.fromarray(to_uint8(frame.flat())), part)

@@ -14,6 +14,7 @@ from relight.cli import main
 from relight.cli.evaluate import _write_csv
 from relight.engine.scoring import evaluate
 from relight.errors import MediaError
+from tests.media.test_colours import hdr
 
 
 def scene(frames=9, step=2, size=(48, 80)):
@@ -223,6 +224,30 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(MediaError, match="cannot be written"):
         _write_csv(tmp_path / "t.csv", [{"ssim": 1.0}])
     assert [one.name for one in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_a_source_of_hdr_is_scored_as_it_was_relit(tmp_path, capsys):
+    hdr(str(tmp_path / "hdr.mp4"), 16)
+    how = media.Reading(tonemap=True)
+    shown = np.stack(
+        [media.to_uint8(one.image) for one in media.read(tmp_path / "hdr.mp4", how=how)]
+    )
+    save(tmp_path / "out.mkv", shown, fps=25)
+    (row,) = scored(capsys, tmp_path / "hdr.mp4", tmp_path / "out.mkv", "--tonemap")
+    assert row["frames"] == 3 and row["change"] < 4
+
+
+def test_folders_are_clips_of_one_rate_on_request(tmp_path, capsys):
+    clip = scene(frames=4)
+    for name, images in (("in", clip), ("out", lit(clip))):
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(images):
+            save(tmp_path / name / f"{i}.png", image[None])
+    (row,) = scored(capsys, tmp_path / "in", tmp_path / "out", "--as-clip", "--fps", "8")
+    assert (row["frames"], row["match"], row["notes"]) == (4, "time", [])
+    source = save(tmp_path / "in.mp4", clip, fps=24)
+    (row,) = scored(capsys, source, tmp_path / "out" / "%d.png")
+    assert (row["frames"], row["match"], row["notes"]) == (4, "time", [])
 
 
 def test_it_needs_no_torch(files):

@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from relight import media
 from relight.cli import main
+from tests.media.test_colours import hdr
 from tests.samples import CLIP
 
 
@@ -68,6 +69,23 @@ def test_mistakes_are_one_line(tmp_path, capsys, name, more, words):
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["here.png"]
+
+
+def test_it_reads_hdr_and_folders_as_a_run_does(tmp_path, capsys):
+    hdr(str(tmp_path / "hdr.mp4"), 16)
+    (tmp_path / "many").mkdir()
+    for i in range(4):
+        Image.new("RGB", (64, 48), (60 * i, 0, 0)).save(tmp_path / "many" / f"{i}.png")
+    mapped, third = tmp_path / "hdr.png", tmp_path / "third.png"
+    assert main(["frame", str(tmp_path / "hdr.mp4"), "-o", str(mapped), "--tonemap"]) == 0
+    levels = np.asarray(Image.open(mapped))[24, :, 1].astype(int)
+    assert levels[0] < 5 and levels[-1] > 250
+    given = ["--as-clip", "--fps", "10", "--at", "0.25"]
+    assert main(["frame", str(tmp_path / "many"), "-o", str(third), *given]) == 0
+    assert "0.200 s" in capsys.readouterr().out
+    assert np.asarray(Image.open(third))[0, 0].tolist() == [120, 0, 0]
+    assert main(["frame", str(tmp_path / "many"), "-o", str(third), "-y", "--fps", "-1"]) == 2
+    assert "fps should be greater than 0, not -1" in capsys.readouterr().err
 
 
 def test_no_torch_is_loaded(tmp_path):

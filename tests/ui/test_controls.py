@@ -22,6 +22,7 @@ from relight.ui.relight_tab import RelightTab
 from relight.ui.shelf import new_id
 from relight.ui.studio import Studio
 from relight.ui.upscale_tab import UpscaleTab
+from tests.media.test_colours import hdr
 from tests.samples import CLIP
 
 
@@ -186,6 +187,17 @@ def test_a_preview_is_of_the_frame_that_is_shown(files):
     assert given["files"] == [behind]
     words = {**given, "background": "a beach at dusk"}
     assert staged.at_moment(words, {"moment": 2.0}, files)["background"] == "a beach at dusk"
+
+
+def test_a_frame_of_hdr_goes_out_and_one_that_cannot_leaves_nothing(files, tmp_path):
+    hdr(str(tmp_path / "hdr.mp4"), 16)
+    id = files.copy(tmp_path / "hdr.mp4", "hdr.mp4")
+    out = references.exported(files, id, 0.05)
+    assert out["name"] == "hdr-frame-0.05s.png" and Path(out["path"]).is_file()
+    there = sorted(files.root.iterdir())
+    with pytest.raises(InputError, match="past the end"):
+        references.exported(files, id, 99.0)
+    assert sorted(files.root.iterdir()) == there
 
 
 def test_a_preview_follows_the_nearest_relit_frame():
