@@ -43,7 +43,10 @@ class VideoWriter(Writer):
             self._company = Company(source, path, output.encoding, self._note, length)
         kind = written_format(path).muxer
         flags = self._company.flags if self._company else ""
-        options = {"movflags": "+faststart" + flags} if kind in ("mp4", "mov") else {}
+        # Matroska numbers segments, tracks and attachments at random, unless it is told not to.
+        options = {"fflags": "+bitexact"}
+        if kind in ("mp4", "mov"):
+            options = {"movflags": "+faststart" + flags}
         try:
             self._out = av.open(str(output.part), "w", format=kind, container_options=options)
         except BaseException:
