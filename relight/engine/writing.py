@@ -6,6 +6,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from relight import media
 from relight.engine.ahead import ahead
 from relight.engine.output import Result, Sidecar
 from relight.errors import Cancelled
+from relight.jobs import RelightJob
 
 if TYPE_CHECKING:
     from relight.engine.progress import Meter
@@ -43,6 +45,8 @@ class Writing:
     ) -> None:
         self._job, self._info, self._work = job, info, work
         self._flow, self._meter, self._outcome = flow, meter, outcome
+        # A new background fills the frame: what was transparent in the source is so no longer.
+        self._filled = info.alpha and isinstance(job, RelightJob) and job.behind is not None
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -95,7 +99,7 @@ class Writing:
         job = self._job
         return media.write(
             job.output,
-            self._info,
+            replace(self._info, alpha=False) if self._filled else self._info,
             size=self._flow.size,
             fps=self._info.fps,
             start=job.start,
@@ -122,7 +126,9 @@ class Writing:
         import torch
 
         with torch.no_grad():
-            yield from self._flow.frames(lambda name: self._work.wait(name, self._look))
+            for frame in self._flow.frames(lambda name: self._work.wait(name, self._look)):
+                yield replace(frame, alpha=None) if self._filled else frame
+                del frame  # or its pixels would stay in memory while the next one is made
 
     def _look(self) -> None:
         if self._stop.is_set():

@@ -54,6 +54,26 @@ def test_without_light_the_subject_is_the_source_and_the_rest_the_background(
     assert any("is cut to cover 96x96" in note for note in result.notes)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{}, {"upscale": 2}], ids=["relit", "enlarged"])
+def test_before_a_new_background_nothing_is_transparent(tmp_path, scene, tiny, more):
+    (tmp_path / "clip").mkdir()
+    for i, image in enumerate(_images(scene / "clip")[:1]):
+        clear = np.full((96, 96), 255, np.uint8)
+        clear[:, :48] = 0
+        Image.fromarray(np.dstack([image, clear])).save(tmp_path / "clip" / f"{i}.png")
+    Image.new("RGB", (96, 96), (90, 140, 200)).save(tmp_path / "plain.png")
+    mask = scene / "mask" / "00.png"
+    given = {"mask": str(mask), "background": str(tmp_path / "plain.png"), "intensity": 0}
+    given |= {"prompt": "red light", "relight_steps": 1, "seed": 1, "as_clip": True, **more}
+    job = RelightJob.make(input=tmp_path / "clip", output=tmp_path / "out.mov", **given)
+    result = run_relight(job, load=tiny)
+    info, frame = media.probe(result.path), next(media.read(result.path))
+    assert not info.alpha and not any("transparen" in note for note in result.notes)
+    for side in (frame.image[:9, :40], frame.image[:9, -40:]):  # a tiny model enlarges it: noisy
+        assert np.abs(side.mean((0, 1)) - (90, 140, 200)).max() < 25
+
+
 def test_the_subject_takes_the_backgrounds_light(tmp_path, scene, tiny):
     source = _images(scene / "clip")[0].astype(float)
     mask = _images(scene / "mask")[0, ..., 0] > 127
