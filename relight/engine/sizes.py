@@ -7,10 +7,14 @@ import math
 from relight.diffusion.memory import available_memory
 from relight.errors import InputError
 from relight.jobs import UpscaleJob
+from relight.media.formats import written_format
 from relight.types import Size
 
 BYTES = 160
 """Memory per pixel of the result that a run needs besides the model's own, measured."""
+
+EXACT = 1e-6
+"""By how much a side in pixels may differ from a whole number and be one: 50 * 1.1 isn't 55."""
 
 GUIDED = 2
 """Frames of a clip that a guide alone holds, counted in `BYTES`: five of them, as detail only."""
@@ -33,6 +37,8 @@ def possible_size(job: UpscaleJob, size: Size, frames: int) -> Size:
 def target_size(job: UpscaleJob, size: Size) -> Size:
     """The size that a job asks for, of a source of `size`.
 
+    In a video, of even sides, what has to be rounded is even: most are written as 4:2:0.
+
     Raises:
         InputError: no larger than the source.
     """
@@ -46,7 +52,14 @@ def target_size(job: UpscaleJob, size: Size) -> Size:
             raise InputError(f"size {job.size} is not larger than the input, {width}x{height}")
         if max(down - height * scale, across - width * scale) < 1:
             return Size(down, across)  # the same shape, but for rounding: 1280x720 for 854x480
-    return Size(round(height * scale), round(width * scale))
+    even = written_format(job.output).kind == "video" and not (height % 2 or width % 2)
+    return Size(_whole(height * scale, even), _whole(width * scale, even))
+
+
+def _whole(side: float, even: bool) -> int:
+    """A side in whole pixels; an even number of them where that is wanted and it is none."""
+    exact = abs(side - round(side)) < EXACT
+    return 2 * round(side / 2) if even and not exact else round(side)
 
 
 def check_memory(size: Size, frames: int) -> None:

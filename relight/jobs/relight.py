@@ -175,7 +175,7 @@ class RelightJob(Job, frozen=True):
         le=16,
         allow_inf_nan=False,
         description="Upscale the relit clip this many times, in the same pass; default: its own "
-        "size.",
+        "size. Videos are rounded to even sides.",
     )
     light_fps: float | None = Field(
         None,

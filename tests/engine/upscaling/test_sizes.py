@@ -43,6 +43,26 @@ def test_a_size_of_the_same_shape_but_for_rounding_is_met_exactly():
     assert target_size(job, (480, 858)) == (716, 1280)
 
 
+@pytest.mark.parametrize(
+    "own, output, given, expected",
+    [
+        ((256, 256), "b.mp4", {"scale": 1.3}, (332, 332)),
+        ((256, 256), "b.png", {"scale": 1.3}, (333, 333)),
+        ((256, 256), "f/%03d.png", {"scale": 1.3}, (333, 333)),
+        ((358, 640), "b.webm", {"scale": 1.1}, (394, 704)),
+        ((255, 256), "b.mp4", {"scale": 1.3}, (332, 333)),
+        ((18, 32), "b.mp4", {"scale": 1.5}, (27, 48)),
+        ((50, 30), "b.mp4", {"scale": 1.1}, (55, 33)),
+        ((144, 256), "b.mp4", {"size": "503x283"}, (283, 503)),
+        ((100, 256), "b.mp4", {"size": "503x283"}, (196, 503)),
+    ],
+    ids=case_id,
+)
+def test_what_has_to_be_rounded_is_even_in_a_video(own, output, given, expected):
+    job = UpscaleJob(input="a.mp4", output=output, **given)
+    assert target_size(job, own) == expected
+
+
 @pytest.mark.parametrize("own", [(7, 9), (360, 640), (1, 1), (999, 3)], ids=case_id)
 @pytest.mark.parametrize("size", ["1000x1000", "1999x1001", "1x100000", "640x361"])
 def test_a_size_is_fitted_inside_in_the_pictures_shape(own, size):
