@@ -3,6 +3,7 @@
 RelightError
 ├── InputError     a setting or a file name is wrong
 ├── MediaError     a file can't be read as video, or can't be written
+│   └── Damaged    too much of an input is damaged, or any of it where the job is strict
 ├── ModelError     weights are missing, incomplete or of the wrong kind
 │   └── NotFinite  a model gave NaN, infinity or black pictures
 ├── BusyError      another run is writing the same output
@@ -43,6 +44,10 @@ class InputError(RelightError, ValueError):
 
 class MediaError(RelightError):
     """A media file cannot be read, or the output cannot be written."""
+
+
+class Damaged(MediaError):
+    """Of an input, more is missing or damaged than a job takes: trying again doesn't help."""
 
 
 class ModelError(RelightError):

@@ -30,7 +30,7 @@ from relight.engine.survey import Survey, survey
 from relight.engine.without_effect import notes_without_effect
 from relight.engine.work import Work
 from relight.engine.writing import Writing
-from relight.errors import MediaError
+from relight.errors import Damaged, MediaError
 from relight.jobs import KINDS, Job, RelightJob, ResolvedJob
 from relight.jobs.files import asked_in
 
@@ -187,7 +187,7 @@ class Run:
     def _heard(self, note: str) -> None:
         """Keep a note about the input; a strict job has no input that isn't whole."""
         if self.job.strict and isinstance(note, media.Loss):
-            raise MediaError(f"{self.job.input}: {note}, and the job is strict")
+            raise Damaged(f"{self.job.input}: {note}, and the job is strict")
         self.notes.append(note)
 
     def _plan(self, meter: Meter, found: Survey, flows: Workflows) -> None:

@@ -139,7 +139,7 @@ class Delivery(BaseModel, frozen=True):
     strict: bool = Field(
         False,
         description="Fail where a part of the input is missing or damaged, instead of going on "
-        "with the rest and a note.",
+        "with the rest and a note; a video is decoded in one thread.",
     )
     codec: CodecName | None = Field(
         None,
@@ -178,7 +178,9 @@ class Delivery(BaseModel, frozen=True):
     @property
     def reading(self) -> Reading:
         """How the input is read."""
-        return Reading(fps=self.fps, as_clip=self.as_clip, tonemap=self.tonemap)
+        return Reading(
+            fps=self.fps, as_clip=self.as_clip, tonemap=self.tonemap, careful=self.strict
+        )
 
     @property
     def encoding(self) -> Encoding:

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
-from relight.errors import MediaError
+from relight.errors import Damaged
 from relight.media.clip import Loss
 from relight.media.clock import Clock
 from relight.media.look import Looks, tagged
@@ -30,6 +30,13 @@ _LEFT_OUT = {  # what frames carry beside their pixels, and no encoder here take
 }
 
 
+class Doubtful(Exception):
+    """Something may be damaged in what is decoded by several threads.
+
+    They patch it, and tell of it, as they happen to be in step: it is to be read again in one.
+    """
+
+
 @dataclass
 class _Tally:
     """What went well and what did not while decoding."""
@@ -41,13 +48,19 @@ class _Tally:
 
 @dataclass
 class Source:
-    """An open file: its pictures, and what was found on the way."""
+    """An open file: its pictures, and what was found on the way.
+
+    Attributes:
+        careful: as the stream was opened, see `video_stream`. False: `Doubtful` where there may be
+            damage, after pictures that have none.
+    """
 
     container: InputContainer
     stream: av.VideoStream
     path: Path
     conversion: Conversion = "exact"
     on_note: OnNote = lambda note: None
+    careful: bool = True
     picture_end: Fraction = Fraction(0)  # on the file's clock, seconds
     sound_end: Fraction = Fraction(0)
     tally: _Tally = field(default_factory=_Tally)
@@ -62,18 +75,27 @@ class Source:
         self._only_decoding = self.container.format.name == "avi"
         self._first: int | None = None  # when the first packet is decoded
         self._late: int | None = None  # ticks from there to the first frame
+        self._due: int | None = None  # when the last picture that was read is shown, in ticks
+        self._shown: int | None = None  # likewise, of those that came out
 
     def pictures(self) -> Iterator[av.VideoFrame]:
-        """Decode, skipping and counting what is damaged; MediaError above 5 %."""
+        """Decode, skipping and counting what is damaged; Damaged above 5 %.
+
+        Raises:
+            Doubtful: there may be damage, and this isn't careful.
+        """
         packets = self.container.demux(self.stream, *self.container.streams.audio)
         while True:
             try:
                 packet = next(packets, None)
             except av.FFmpegError as error:  # the disk, or the container, ends badly here
+                self._doubt()
                 said = f"reading stops after {self.tally.frames} frames ({error.strerror})"
                 self.on_note(Loss(said))
                 return
             if packet is None:
+                if self._ends_early():
+                    self._doubt()  # PyAV is silent about an error after the last frames it gives
                 return
             if self.clock and packet.size:
                 self.clock.set(packet)
@@ -84,6 +106,7 @@ class Source:
             self.picture_end = max(self.picture_end, end)
             for picture in self.decoded(packet):
                 self.tally.frames += 1
+                self._shown = _later(self._shown, picture.pts)
                 self._name_left_out(picture)
                 yield picture
             if self.tally.frames:
@@ -106,16 +129,30 @@ class Source:
                 return []  # a header, which Ogg stores as a packet
             self.tally.packets += 1
             self._first = packet.dts if self._first is None else self._first
+            self._due = self._due if packet.is_discard else _later(self._due, packet.pts)
         try:
             pictures = self.decoder.decode(packet)
         except av.FFmpegError:
+            self._doubt()
             self.tally.damaged += 1
             return []
-        self.tally.damaged += any(picture.is_corrupt for picture in pictures)
+        if any(picture.is_corrupt for picture in pictures):
+            self._doubt()
+            self.tally.damaged += 1
         if self._only_decoding:
             for picture in pictures:
                 self._stamp(picture)
         return pictures
+
+    def _ends_early(self) -> bool:
+        """Whether the last picture that was read has not come out."""
+        if self._only_decoding:
+            return self.tally.frames < self.tally.packets
+        return self._due is not None and self._shown != self._due
+
+    def _doubt(self) -> None:
+        if not self.careful:
+            raise Doubtful
 
     def _stamp(self, picture: av.VideoFrame) -> None:
         """The time of a frame in a file that tells no times of showing, but the order of decoding.
@@ -134,6 +171,7 @@ class Source:
         self.container.seek(first.pts + int(start / self.stream.time_base), stream=self.stream)
         self.decoder.flush_buffers()
         self.tally = _Tally()
+        self._due = self._shown = None
         rest = self.pictures()
         landed = next(rest, None)
         if landed is None or landed.pts is None or time_of(landed) - begin > start:
@@ -141,17 +179,17 @@ class Source:
         return chain([landed], rest)
 
     def _check(self) -> None:
-        """Raise MediaError above 5 % damage; two packets are always forgiven."""
+        """Raise Damaged above 5 % damage; two packets are always forgiven."""
         tally = self.tally
         allowed = max(2, _DAMAGE_LIMIT * max(tally.packets, self.stream.frames))
         if tally.damaged > allowed:
-            raise MediaError(
+            raise Damaged(
                 f"{self.path}: {tally.damaged} of the first {tally.packets} packets are damaged, "
                 "more than 5 %; get the file again"
             )
 
     def report(self) -> None:
-        """Say what was lost, once the whole file has been read; MediaError above 5 %."""
+        """Say what was lost, once the whole file has been read; Damaged above 5 %."""
         tally, index = self.tally, self.stream.index_entries
         if tally.damaged:
             self.on_note(Loss(f"{tally.damaged} damaged packets skipped or patched"))
@@ -163,7 +201,7 @@ class Source:
         # In MP4 one packet is one frame. A lost key frame takes others with it, unnoticed so far.
         lost = expected - tally.frames if "mp4" in self.container.format.name else 0
         if lost > max(2, _DAMAGE_LIMIT * expected):
-            raise MediaError(
+            raise Damaged(
                 f"{self.path}: only {tally.frames} of {expected} frames can be decoded, the rest "
                 "is damaged; get the file again"
             )
@@ -183,6 +221,10 @@ def _end(packet: av.Packet) -> Fraction:
     if not packet.size or stamp is None:
         return Fraction(0)
     return (stamp + (packet.duration or 0)) * packet.time_base
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    return max((stamp for stamp in (one, other) if stamp is not None), default=None)
 
 
 def time_of(picture: av.VideoFrame) -> Fraction:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ import numpy as np
 from relight.errors import MediaError
 from relight.media.clip import DEFAULT_FPS, Frame, Moment, VideoInfo
 from relight.media.clock import Clock
-from relight.media.decoding import OnNote, Source, time_of
+from relight.media.decoding import Doubtful, OnNote, Source, time_of
 from relight.media.glances import glance_of
 from relight.media.look import Look, chroma_of
 from relight.media.opening import open_media, video_stream
@@ -46,13 +47,38 @@ def probe(path: Path, how: Reading) -> VideoInfo:
 
 
 def read(path: Path, start: float, how: Reading, on_note: OnNote) -> Generator[Moment, None, None]:
-    """Frames of a video file, from a key frame at or before `start` (in seconds) to the end."""
+    """Frames of a video file, from a key frame at or before `start` (in seconds) to the end.
+
+    Where something may be damaged, they are read again with care, from the beginning.
+    """
+    given, told = 0, set()
+
+    def once(note: str) -> None:
+        if note not in told:
+            told.add(note)
+            on_note(note)
+
+    try:
+        for moment in _read(path, start, how, once):
+            yield moment
+            del moment  # or its picture would stay in memory while the next one is decoded
+            given += 1
+    except Doubtful:
+        yield from islice(_read(path, start, replace(how, careful=True), once), given, None)
+
+
+def _read(path: Path, start: float, how: Reading, on_note: OnNote) -> Generator[Moment, None, None]:
+    """`read` in one way.
+
+    Raises:
+        Doubtful: after sound frames, unless `how` says careful.
+    """
     for seek in (start > _SEEK_FROM, False):
         with open_media(path) as container:
-            stream = video_stream(container, path)
+            stream = video_stream(container, path, how.careful)
             if seek and Clock.needed(container):
                 seek = False  # a clock that restarts has no one place for a time
-            source = Source(container, stream, path, how.conversion, on_note)
+            source = Source(container, stream, path, how.conversion, on_note, how.careful)
             pictures = source.pictures()
             first = next(pictures, None)
             if first is None:

@@ -37,8 +37,13 @@ def open_media(path: Path) -> InputContainer:
         raise MediaError(f"{path}: {_why_unreadable(path, error)}") from None
 
 
-def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
-    """The first stream that is moving pictures and not cover art; its size is within the limit."""
+def video_stream(container: InputContainer, path: Path, careful: bool = True) -> av.VideoStream:
+    """The first stream that is moving pictures and not cover art; its size is within the limit.
+
+    Args:
+        careful: in one thread, which patches damage, and tells of it, alike every time. False:
+            several frames at once, and damage is an error.
+    """
     streams = [s for s in container.streams.video if not s.disposition & ART]
     if not streams:
         reason = "no video stream, nothing to relight; give a file with pictures"
@@ -49,8 +54,13 @@ def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
         raise MediaError(f"{path}: its video codec is unknown to FFmpeg; convert it to H.264 first")
     check_size(path, context.width, context.height)
     # The stream's own header can contradict the container's; the decoder then stops by itself.
-    context.options = {"max_pixels": str(PIXEL_LIMIT)}
-    stream.thread_type = "AUTO"
+    limit = {"max_pixels": str(PIXEL_LIMIT)}
+    if careful:
+        # Not slices: FFmpeg doesn't patch H.264 that is decoded so, nor tell of its damage.
+        context.options, context.thread_count = limit, 1
+    else:
+        context.options = limit | {"err_detect": "explode"}
+        stream.thread_type = "AUTO"
     return stream
 
 

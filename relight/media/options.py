@@ -30,12 +30,15 @@ class Reading:
         conversion: "ffmpeg": to the 8-bit pixels that OpenCV, imageio and `ffmpeg` give by default
             (1 to 3 levels darker, BT.601 where a file has no tag, transparency over black), for
             comparing with numbers measured with those.
+        careful: a video is decoded in one thread, so that of a damaged one the same is noted every
+            time. False: in several, then once more with care where damage is found.
     """
 
     fps: float | None = None
     as_clip: bool = False
     tonemap: bool = False
     conversion: Conversion = "exact"
+    careful: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from relight.engine.batch.rows import OWN, Row
 from relight.engine.failures import Outcome, run_safely
 from relight.engine.loading import Runner
 from relight.engine.work import Work, work_folder
-from relight.errors import BusyError, Cancelled, InputError, MediaError, ModelError
+from relight.errors import BusyError, Cancelled, Damaged, InputError, MediaError, ModelError
 from relight.jobs import Job
 from relight.media.untrusted import check_untrusted
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from relight.engine.progress import OnProgress
     from relight.engine.running import Workers
 
-FINAL = (InputError, ModelError, Cancelled)
+FINAL = (InputError, Damaged, ModelError, Cancelled)
 """Errors that trying again doesn't mend."""
 
 

@@ -22,6 +22,7 @@ from relight.engine.batch.records import Records, key_of
 from relight.engine.batch.rows import OWN, Row
 from relight.engine.batch.work import Worker
 from relight.engine.work import Work, work_folder
+from relight.errors import Damaged, MediaError
 from relight.models.guides import GUIDES
 
 QUICK = ["--prompt", "red light", "--seed", "5", "--relight-steps", "1", "--recipe", "fast"]
@@ -311,3 +312,16 @@ def test_twenty_kills_lose_nothing_and_change_nothing(tree, run, tmp_path, tiny_
     assert code == 0, events
     assert _files(tmp_path / "out") == _files(tmp_path / "whole")
     assert not list((tmp_path / "out").rglob("*.part*"))
+
+
+@pytest.mark.parametrize("error, again", [(MediaError, True), (Damaged, False)])
+def test_a_damaged_input_is_not_tried_again(tmp_path, error, again):
+    _picture(tmp_path / "a.png", 1)
+    settings = {"prompt": "red"}
+    row = Row(source=tmp_path / "a.png", target=Path("a.png"), kind="relight", settings=settings)
+
+    def fail(*_, **__):
+        raise error("a.png: 2 damaged packets skipped or patched, and the job is strict")
+
+    answer = Worker(tmp_path / "out", runner=fail).do(row)
+    assert (answer.status, answer.again) == ("failed", again)
