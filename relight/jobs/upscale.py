@@ -25,7 +25,8 @@ class UpscaleJob(Job, frozen=True):
         gt=1,
         le=16,
         allow_inf_nan=False,
-        description="How many times wider and higher; default: 2. Videos are rounded to even sides.",
+        description="How many times wider and higher; default: 2. Videos are rounded to even "
+        "sides.",
     )
     size: str | None = Field(
         None,
