@@ -33,6 +33,7 @@ class Choice:
     depth: int  # bits a channel
     alpha: bool
     options: dict[str, str]
+    odd: bool = False  # an odd side alone has decided on the pixel format
 
     @property
     def is_rgb(self) -> bool:
@@ -85,7 +86,8 @@ def choice(
         return Choice(codec, name, encoding.pix_fmt, depth, alpha, _options(codec, encoding))
     alpha = bool(clear and codec.alpha and written_format(path).alpha)
     forms = codec.alpha if alpha else codec.pixels
-    if not alpha and (size[0] % 2 or size[1] % 2) and codec.odd is not None:
+    odd = not alpha and codec.odd is not None and bool(size[0] % 2 or size[1] % 2)
+    if odd:
         forms = codec.odd
         if not forms:
             raise InputError(
@@ -93,7 +95,7 @@ def choice(
                 "use --codec h264, or an even size"
             )
     depth = encoding.depth_for(bits, tuple(forms))
-    return Choice(codec, name, forms[depth], depth, alpha, _options(codec, encoding))
+    return Choice(codec, name, forms[depth], depth, alpha, _options(codec, encoding), odd)
 
 
 def takes_planes(path: Path, source: VideoInfo, size: tuple[int, int], encoding: Encoding) -> bool:

@@ -75,6 +75,10 @@ class VideoWriter(Writer):
             self._note(f"{source.depth}-bit, written as {choice.depth}-bit ({choice.name}){hint}")
         elif source.depth > 8 and choice.depth > 8 and choice.name == "h264":
             self._note("10-bit H.264: browsers and QuickTime need --depth 8 or --codec h265")
+        if choice.odd:
+            size = f"{self.size[0]}x{self.size[1]}"
+            self._note(f"{size} has an odd side: written as 4:4:4, which QuickTime and many "
+                       "players don't show; give an even size, or .webm")  # fmt: skip
         kept = chroma_of(av.VideoFormat(choice.pix_fmt))
         if source.chroma > kept and not source.grey:
             name = {4: "4:4:4", 2: "4:2:2"}.get(source.chroma)

@@ -99,7 +99,7 @@ def write(
 
     Video is tagged BT.709; 4:2:0 where the codec offers nothing better. A size with an odd side is
     kept to the pixel: by VP9 as it is, in H.264 and H.265 by 4:4:4, which browsers and
-    ffmpeg-based players show but QuickTime and many hardware players do not.
+    ffmpeg-based players show but QuickTime and many hardware players do not: a note says so.
     A sequence is numbered from 1 and has neither times nor sound. With `overwrite` it takes the
     place of every picture of its name, so that no number of a longer one before it stays.
 

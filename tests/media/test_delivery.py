@@ -18,7 +18,18 @@ from relight.media.codecs import CODECS
 from relight.media.formats import FORMATS, format_of
 
 from .heif import heic
-from .making import TWO, clapper, clip, copy, nothing_but, number_of, numbered, one_line, probed
+from .making import (
+    TWO,
+    clapper,
+    clip,
+    copy,
+    encode,
+    nothing_but,
+    number_of,
+    numbered,
+    one_line,
+    probed,
+)
 
 BUILT = {"h264": "h264", "h265": "hevc", "av1": "av1", "vp9": "vp9"}
 BUILT |= {"prores": "prores", "prores4444": "prores", "ffv1": "ffv1"}
@@ -146,6 +157,29 @@ def test_an_odd_side_is_refused_by_codecs_that_need_even_ones(here):
         write("b.mp4", size=(65, 48), fps=25, encoding=Encoding(codec="av1")),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "encoding", "said"),
+    [
+        ("b.mp4", (65, 48), Encoding(), True),
+        ("b.mkv", (64, 49), Encoding(codec="h265"), True),
+        ("b.mp4", (64, 48), Encoding(), False),
+        ("b.webm", (65, 49), Encoding(), False),
+        ("b.mov", (65, 49), Encoding(codec="prores"), False),
+        ("b.mp4", (65, 48), Encoding(pix_fmt="yuv444p"), False),
+    ],
+)
+def test_an_odd_side_that_few_players_show_is_said(here, name, size, encoding, said):
+    encode("a.mkv", [numbered(0, size)], pix_fmt="yuv444p")
+    notes = []
+    with write(
+        name, probe("a.mkv"), size=size, fps=25, encoding=encoding, on_note=notes.append
+    ) as out:
+        out.add(numbered(0, size), Fraction(0))
+    found = [note for note in notes if "odd side" in note]
+    assert len(found) == said
+    assert not said or (f"{size[0]}x{size[1]}" in found[0] and "4:4:4" in found[0])
 
 
 # -- sequences -----------------------------------------------------------------------------------
