@@ -6,6 +6,7 @@ results to stdout.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -75,6 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     # each other from working: 60 s and more for what takes 2, measured. The results are the same.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # we say what is wrong with a file
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that aren't UTF-8; as stderr is
     given = sys.argv[1:] if arguments is None else arguments
     with signals.interruptible() as got:
         try:

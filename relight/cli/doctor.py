@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from cyclopts import Parameter
+
+from relight.jobs.reading import json_of
 
 
 def doctor(
@@ -25,6 +26,6 @@ def doctor(
     from relight.engine.doctor import examine, lines
 
     found = examine(hide=anonymous)
-    text = json.dumps(found, indent=1, ensure_ascii=False) if json_result else lines(found)
+    text = json_of(found, indent=1).decode() if json_result else lines(found)
     print(text if isinstance(text, str) else "\n".join(text))  # noqa: T201
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 import tempfile
@@ -16,6 +15,7 @@ from cyclopts import Parameter
 from relight.cli.options import ReadingOptions, reading_of
 from relight.cli.terminal import say
 from relight.errors import InputError, MediaError, RelightError
+from relight.jobs.reading import json_of
 from relight.media.formats import READ
 from relight.media.places import check_folder
 
@@ -89,7 +89,7 @@ def evaluate(
             say(f"relight: {other}: {error}")
             continue
         rows.append(row)
-        print(json.dumps(row, ensure_ascii=False) if json_result else _text(row))  # noqa: T201
+        print(json_of(row).decode() if json_result else _text(row))  # noqa: T201
     if csv_file is not None and rows:
         _write_csv(csv_file, rows)
     return 1 if failures else 0
@@ -232,8 +232,8 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     part = None
     try:
         handle, part = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text.getvalue())
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.getvalue().encode(errors="backslashreplace"))
         os.chmod(part, 0o644)
         os.replace(part, path)
     except OSError as error:

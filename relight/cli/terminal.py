@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import select
 import sys
 from typing import TYPE_CHECKING
+
+from relight.jobs.reading import json_of
 
 if TYPE_CHECKING:
     from relight.engine.output import Result
@@ -21,8 +22,7 @@ def report(result: Result, as_json: bool) -> None:
     for note in result.notes:
         say(f"note: {note}")
     if as_json:
-        plain = dataclasses.asdict(result)
-        show(json.dumps(plain, default=str, ensure_ascii=False))
+        show(json_of(dataclasses.asdict(result)).decode())
     else:
         from relight.engine.plan_text import many
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from relight.engine.work import Work
 from relight.errors import MediaError
 from relight.jobs import Job
+from relight.jobs.reading import json_of
 from relight.media import Loss, Reading
 from relight.media.formats import PICTURES
 from relight.media.sequences import files_of, is_clip
@@ -65,8 +67,7 @@ class Manifest:
         return note
 
     def save(self, work: Work) -> None:
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        work.write(work.root / FILE, text.encode())
+        work.write(work.root / FILE, json_of(asdict(self), indent=1))
 
 
 def read(work: Work) -> Manifest | None:
@@ -134,7 +135,7 @@ def fingerprint(path: Path, whole: bool = False) -> str:
     digest = hashlib.sha256()
     if several := _several(path):
         for file in several:
-            digest.update(f"{file.name} {fingerprint(file, whole)}\n".encode())
+            digest.update(os.fsencode(f"{file.name} {fingerprint(file, whole)}\n"))
         return digest.hexdigest()
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for

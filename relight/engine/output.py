@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from relight.engine.work import LONGEST_NAME
 from relight.errors import InputError, MediaError
 from relight.jobs import Job
 from relight.jobs.files import SIDECAR_SCHEMA
+from relight.jobs.reading import json_of
 from relight.media.reading import refuse_hdr
 
 
@@ -58,9 +58,10 @@ def checked(job: Job, new_folder: bool = False) -> media.VideoInfo:
     """
     info = media.probe(job.input, job.reading)
     sidecar = sidecar_path(job.output)
-    if len(sidecar.name.encode()) + len(".part") + 1 > LONGEST_NAME:
+    if len(os.fsencode(sidecar.name)) + len(".part") + 1 > LONGEST_NAME:
+        length = len(os.fsencode(job.output.name))
         raise InputError(
-            f"the output name has {len(job.output.name.encode())} bytes, and its sidecar needs 11 "
+            f"the output name has {length} bytes, and its sidecar needs 11 "
             f"more than the {LONGEST_NAME} a name can have: shorten it",
             field="output",
         )
@@ -136,9 +137,8 @@ class Sidecar:
         }
         if result.sidecar.exists() and not result.settings.get("overwrite"):
             raise InputError(f"{result.sidecar} has appeared meanwhile: it was not overwritten")
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         try:
-            self._part.write_text(text, encoding="utf-8")
+            self._part.write_bytes(json_of(content, indent=2) + b"\n")
         except OSError as error:
             self.remove()
             raise MediaError(

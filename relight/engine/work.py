@@ -63,12 +63,12 @@ def is_work_name(name: str) -> bool:
 
 def _fitting(name: str) -> str:
     """A name that a file can have, also after a dot."""
-    long = len(name.encode(errors="surrogateescape")) >= LONGEST_NAME
+    long = len(os.fsencode(name)) >= LONGEST_NAME
     return f"{_hashed(name, 16)}.relight" if long else name
 
 
 def _hashed(text: str, digits: int) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:digits]
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:digits]
 
 
 class Work:

@@ -98,6 +98,17 @@ def read_json(text: str, path: Path) -> Any:
     return data
 
 
+def json_of(data: Any, indent: int | None = None) -> bytes:
+    r"""Plain data as JSON in UTF-8, paths as text; `read_json` gives a name back that isn't UTF-8.
+
+    >>> json_of(["an odd byte: \udcff"]).decode()
+    '["an odd byte: \\udcff"]'
+    """
+    # Bytes of a name are lone surrogates in Python, which the escape for them is JSON's, too.
+    text = json.dumps(data, indent=indent, ensure_ascii=False, default=str)
+    return text.encode(errors="backslashreplace")
+
+
 def _unreadable(path: Path, error: Exception) -> InputError:
     reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
     reason = " ".join(reason.split())

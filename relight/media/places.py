@@ -158,7 +158,7 @@ def _remove(part: Path) -> None:
 def _part(path: Path, scratch: Path | None) -> Path:
     """A hidden name in `scratch` or beside `path`; random: two runs never write into one file."""
     ending = f".{secrets.token_hex(3)}.part{path.suffix}"
-    stem = path.stem.encode()[: 250 - len(ending)].decode(errors="ignore")  # names: 255 bytes
+    stem = os.fsencode(path.stem)[: 250 - len(ending)].decode(errors="ignore")  # names: 255 bytes
     # Absolute, so that no part of a name ("a:b.mp4") is taken for a protocol.
     folder = path.absolute().parent if scratch is None else scratch.absolute()
     return folder / f".{stem}{ending}"

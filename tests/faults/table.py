@@ -228,6 +228,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "nothing, or what to shorten",
             "test_device_and_strange_names",
             "test_names_that_are_no_text",
+            "test_names_that_are_no_text_work",
             make=made.long_name,
             words="shorten",
         ),

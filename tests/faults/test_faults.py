@@ -1,5 +1,6 @@
 """The table of faults: each that can be is made for real, and its page is up to date."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from relight.cli import main
 from tests.faults.made import Place
 from tests.faults.page import PAGE, files_of_tests, page
 from tests.faults.table import FAULTS
-from tests.samples import CLIP
+from tests.samples import CLIP, small_clip
 
 ROOT = Path(__file__).parents[2]
 ALL = [fault for faults in FAULTS.values() for fault in faults]
@@ -58,6 +60,23 @@ def test_names_that_are_no_text(tmp_path):
     done = _command(b"run", name, b"-o", b"\xff.mp4", b"--prompt", b"x", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.splitlines()) == 1 and b"Traceback" not in done.stderr
+
+
+def test_names_that_are_no_text_work(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    small_clip(Path("in", "a\udcff.mp4"), frames=2)
+    larger = ["--model", "mini", "--scale", "2"]
+    assert main(["upscale", "in/a\udcff.mp4", "-o", "b\udcff.mp4", "--json", *larger]) == 0
+    sidecar = Path("b\udcff.mp4.json").read_text(encoding="utf-8")
+    told = json.loads(sidecar)["settings"], json.loads(capfd.readouterr().out)["settings"]
+    assert all(one["input"] == str(tmp_path / "in" / "a\udcff.mp4") for one in told)
+    assert main(["upscale", "b\udcff.mp4.json", "-o", "c.mp4"]) == 0
+    assert Path("c.mp4").read_bytes() == Path("b\udcff.mp4").read_bytes()
+    for done in ("1 done", "1 skipped"):
+        assert main(["batch", "in", "-o", "out", "--report", "r.jsonl", *larger]) == 0
+        assert done in capfd.readouterr().out
+    assert Path("out", "a\udcff.mp4").exists()
 
 
 def test_a_leading_dash_gets_a_hint(tmp_path):

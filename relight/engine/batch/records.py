@@ -162,7 +162,7 @@ def print_of(output: Path) -> str:
         return ""
     with contextlib.suppress(MediaError):
         for file in files:
-            digest.update(f"{file.name} {fingerprint(file, whole=True)}\n".encode())
+            digest.update(os.fsencode(f"{file.name} {fingerprint(file, whole=True)}\n"))
         return digest.hexdigest()
     return ""
 
