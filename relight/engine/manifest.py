@@ -89,6 +89,9 @@ def difference(old: Manifest, new: Manifest) -> str | None:
     for name in ("schema", "version", "kind"):
         if getattr(old, name) != getattr(new, name):
             return f"{name} was {getattr(old, name)!r}, is {getattr(new, name)!r}"
+    # Files first: with the content of one, a batch changes the seed, which nobody has asked for.
+    if replaced := _replaced(old, new):
+        return _described("files", replaced, None, None)
     for group in ("asked", "files", "resolved", "weights"):
         before, now = getattr(old, group), getattr(new, group)
         if not before or not now:
@@ -96,6 +99,15 @@ def difference(old: Manifest, new: Manifest) -> str | None:
         for key in sorted((before.keys() | now.keys()) - _ignored(group)):
             if before.get(key) != now.get(key):
                 return _described(group, key, before.get(key), now.get(key))
+    return None
+
+
+def _replaced(old: Manifest, new: Manifest) -> str | None:
+    """The first setting whose file has another content, where the setting is the same."""
+    for key in sorted(old.files.keys() & new.files.keys()):
+        same = key in UNRELATED or old.asked.get(key) == new.asked.get(key)
+        if same and old.files[key] != new.files[key]:
+            return key
     return None
 
 

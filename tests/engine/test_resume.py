@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from relight import media
+from relight.engine.manifest import Manifest, difference
 from relight.engine.run import run_relight
 from relight.engine.work import Work, work_folder
 from relight.errors import BusyError, Cancelled, MediaError
@@ -185,6 +186,15 @@ def test_a_work_folder_that_cannot_be_made_is_named(where):
         work.locked(),
     ):
         pass
+
+
+def test_a_replaced_file_is_named_before_the_seed_that_a_batch_makes_of_it():
+    given = {"kind": "relight", "version": "1"}
+    old = Manifest(**given, asked={"seed": 3, "light": "a.png"}, files={"input": "x", "light": "u"})
+    new = Manifest(**given, asked={"seed": 4, "light": "a.png"}, files={"input": "y", "light": "u"})
+    assert difference(old, new) == "the file given as input has changed"
+    new = Manifest(**given, asked={"seed": 3, "light": "b.png"}, files={"input": "x", "light": "v"})
+    assert difference(old, new) == "light was 'a.png', is 'b.png'"
 
 
 @pytest.mark.parametrize("size", [2**16, 2**26 + 4096])
