@@ -178,18 +178,27 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     ending = path.suffix.lower()
     if ending not in MANIFESTS:
         raise InputError(f"{path}: a manifest is one of {', '.join(MANIFESTS)}", path=path)
-    text = read_text(path)
+    text = read_text(path, "manifest")
     if ending == ".csv":
         rows = _csv_rows(text, path)
     elif ending == ".jsonl":
-        rows = [read_json(line, path) for line in text.split("\n") if line.strip()]
+        rows = _json_rows(text, path)
     else:
-        rows = read_yaml(text, path)
+        rows = read_yaml(text, path, "manifest")
     if not isinstance(rows, list) or not rows:
         raise InputError(f"the manifest {path} holds no rows", path=path)
     if len(rows) > MOST_ROWS:
         raise InputError(f"the manifest {path} has {len(rows)} rows: {MOST_ROWS} at most")
     return [_checked(row, number, path) for number, row in enumerate(rows, 1)]
+
+
+def _json_rows(text: str, path: Path) -> list[Any]:
+    lines = enumerate(text.split("\n"), 1)
+    return [
+        read_json(line, path, f"line {number} of the manifest")
+        for number, line in lines
+        if line.strip()
+    ]
 
 
 def _csv_rows(text: str, path: Path) -> list[dict[str, Any]]:

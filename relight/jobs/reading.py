@@ -46,8 +46,11 @@ def _small(value: object) -> object:
     return value[:SHOWN] if isinstance(value, str) else value
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, what: str = "job file") -> str:
     """The text of a settings file, without a byte order mark.
+
+    Args:
+        what: it is called in errors.
 
     Raises:
         InputError: it can't be read, is too large, or isn't UTF-8.
@@ -58,7 +61,7 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise InputError(f"can't read the job file {path}: {error.strerror}", path=path) from None
+        raise InputError(f"can't read the {what} {path}: {error.strerror}", path=path) from None
     if len(content) > LARGEST:
         raise InputError(
             f"{path} is larger than the {LARGEST // 2**20} MiB of a settings file", path=path
@@ -67,11 +70,11 @@ def read_text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"can't read the job file {path}: it isn't UTF-8 at byte {error.start}", path=path
+            f"can't read the {what} {path}: it isn't UTF-8 at byte {error.start}", path=path
         ) from None
 
 
-def read_yaml(text: str, path: Path) -> Any:
+def read_yaml(text: str, path: Path, what: str = "job file") -> Any:
     """The data of a YAML text.
 
     Raises:
@@ -80,10 +83,10 @@ def read_yaml(text: str, path: Path) -> Any:
     try:
         return yaml.load(text, Loader=_Plain)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(what, path, error) from None
 
 
-def read_json(text: str, path: Path) -> Any:
+def read_json(text: str, path: Path, what: str = "job file") -> Any:
     """The data of a JSON text.
 
     Raises:
@@ -92,9 +95,9 @@ def read_json(text: str, path: Path) -> Any:
     try:
         data = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(what, path, error) from None
     if _depth(data) > DEEPEST:
-        raise _unreadable(path, ValueError(f"nested more than {DEEPEST} levels deep"))
+        raise _unreadable(what, path, ValueError(f"nested more than {DEEPEST} levels deep"))
     return data
 
 
@@ -109,11 +112,13 @@ def json_of(data: Any, indent: int | None = None) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def _unreadable(what: str, path: Path, error: Exception) -> InputError:
     reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    if isinstance(error, json.JSONDecodeError) and "\n" not in error.doc:
+        reason = f"{error.msg} at column {error.colno}"  # it may be any line of a manifest
     reason = " ".join(reason.split())
     reason = reason if len(reason) <= 3 * SHOWN else reason[: 3 * SHOWN] + "..."
-    return InputError(f"can't read the job file {path}: {reason}", path=path)
+    return InputError(f"can't read the {what} {path}: {reason}", path=path)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

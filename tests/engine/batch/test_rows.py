@@ -181,6 +181,7 @@ BAD = {
     "a row that is a number": ("3", "row 1: not settings"),
     "a key twice": ('{"input": "a.mp4", "input": "b.mp4"}', "twice"),
     "no JSON": ("{", "can't read"),
+    "no JSON in the second line": ('{"input": "a"}\n{"input: 3}', "line 2 of the manifest"),
     "nothing": ("", "holds no rows"),
     "an output outside": ('{"input": "a.mp4", "output": "../b.mp4"}', "within the folder"),
     "an absolute output": ('{"input": "a.mp4", "output": "/b.mp4"}', "within the folder"),
@@ -198,6 +199,15 @@ def test_a_wrong_manifest_is_refused_in_a_line_that_names_it(tmp_path, case):
     with pytest.raises(InputError) as error:
         rows_of_manifest(read_rows(path), path, Stored(settings=P))
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_manifest_is_not_called_a_job_file(tmp_path):
+    (tmp_path / "b.jsonl").write_text('{"input": "a.mp4"}\n{x}\n')
+    (tmp_path / "c.yaml").write_text("\n[")
+    for name in ("a.csv", "b.jsonl", "c.yaml"):
+        with pytest.raises(InputError, match="the manifest") as error:
+            read_rows(tmp_path / name)
+        assert "job file" not in str(error.value) and "line 1" not in str(error.value)
 
 
 def test_shards_are_disjoint_and_make_up_the_whole():
