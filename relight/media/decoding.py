@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -75,6 +76,7 @@ class Source:
         self._only_decoding = self.container.format.name == "avi"
         self._first: int | None = None  # when the first packet is decoded
         self._late: int | None = None  # ticks from there to the first frame
+        self._heard: Counter[int] = Counter()  # packets by stream of sound
         self._due: int | None = None  # when the last picture that was read is shown, in ticks
         self._shown: int | None = None  # likewise, of those that came out
 
@@ -102,6 +104,7 @@ class Source:
             end = _end(packet)
             if packet.stream.index != self.stream.index:  # an empty one has no index itself
                 self.sound_end = max(self.sound_end, end)
+                self._heard[packet.stream.index] += bool(packet.size)
                 continue
             self.picture_end = max(self.picture_end, end)
             for picture in self.decoded(packet):
@@ -193,6 +196,7 @@ class Source:
         tally, index = self.tally, self.stream.index_entries
         if tally.damaged:
             self.on_note(Loss(f"{tally.damaged} damaged packets skipped or patched"))
+        self._report_sound()
         # The index, not the header's count: an edit list may hide frames on purpose.
         expected = sum(not entry.is_discard for entry in index)
         if tally.packets < len(index):
@@ -205,6 +209,15 @@ class Source:
                 f"{self.path}: only {tally.frames} of {expected} frames can be decoded, the rest "
                 "is damaged; get the file again"
             )
+
+    def _report_sound(self) -> None:
+        """Say what was lost of the sound, where an index says how much there was."""
+        if "mp4" not in self.container.format.name:
+            return  # elsewhere an entry of an index is not one packet
+        for sound in self.container.streams.audio:
+            count, expected = self._heard[sound.index], len(sound.index_entries)
+            if count < expected:
+                self.on_note(Loss(f"the sound is cut short: {count} of {expected} packets"))
 
     def resized(self, size: tuple[int, int], to: tuple[int, int], time: Fraction) -> None:
         if size not in self.sizes:

@@ -60,3 +60,21 @@ def test_a_sound_clip_is_read_once_by_several_threads(tmp_path, name, monkeypatc
     monkeypatch.setattr(demux, "video_stream", spied)
     assert len(list(media.read(tmp_path / name))) == 8
     assert opened == [(False,)]
+
+
+def test_a_soundtrack_that_is_cut_short_is_noted(tmp_path):
+    sound = np.sin(np.arange(48000 * 3) / 20)
+    whole = tmp_path / "a.mp4"
+    flat = [np.full((32, 32, 3), 90, np.uint8)] * 10
+    encode(whole, flat, sound=("aac", 48000, sound), movflags="faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 7 // 10])
+
+    def said(path, **part):
+        notes = []
+        list(media.read(path, on_note=notes.append, **part))
+        return [note for note in notes if isinstance(note, media.Loss)]
+
+    assert said(whole) == said(cut, frames=5) == []
+    [note] = said(cut)
+    assert "the sound is cut short: " in note
