@@ -35,8 +35,6 @@ def settings(value: Any, files: Files, kind: str) -> Plain:
     clip = files.get(chosen.get("id"))
     given: Plain = {"clip": str(clip), "name": str(chosen.get("name") or clip.name), "files": []}
     info = clips.info(clip)
-    if info.hdr:
-        given["tonemap"] = True
     if not clips.is_still(clip):
         begin, end = number(value, "begin"), value.get("end")
         given["start"] = begin
@@ -52,6 +50,8 @@ def settings(value: Any, files: Files, kind: str) -> Plain:
         if given.get("light") == "left" and Path(behind.get("background", "")).is_absolute():
             del given["light"]  # untouched: the light is that of the new background
         given |= behind
+    if any(clips.info(Path(file)).hdr for file in (clip, *given["files"])):
+        given["tonemap"] = True
     return given
 
 

@@ -33,6 +33,7 @@ from relight.jobs import ModelRelightJob, RelightJob, ResolvedRelightJob
 from relight.lights import Light, NoLight, asked
 from relight.lights.lamps import from_behind
 from relight.media import Frame, VideoInfo
+from relight.media.depth import like
 from relight.media.encoders import takes_planes
 from relight.media.source_invariants import with_bars
 from relight.models.entries import Entry
@@ -91,7 +92,8 @@ def workflows(
         return last.frames(work.load, first)
 
     enlarging = upscaling(second, models, info, survey)
-    return *before, last, replace(enlarging, opened=relit, mend=with_bars)
+    mend = with_bars if job.behind is None else like  # a new background has no bars of the source
+    return *before, last, replace(enlarging, opened=relit, mend=mend)
 
 
 def _backdrop(job: RelightJob, size: tuple[int, int], fps: Fraction) -> Backdrop | None:

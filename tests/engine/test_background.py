@@ -56,9 +56,12 @@ def test_without_light_the_subject_is_the_source_and_the_rest_the_background(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"upscale": 2}], ids=["relit", "enlarged"])
-def test_before_a_new_background_nothing_is_transparent(tmp_path, scene, tiny, more):
+def test_before_a_new_background_nothing_is_transparent_and_there_are_no_bars(
+    tmp_path, scene, tiny, more
+):
     (tmp_path / "clip").mkdir()
     for i, image in enumerate(_images(scene / "clip")[:1]):
+        image[:12] = image[-12:] = 0
         clear = np.full((96, 96), 255, np.uint8)
         clear[:, :48] = 0
         Image.fromarray(np.dstack([image, clear])).save(tmp_path / "clip" / f"{i}.png")

@@ -200,6 +200,15 @@ def test_a_frame_of_hdr_goes_out_and_one_that_cannot_leaves_nothing(files, tmp_p
     assert sorted(files.root.iterdir()) == there
 
 
+def test_a_background_of_hdr_is_mapped_as_a_clip_of_it_is(files, tmp_path):
+    hdr(str(tmp_path / "hdr.mp4"), 16)
+    bright, plain = files.copy(tmp_path / "hdr.mp4", "hdr.mp4"), files.copy(CLIP, "clip.mp4")
+    for clip, behind in ((plain, bright), (bright, plain), (plain, plain)):
+        value = {"clip": {"id": clip}, "mask": {"background": {"id": behind}}}
+        told = staged.settings(value, files, "relight")
+        assert told.get("tonemap", False) is (bright in (clip, behind))
+
+
 def test_a_preview_follows_the_nearest_relit_frame():
     texts = ["0=/a.png", "3.2=/b.png"]
     assert references.nearest(texts, 3.0) == {"reference": ["/b.png"], "start": 3.2}
