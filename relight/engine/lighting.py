@@ -89,7 +89,7 @@ class Lighting:
         source = Source(self.clip.job.input, self.clip.survey.times, self.clip.job.reading)
         load = remembering(load)
         return transferred(
-            source.open(first, planar=self.planar), self._lit(load, number), self.clip.scale
+            source.open(first, planar=self.planar), self._lit(load, number), self.clip.small_of
         )
 
     def lights(self, load: Load, begin: int, end: int) -> Iterator[tuple[Tensor, GainGlow]]:

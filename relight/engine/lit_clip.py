@@ -15,6 +15,7 @@ from torch import Tensor
 
 from relight import media
 from relight.engine.keyframes import scenes
+from relight.engine.letterbox import Letterbox
 from relight.engine.neighbours import Neighbours
 from relight.engine.survey import Scale, SmallFrames, Survey
 from relight.engine.work import Work
@@ -44,7 +45,8 @@ class Clip:
     """What all workflows of a clip share.
 
     Attributes:
-        size: (width, height) of the source. scale: source frame -> small frame.
+        size: (width, height) of the source. scale: source frame -> small frame, with its bars.
+        small: the small frames, without bars; see `small_of`.
     """
 
     job: ResolvedRelightJob
@@ -56,8 +58,22 @@ class Clip:
     neighbours: Neighbours = field(init=False)
 
     def __post_init__(self) -> None:
-        self.small = SmallFrames(self.work, len(self.survey.seen))
+        self.small = SmallFrames(self.work, len(self.survey.seen), self._without_bars)
         self.neighbours = Neighbours(self.small)
+
+    @functools.cached_property
+    def letterbox(self) -> Letterbox:
+        """The bars of the small frames; stills that were relit elsewhere have theirs, too."""
+        if self.job.reference:
+            return Letterbox()
+        return Letterbox.of(SmallFrames(self.work, len(self.survey.seen)))
+
+    def _without_bars(self, small: np.ndarray) -> np.ndarray:
+        return self.letterbox.filled(small)
+
+    def small_of(self, frame: np.ndarray) -> np.ndarray:
+        """A source frame as its small frame is."""
+        return self._without_bars(self.scale(frame))
 
     def tensors(
         self, numbers: Sequence[int], size: Callable[[int, int], tuple[int, int]] | None = None

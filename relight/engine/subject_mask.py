@@ -131,7 +131,7 @@ class SubjectMask:
         own = mattes[chunk.first - first : chunk.last - first]
         height, width = self.clip.small[first].shape[:2]
         own = resized(own, (height, width))
-        return [to_uint8(matte[0].numpy()) for matte in own]
+        return [to_uint8(self.clip.letterbox.clear(matte[0].numpy())) for matte in own]
 
     def _subject(self, frames: Tensor, seed: Seed | None) -> Subject:
         network = self.clip.job.matte_model
@@ -169,7 +169,7 @@ class SubjectMask:
         times, seen = self.clip.survey.times, self.clip.survey.seen
         after = bisect.bisect_right(seen, frame.time, key=lambda index: times[index])
         a, b = max(after - 1, 0), min(after, len(seen) - 1)
-        here = torch.from_numpy(self.clip.scale(frame.image)).permute(2, 0, 1).float() / 255
+        here = torch.from_numpy(self.clip.small_of(frame.image)).permute(2, 0, 1).float() / 255
         ends = times[seen[a]], times[seen[b]]
         part = float((frame.time - ends[0]) / (ends[1] - ends[0])) if a != b else 0.0
         mattes = self.small(a, load), self.small(b, load)

@@ -180,10 +180,19 @@ def plain(thumbs: np.ndarray) -> str | None:
 
 
 class SmallFrames(Sequence[np.ndarray]):
-    """The small frames that a survey stored, by their number among those seen."""
+    """The small frames that a survey stored, by their number among those seen.
 
-    def __init__(self, work: Work, count: int = 0) -> None:
-        self._work, self._count = work, count
+    Args:
+        change: what is made of each once it is read.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        count: int = 0,
+        change: Callable[[np.ndarray], np.ndarray] = lambda frame: frame,
+    ) -> None:
+        self._work, self._count, self._change = work, count, change
         self._blocks: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
         self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
@@ -203,7 +212,7 @@ class SmallFrames(Sequence[np.ndarray]):
             if number in self._decoded:
                 self._decoded.move_to_end(number)
                 return self._decoded[number]
-        frame = decoded(self._block(number // BLOCK)[f"{number % BLOCK:02d}"])
+        frame = self._change(decoded(self._block(number // BLOCK)[f"{number % BLOCK:02d}"]))
         with self._lock:
             self._decoded[number] = frame
             while len(self._decoded) > max(DECODED // frame.nbytes, 1):

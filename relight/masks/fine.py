@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from relight.masks.appearance import gathered, lab, subjects_share
-from relight.masks.bars import without_bars
 from relight.masks.cutting import Colours
 from relight.masks.grabcut import CONTEXT, EDGE, Coarse, Subject, look_for
 from relight.masks.movement import movement
@@ -95,10 +94,11 @@ def fine_subject(
     if not float(coarse.confidence.max()):
         return Subject(torch.zeros_like(frames[:, :1]), coarse.confidence)
     with one_thread():
-        frames, place = without_bars(frames)
         images = resized(frames, fine_size(*frames.shape[-2:]))
-        matte = guided(_refined(images, coarse), images, eps=EDGE, radius=EDGE_RADIUS, full=frames)
-        return Subject(matte * place, coarse.confidence)
+        matte = _refined(images, coarse)
+        return Subject(
+            guided(matte, images, eps=EDGE, radius=EDGE_RADIUS, full=frames), coarse.confidence
+        )
 
 
 def fine_size(h: int, w: int) -> tuple[int, int]:

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from relight.errors import InputError
-from relight.masks.bars import without_bars
 from relight.masks.cutting import Colours, cut, grab, labels_from, two_sides
 from relight.masks.evidence import apart_from_border
 from relight.masks.scores import clarity, over_time, subject_scores
@@ -133,15 +132,14 @@ def look_for(
         )
     with one_thread():
         size = work_size(*frames.shape[-2:])
-        frames, place = without_bars(frames.float().cpu())
-        small, place = resized(frames, size), resized(place, size).round()
+        small = resized(frames.float().cpu(), size)
         motion = motion or motion_of(small, size)
         score, cuts, sure = (
             _found(small, _codes(_without_grain(small, motion)), motion, colours)
             if seed is None
             else _followed(small, _codes(small), motion, seed)
         )
-        return Coarse(small, score * place, cuts * place, over_time(sure, motion))
+        return Coarse(small, score, cuts, over_time(sure, motion))
 
 
 def _codes(small: Tensor) -> np.ndarray:
@@ -175,7 +173,7 @@ def colours_of(runs: Sequence[Tensor], motions: Sequence[Motion] | None = None) 
     """
 
     size = work_size(*runs[0].shape[-2:])
-    smalls = [resized(without_bars(run.float().cpu())[0], size) for run in runs]
+    smalls = [resized(run.float().cpu(), size) for run in runs]
     codes = [_codes(small) for small in smalls]
     images = [one[len(one) // 2] for one in codes]
     edges = apart_from_border(np.stack(images))  # of all at once: they take hardly longer than one

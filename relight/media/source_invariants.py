@@ -148,7 +148,7 @@ def keep_planes_bars(result: Planes, source: Planes, fringe: int = 0) -> None:
     >>> lit.y[[0, 3, 4, 19], 0].tolist()
     [16, 16, 128, 16]
     """
-    top, bottom, left, right = _bars(brightest(source, 1), brightest(source, 0), fringe)
+    top, bottom, left, right = bars_of(brightest(source, 1), brightest(source, 0), fringe)
     for made, own, times in (
         (result.y, source.y, 1),
         (result.u, source.u, 2),
@@ -172,11 +172,15 @@ def bars(image: np.ndarray, fringe: int = 0) -> tuple[int, int, int, int]:
     """
     codes = to_uint8(image)  # the brightest of rows and columns: a hundredth of the time of pixels
     rows = codes.reshape(len(codes), -1).max(axis=1)
-    return _bars(rows, codes.max(axis=0).max(axis=1), fringe)
+    return bars_of(rows, codes.max(axis=0).max(axis=1), fringe)
 
 
-def _bars(rows: np.ndarray, columns: np.ndarray, fringe: int) -> tuple[int, int, int, int]:
-    """`bars` of the brightest codes of rows and of columns."""
+def bars_of(rows: np.ndarray, columns: np.ndarray, fringe: int) -> tuple[int, int, int, int]:
+    """`bars` of the brightest codes of rows and of columns.
+
+    >>> bars_of(np.array([0, 0, 90, 90, 0, 0]), np.full(8, 90), 0)
+    (2, 2, 0, 0)
+    """
     if rows.max() <= BLACK_CODES:
         return 0, 0, 0, 0
     return *_pair(rows, fringe), *_pair(columns, fringe)

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from relight.errors import InputError
 from relight.masks import CONTEXT, colours_of, find_subject, subject_surface
-from relight.masks.bars import without_bars
 from relight.masks.evidence import against_dominant, apart_from_border, centre_prior
-from relight.masks.fine import fine_subject
 from relight.masks.grabcut import work_size
 from relight.methods.optical_flow import flow, warp
 from tests.masks.scenes import moving_disc, texture
@@ -51,18 +48,6 @@ def test_colour_alone_finds_a_subject_that_stands_still():
     found = find_subject(clip)
     assert found.confidence.min() > 0.9
     assert edge_error(found.matte, truth) < 2
-
-
-@pytest.mark.parametrize("find", [find_subject, fine_subject])
-def test_bars_are_no_part_of_the_picture(find):
-    clip, truth = moving_disc(frames=3, step=0, pan=0, ground=(0.2, 0.3, 0.5))
-    h = clip.shape[-2]
-    filmed, wanted = (F.pad(x, (0, 0, h // 6, h // 6)) for x in (clip, truth))
-    found = find(filmed)
-    assert found.confidence.min() > 0.9 and edge_error(found.matte, wanted) < 2
-    bars = found.matte[..., : h // 6, :], found.matte[..., -(h // 6) :, :]
-    assert not any(bool(bar.any()) for bar in bars)
-    assert without_bars(clip)[0] is clip  # which has none
 
 
 def test_the_matte_is_steady_along_the_motion(disc):
