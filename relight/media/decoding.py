@@ -194,13 +194,14 @@ class Source:
     def report(self) -> None:
         """Say what was lost, once the whole file has been read; Damaged above 5 %."""
         tally, index = self.tally, self.stream.index_entries
+        # The index, not the header's count: an edit list may hide frames on purpose.
+        expected, short = sum(not entry.is_discard for entry in index), tally.packets < len(index)
+        if short:  # first, as it is the cause: half a packet is left at the end
+            self.on_note(Loss(f"the file is cut short: {tally.frames} of {expected} frames"))
         if tally.damaged:
             self.on_note(Loss(f"{tally.damaged} damaged packets skipped or patched"))
         self._report_sound()
-        # The index, not the header's count: an edit list may hide frames on purpose.
-        expected = sum(not entry.is_discard for entry in index)
-        if tally.packets < len(index):
-            self.on_note(Loss(f"the file is cut short: {tally.frames} of {expected} frames"))
+        if short:
             return
         # In MP4 one packet is one frame. A lost key frame takes others with it, unnoticed so far.
         lost = expected - tally.frames if "mp4" in self.container.format.name else 0
